@@ -1,6 +1,7 @@
 //! The outputs of alerts: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
 //! changes. Must not know the detectors, nor how files are written.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::output::{AlertLines, AlertPace};
@@ -17,14 +18,14 @@ use crate::export::process::{Queue, SelfMetrics};
 use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
 use crate::policy::{Violation, ViolationSink};
-use crate::{evidence, notify};
+use crate::{events, evidence, notify};
 
 /// Longest time at the end to write the queued alert lines.
 const LAST_ALERTS: Duration = Duration::from_millis(300);
 /// Longest time at the end to deliver alerts to receivers. The journal keeps the rest.
 const LAST_DELIVERIES: Duration = Duration::from_millis(500);
 /// Longest time at the end to write the event log.
-const LAST_EVENTS: Duration = Duration::from_millis(300);
+const LAST_EVENTS: Duration = Duration::from_millis(200);
 /// Longest time at the end to finish evidence files.
 const LAST_FILES: Duration = Duration::from_millis(500);
 
@@ -134,9 +135,11 @@ impl Alerting {
 
 /// Writes the queued events, until the deadline.
 pub(super) fn finish_events(log: EventLog, deadline: Instant) {
-    let events = log.finish(deadline);
+    let lost = log.sender(EventPace::Live).lost();
+    let unwritten = log.finish(deadline);
+    let events = unwritten + lost.load(Ordering::Relaxed);
     if events > 0 {
-        tracing::warn!(events, "events were lost at the end: the event log cannot be written");
+        tracing::warn!(events, "events were lost: the event log was not written in time");
     }
 }
 
@@ -202,6 +205,7 @@ fn of_detection(config: &Config) -> Config {
         notify: notify::Config::default(),
         slack: SlackHook::default(),
         evidence: evidence::Config::default(),
+        events: events::Config::default(),
         ..config.clone()
     }
 }

@@ -95,7 +95,7 @@ impl BusiestSecond {
 
 /// Counts, times and places of events.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally {
+pub(super) struct EventTally {
     pub(super) events: u64,
     pub(super) alerts: u64,
     pub(super) packets: u64,
@@ -108,7 +108,7 @@ pub(super) struct Tally {
     pub(super) last_place: LinePlace,
 }
 
-impl Tally {
+impl EventTally {
     #[inline]
     pub(super) fn add(&mut self, record: &LogRecord, place: LinePlace) {
         if self.events == 0 {
@@ -134,7 +134,7 @@ impl Tally {
     }
 }
 
-impl Weighted for Tally {
+impl Weighted for EventTally {
     fn weight(&self) -> u64 {
         self.packets.saturating_add(self.suppressed_packets).saturating_add(self.alerts)
     }
@@ -143,7 +143,7 @@ impl Weighted for Tally {
 /// The activity of a source, or towards a target.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Activity {
-    pub(super) tally: Tally,
+    pub(super) tally: EventTally,
     /// The addresses at the other end.
     pub(super) peers: Distinct,
     /// The destination ports, with their protocols.

@@ -4,7 +4,7 @@
 //! Each event has one line: a text with a line feed is not written.
 
 use super::record::{LogField, LogRecord};
-use super::values::Scalar;
+use super::values::LogValue;
 use crate::events::log::FIELDS;
 
 /// The fields of the columns.
@@ -61,7 +61,7 @@ impl Columns {
                 && !cell.is_empty()
             {
                 let text = std::str::from_utf8(cell).map_err(|_| "not UTF-8".to_owned())?;
-                record.set(*field, Scalar::Text(text.trim()));
+                record.set(*field, LogValue::Text(text.trim()));
             }
             count += 1;
         }

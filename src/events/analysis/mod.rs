@@ -22,7 +22,7 @@ use std::net::IpAddr;
 use super::top::TopTable;
 use crate::capture::savefile::decompress;
 use crate::packet::Protocol;
-use activity::{Activity, LinePlace, Tally};
+use activity::{Activity, EventTally, LinePlace};
 use array::ArrayEvents;
 use cells::Columns;
 use lines::{LinePart, Lines};
@@ -80,11 +80,11 @@ struct ReadLog {
 #[derive(Debug)]
 pub struct Analysis {
     logs: Vec<ReadLog>,
-    total: Tally,
+    total: EventTally,
     sources: TopTable<IpAddr, Activity>,
     targets: TopTable<IpAddr, Activity>,
-    ports: TopTable<(u16, u8), Tally>,
-    protocols: TopTable<u8, Tally>,
+    ports: TopTable<(u16, u8), EventTally>,
+    protocols: TopTable<u8, EventTally>,
     timeline: Timeline,
     /// Alerts that fired and that resolved, by kind.
     alerts: BTreeMap<&'static str, (u64, u64)>,
@@ -94,7 +94,7 @@ impl Default for Analysis {
     fn default() -> Self {
         Self {
             logs: Vec::new(),
-            total: Tally::default(),
+            total: EventTally::default(),
             sources: TopTable::new(MOST_ADDRESSES),
             targets: TopTable::new(MOST_ADDRESSES),
             ports: TopTable::new(MOST_PORTS),

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::record::{LogField, LogRecord};
-use super::values::Scalar;
+use super::values::LogValue;
 
 /// Reads one object.
 pub(super) fn read(line: &[u8]) -> Result<LogRecord, String> {
@@ -77,18 +77,18 @@ impl<'a> PlainObject<'a> {
     }
 
     #[inline]
-    fn value(&mut self) -> Option<Scalar<'a>> {
+    fn value(&mut self) -> Option<LogValue<'a>> {
         match self.next()? {
-            b'"' => self.text().map(Scalar::Text),
+            b'"' => self.text().map(LogValue::Text),
             b'0'..=b'9' => self.number(),
-            b'n' => self.word("null", Scalar::Other),
-            b't' => self.word("true", Scalar::Bool(true)),
-            b'f' => self.word("false", Scalar::Bool(false)),
+            b'n' => self.word("null", LogValue::Other),
+            b't' => self.word("true", LogValue::Bool(true)),
+            b'f' => self.word("false", LogValue::Bool(false)),
             _ => None,
         }
     }
 
-    fn word(&mut self, word: &str, value: Scalar<'a>) -> Option<Scalar<'a>> {
+    fn word(&mut self, word: &str, value: LogValue<'a>) -> Option<LogValue<'a>> {
         self.bytes[self.at..].starts_with(word.as_bytes()).then(|| {
             self.at += word.len();
             value
@@ -97,7 +97,7 @@ impl<'a> PlainObject<'a> {
 
     /// A number without sign and exponent, with at most 18 digits before the point.
     #[inline]
-    fn number(&mut self) -> Option<Scalar<'a>> {
+    fn number(&mut self) -> Option<LogValue<'a>> {
         let start = self.at;
         let mut number = 0_u64;
         while let Some(digit @ b'0'..=b'9') = self.bytes.get(self.at) {
@@ -111,18 +111,18 @@ impl<'a> PlainObject<'a> {
         match self.bytes.get(self.at) {
             Some(b'.') => self.fraction(start),
             Some(b'e' | b'E') => None,
-            _ => Some(Scalar::Unsigned(number)),
+            _ => Some(LogValue::Unsigned(number)),
         }
     }
 
-    fn fraction(&mut self, start: usize) -> Option<Scalar<'a>> {
+    fn fraction(&mut self, start: usize) -> Option<LogValue<'a>> {
         self.at += 1;
         let digits = self.bytes[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         self.at += digits;
         if digits == 0 || matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
             return None;
         }
-        std::str::from_utf8(&self.bytes[start..self.at]).ok()?.parse().ok().map(Scalar::Float)
+        std::str::from_utf8(&self.bytes[start..self.at]).ok()?.parse().ok().map(LogValue::Float)
     }
 }
 
@@ -202,32 +202,32 @@ impl<'de> Visitor<'de> for IntoRecord<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.0.set(self.1, Scalar::Text(text));
+        self.0.set(self.1, LogValue::Text(text));
         Ok(())
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.0.set(self.1, Scalar::Unsigned(number));
+        self.0.set(self.1, LogValue::Unsigned(number));
         Ok(())
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        self.0.set(self.1, Scalar::Float(number as f64));
+        self.0.set(self.1, LogValue::Float(number as f64));
         Ok(())
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        self.0.set(self.1, Scalar::Float(number));
+        self.0.set(self.1, LogValue::Float(number));
         Ok(())
     }
 
     fn visit_bool<E>(self, truth: bool) -> Result<(), E> {
-        self.0.set(self.1, Scalar::Bool(truth));
+        self.0.set(self.1, LogValue::Bool(truth));
         Ok(())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.0.set(self.1, Scalar::Other);
+        self.0.set(self.1, LogValue::Other);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::values::Scalar;
+use super::values::LogValue;
 use crate::detect::Kind;
 use crate::packet::Protocol;
 
@@ -65,7 +65,7 @@ pub(super) struct LogRecord {
 
 impl LogRecord {
     #[inline]
-    pub(super) fn set(&mut self, field: LogField, value: Scalar<'_>) {
+    pub(super) fn set(&mut self, field: LogField, value: LogValue<'_>) {
         match field {
             LogField::Event => self.is_violation = value.is_text("violation"),
             LogField::Time => self.time = value.time(),
@@ -104,11 +104,11 @@ impl LogRecord {
 }
 
 /// The kind of an alert. Logs of later versions may have others.
-fn kind(value: Scalar<'_>) -> Option<&'static str> {
+fn kind(value: LogValue<'_>) -> Option<&'static str> {
     match value {
-        Scalar::Text("policy") => Some("policy"),
-        Scalar::Text("") | Scalar::Other => None,
-        Scalar::Text(text) => {
+        LogValue::Text("policy") => Some("policy"),
+        LogValue::Text("") | LogValue::Other => None,
+        LogValue::Text(text) => {
             Some(Kind::ALL.map(Kind::label).into_iter().find(|label| *label == text).unwrap_or("other"))
         }
         _ => Some("other"),

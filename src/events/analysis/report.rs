@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::activity::{Activity, LinePlace, Tally};
+use super::activity::{Activity, EventTally, LinePlace};
 use super::threats::{self, Threat};
 use super::timeline::Timeline;
 use super::{Analysis, ReadLog};
@@ -192,7 +192,7 @@ impl Analysis {
     }
 
     fn totals(&self) -> TotalFigures {
-        let Tally { events, alerts, packets, bytes, dropped_packets, suppressed_packets, .. } = self.total;
+        let EventTally { events, alerts, packets, bytes, dropped_packets, suppressed_packets, .. } = self.total;
         TotalFigures {
             events,
             violations: events - alerts,
@@ -275,7 +275,7 @@ fn addresses(top: Vec<(std::net::IpAddr, &Activity)>) -> Vec<AddressFigures> {
 }
 
 impl PortFigures {
-    fn of(((port, protocol), tally): ((u16, u8), &Tally)) -> Self {
+    fn of(((port, protocol), tally): ((u16, u8), &EventTally)) -> Self {
         Self {
             port,
             protocol: protocol_text(protocol),
@@ -288,8 +288,8 @@ impl PortFigures {
 }
 
 impl ProtocolFigures {
-    fn of((protocol, tally): (u8, &Tally)) -> Self {
-        let Tally { events, packets, bytes, .. } = *tally;
+    fn of((protocol, tally): (u8, &EventTally)) -> Self {
+        let EventTally { events, packets, bytes, .. } = *tally;
         Self { protocol: protocol_text(protocol), events, packets, bytes }
     }
 }
@@ -309,7 +309,7 @@ fn time(nanoseconds: i64) -> String {
     rfc_3339_nanoseconds(Timestamp::from_nanoseconds(nanoseconds))
 }
 
-fn span(tally: &Tally) -> (String, String) {
+fn span(tally: &EventTally) -> (String, String) {
     let (first, last) = tally.span.unwrap_or_default();
     (time(first), time(last))
 }

@@ -229,6 +229,27 @@ fn empty_log_has_an_empty_report() {
     assert_eq!((&report["totals"]["events"], &report["span"], broken), (&0.into(), &Value::Null, Vec::new()));
 }
 
+proptest::proptest! {
+    /// Also with pieces of good lines, so that parsers get beyond the first byte.
+    #[test]
+    fn no_bytes_stop_the_analysis(pieces in proptest::collection::vec((proptest::prelude::any::<Vec<u8>>(), 0..6_usize), 0..20)) {
+        let good: [&[u8]; 6] = [
+            b"", b"[", b"\n", b",\n", b"{\"ts\":1,\"src\":\"203.0.113.5\",\"dst_port\":1}", b"violation,2023-11-14T22:13:32Z,,,,203.0.113.5",
+        ];
+        let log: Vec<u8> = pieces.iter().flat_map(|(bytes, at)| [bytes, good[*at]].concat()).collect();
+        for format in [None, Some(LogFormat::Json), Some(LogFormat::JsonLines), Some(LogFormat::Csv)] {
+            let mut analysis = Analysis::default();
+            let mut broken = 0;
+            // Bytes that look compressed end with an error.
+            let is_read = analysis.read("log", format, &*log, |_| broken += 1).is_ok();
+            let report = analysis.report(5);
+            proptest::prop_assert!(!is_read || report.totals.broken_lines == broken);
+            proptest::prop_assert_eq!(report.totals.events, report.logs.iter().map(|log| log.events).sum::<u64>());
+            proptest::prop_assert!(report.to_string().contains("violations"));
+        }
+    }
+}
+
 /// The keys of the report, with those of the entries of lists.
 fn keys(prefix: &str, value: &Value, found: &mut std::collections::BTreeSet<String>) {
     match value {

@@ -10,7 +10,7 @@ const PER_SECOND: i64 = 1_000_000_000;
 
 /// A value of a JSON member or of a CSV cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Scalar<'a> {
+pub(super) enum LogValue<'a> {
     Text(&'a str),
     Unsigned(u64),
     Float(f64),
@@ -19,7 +19,7 @@ pub(super) enum Scalar<'a> {
     Other,
 }
 
-impl Scalar<'_> {
+impl LogValue<'_> {
     pub(super) fn address(self) -> Option<IpAddr> {
         match self {
             Self::Text(text) => text.parse().ok(),
@@ -170,7 +170,7 @@ mod tests {
             [0, 1, 951_782_400_000_000_000, 1_700_000_012_123_456_789, 4_102_444_799_999_999_999, i64::MAX]
         {
             let text = rfc_3339_nanoseconds(Timestamp::from_nanoseconds(nanoseconds));
-            assert_eq!(Scalar::Text(&text).time(), Some(nanoseconds), "{text}");
+            assert_eq!(LogValue::Text(&text).time(), Some(nanoseconds), "{text}");
         }
     }
 
@@ -178,27 +178,27 @@ mod tests {
     fn times_of_other_programs_are_read() {
         let expected = Some(1_700_000_012_500_000_000);
         for value in [
-            Scalar::Text("2023-11-14T22:13:32.5Z"),
-            Scalar::Text("2023-11-14 22:13:32.5"),
-            Scalar::Text("2023-11-15T00:43:32.500+02:30"),
-            Scalar::Text("1700000012.5"),
-            Scalar::Float(1_700_000_012.5),
-            Scalar::Unsigned(1_700_000_012_500),
-            Scalar::Unsigned(1_700_000_012_500_000),
-            Scalar::Unsigned(1_700_000_012_500_000_000),
+            LogValue::Text("2023-11-14T22:13:32.5Z"),
+            LogValue::Text("2023-11-14 22:13:32.5"),
+            LogValue::Text("2023-11-15T00:43:32.500+02:30"),
+            LogValue::Text("1700000012.5"),
+            LogValue::Float(1_700_000_012.5),
+            LogValue::Unsigned(1_700_000_012_500),
+            LogValue::Unsigned(1_700_000_012_500_000),
+            LogValue::Unsigned(1_700_000_012_500_000_000),
         ] {
             assert_eq!(value.time(), expected, "{value:?}");
         }
         for value in [
-            Scalar::Text("yesterday"),
-            Scalar::Text(""),
-            Scalar::Text("2023-13-14T22:13:32Z"),
-            Scalar::Text("2023-11-14T22:13:32+0230"),
-            Scalar::Text("9999999-11-14T22:13:32Z"),
-            Scalar::Float(f64::NAN),
-            Scalar::Float(-1.0),
-            Scalar::Float(1e300),
-            Scalar::Other,
+            LogValue::Text("yesterday"),
+            LogValue::Text(""),
+            LogValue::Text("2023-13-14T22:13:32Z"),
+            LogValue::Text("2023-11-14T22:13:32+0230"),
+            LogValue::Text("9999999-11-14T22:13:32Z"),
+            LogValue::Float(f64::NAN),
+            LogValue::Float(-1.0),
+            LogValue::Float(1e300),
+            LogValue::Other,
         ] {
             assert_eq!(value.time(), None, "{value:?}");
         }
@@ -206,11 +206,11 @@ mod tests {
 
     #[test]
     fn protocols_have_names_and_numbers() {
-        for value in [Scalar::Text("TCP"), Scalar::Text("tcp"), Scalar::Text("6"), Scalar::Unsigned(6)] {
+        for value in [LogValue::Text("TCP"), LogValue::Text("tcp"), LogValue::Text("6"), LogValue::Unsigned(6)] {
             assert_eq!(value.protocol(), Some(Protocol::TCP), "{value:?}");
         }
-        assert_eq!(Scalar::Text("Ipv6-ICMP").protocol(), Some(Protocol::ICMPV6));
-        assert_eq!(Scalar::Text("nonsense").protocol(), None);
-        assert_eq!(Scalar::Unsigned(256).protocol(), None);
+        assert_eq!(LogValue::Text("Ipv6-ICMP").protocol(), Some(Protocol::ICMPV6));
+        assert_eq!(LogValue::Text("nonsense").protocol(), None);
+        assert_eq!(LogValue::Unsigned(256).protocol(), None);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) const FIELDS: [&str; 30] = [
 
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cell {
+pub(super) enum EventCell {
     /// A text, which may have any characters.
     Text(String),
     /// A number that is written as it is.
@@ -55,7 +55,7 @@ pub(super) enum Cell {
 
 /// The fields of an event that are present, in the order of [`FIELDS`].
 #[derive(Debug, Default)]
-pub(super) struct EventFields(Vec<(usize, Cell)>);
+pub(super) struct EventFields(Vec<(usize, EventCell)>);
 
 impl EventFields {
     pub(super) fn of(event: &LoggedEvent) -> Self {
@@ -69,28 +69,28 @@ impl EventFields {
     }
 
     /// The names and values of the fields that are present.
-    pub(super) fn present(&self) -> impl Iterator<Item = (&'static str, &Cell)> {
+    pub(super) fn present(&self) -> impl Iterator<Item = (&'static str, &EventCell)> {
         self.0.iter().map(|(at, cell)| (FIELDS[*at], cell))
     }
 
     /// The value of each field, in order; none for those that are absent.
-    pub(super) fn all(&self) -> impl Iterator<Item = Option<&Cell>> {
+    pub(super) fn all(&self) -> impl Iterator<Item = Option<&EventCell>> {
         let mut present = self.0.iter().peekable();
         (0..FIELDS.len()).map(move |at| present.next_if(|(next, _)| *next == at).map(|(_, cell)| cell))
     }
 
-    fn put(&mut self, name: &str, cell: Cell) {
+    fn put(&mut self, name: &str, cell: EventCell) {
         if let Some(at) = FIELDS.iter().position(|known| *known == name) {
             self.0.push((at, cell));
         }
     }
 
     fn text(&mut self, name: &str, text: impl Into<String>) {
-        self.put(name, Cell::Text(text.into()));
+        self.put(name, EventCell::Text(text.into()));
     }
 
     fn number(&mut self, name: &str, number: impl ToString) {
-        self.put(name, Cell::Number(number.to_string()));
+        self.put(name, EventCell::Number(number.to_string()));
     }
 
     /// JSON has no notation for infinities and NaN: they are left out.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::channel::LoggedEvent;
 use super::config::EventFormat;
-use super::fields::{Cell, EventFields, FIELDS};
+use super::fields::{EventCell, EventFields, FIELDS};
 use crate::capture::printable::printable;
 use crate::events::console::{self, Style};
 use crate::events::line::LogLine;
@@ -47,8 +47,8 @@ fn json_line(event: &LoggedEvent) -> String {
 fn put_fields(line: &mut LogLine, fields: &EventFields, left_out: &[&str]) {
     for (name, cell) in fields.present().filter(|(name, _)| !left_out.contains(name)) {
         match cell {
-            Cell::Text(text) => line.put_text(name, text),
-            Cell::Number(number) => line.put(name, number),
+            EventCell::Text(text) => line.put_text(name, text),
+            EventCell::Number(number) => line.put(name, number),
         }
     }
 }
@@ -57,8 +57,8 @@ fn csv_line(event: &LoggedEvent) -> Vec<u8> {
     let fields = EventFields::of(event);
     let cells = fields.all().map(|cell| match cell {
         None => Cow::Borrowed(""),
-        Some(Cell::Number(number)) => Cow::Borrowed(number.as_str()),
-        Some(Cell::Text(text)) => Cow::Owned(csv_cell(text)),
+        Some(EventCell::Number(number)) => Cow::Borrowed(number.as_str()),
+        Some(EventCell::Text(text)) => Cow::Owned(csv_cell(text)),
     });
     let mut writer = csv::Writer::from_writer(Vec::new());
     // A vector takes all that is written to it.
