@@ -349,7 +349,9 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --notify.external_url https://monitor.example.net --notify.restart_grace 1m --state.dir /var/lib/x \
                    -archive_dir /var/lib/y --evidence.ring 8MiB --evidence.packet_bytes 128 --evidence.max_bytes 2MiB \
                    --evidence.longest 1m --evidence.quota 3MiB -log_packets -l /var/lib/z -max_pcap_log_size 2 \
-                   -max_pcap_rotations 3 -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst config";
+                   -max_pcap_rotations 3 -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst \
+                   --log-format csv --log-file /var/log/x.csv --log-buffer-size 7 --log-max-size 5MiB --log-max-age 1d --log-rotations 2 \
+                   --summary-interval 5s --verbose config";
     let printed = done(run_in(folder.path(), options.split_whitespace()));
     for default in done(run("config")).lines().filter(|line| !line.ends_with(':')) {
         // Without detection what is looked for is not printed: below.

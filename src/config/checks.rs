@@ -12,7 +12,7 @@ use super::kinds::keywords::{BOOLEAN, EVENT_FORMAT};
 use super::kinds::numbers::BOUND;
 use super::{Config, Error, Settings, delivery, trafficalerted};
 use crate::alert::Exclusion;
-use crate::capture::Selection;
+use crate::capture::{Selection, file_name};
 use crate::detect::anomaly::{self, Fence, Method};
 use crate::detect::{bandwidth, scan};
 use crate::events::log::EventFormat;
@@ -58,9 +58,10 @@ fn complete_events(settings: &Settings, config: &mut Config) -> Result<(), Error
     let by_name = path.extension().and_then(|end| EVENT_FORMAT.parse(end.to_str()?).ok());
     if let (Some(by_name), false) = (by_name, settings.gives(format)) {
         let (place, word) = (settings.place(file), EVENT_FORMAT.word(by_name));
-        config
-            .notices
-            .push(format!("{place}: written in the format {name}; add --log-format {word} if the name is meant"));
+        config.notices.push(format!(
+            "{place}: {} is written in the format {name}; add --log-format {word} if the name is meant",
+            file_name(path)
+        ));
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ fn verbose_implies_the_debug_level_unless_one_is_given() {
 #[test]
 fn format_without_a_file_is_refused() {
     for format in ["json", "csv", "jsonl"] {
-        let problem = format!("--log-format {format}: the format {format} needs a file; add --log-file FILE");
+        let problem = format!("--log-format: the format {format} needs a file; add --log-file FILE");
         assert_eq!(refusal(&format!("--log-format {format}")), problem);
     }
 }
@@ -51,7 +51,7 @@ fn name_of_a_file_that_suggests_another_format_is_noticed() {
     let notices = run("--log-file traffic.jsonl").notices;
     assert_eq!(
         notices,
-        ["--log-file traffic.jsonl: written in the format console; add --log-format jsonl if the name is meant"]
+        ["--log-file: traffic.jsonl is written in the format console; add --log-format jsonl if the name is meant"]
     );
     assert_eq!(run("--log-file traffic.jsonl --log-format console").notices, [""; 0]);
     assert_eq!(run("--log-file traffic.log").notices, [""; 0]);

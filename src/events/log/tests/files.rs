@@ -25,7 +25,7 @@ fn file_is_continued_by_the_next_start() {
             finish(log);
         }
         assert_eq!(numbers(format, &path), (0..30).collect::<Vec<_>>(), "{format:?}");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o137, 0, "nobody else reads it");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o137, 0, "other users cannot read it");
     }
 }
 
