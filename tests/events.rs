@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use common::client::get;
 use common::exporter::{Exporter, program, wait_for};
@@ -110,6 +111,21 @@ impl Streamed {
         });
     }
 
+    /// Waits until no further events are written. While copytruncate copies, they would be lost.
+    fn is_at_rest(&self) {
+        let written =
+            || sum(&parse(&get(self.exporter.address(), "/metrics")), "trafficmonitor_events_written_total", None);
+        let mut before = (Instant::now(), written());
+        wait_for("rest", || {
+            let now = written();
+            if now != before.1 {
+                before = (Instant::now(), now);
+            }
+            // A line waits in the buffer for a second at most.
+            (before.0.elapsed() > Duration::from_secs(3)).then_some(())
+        });
+    }
+
     /// Ends the input and then the program.
     fn end(self) -> (TempDir, PathBuf, String) {
         let Self { folder, mut exporter, input, log } = self;
@@ -162,6 +178,7 @@ fn logrotate_rotates_the_log() {
         let mut streamed = Streamed::start("jsonl");
         streamed.send(1);
         streamed.wait_for_events(u64::from(SOURCES) - 10);
+        streamed.is_at_rest();
         let (configuration, state) = (streamed.folder.path().join("conf"), streamed.folder.path().join("state"));
         let script = script.replace("PROCESS", &streamed.exporter.id().to_string());
         let text = format!("{} {{\n {way}\n rotate 3\n su root root\n {script}\n}}\n", streamed.log.display());

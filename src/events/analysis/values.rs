@@ -97,7 +97,7 @@ fn of_whole(number: u64) -> Option<i64> {
 }
 
 fn of_number(number: f64) -> Option<i64> {
-    if !(number >= 0.0 && number < 1e18) {
+    if !(0.0..1e18).contains(&number) {
         return None;
     }
     let whole = number.trunc();

@@ -118,6 +118,12 @@ fn file_that_cannot_be_written_is_counted_and_keeps_its_events() {
     assert!(log.finish(Instant::now() + Duration::from_millis(50)) > 0);
 }
 
+/// Fills the disk of a file.
+fn fill(path: &Path) {
+    let mut file = fs::File::create(path).unwrap();
+    while file.write_all(&[1; 1_000]).is_ok() {}
+}
+
 /// Runs the test `name` again in a mount namespace of its own, with a directory on a disk of 1 MiB.
 fn on_a_small_disk(name: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -139,8 +145,7 @@ fn writing_goes_on_without_a_torn_line_once_a_full_disk_has_space() {
         events.report(&violation(0));
         wait_for("the first event", || written(&log) == 1);
         let filler = disk.join("filler");
-        let mut file = fs::File::create(&filler).unwrap();
-        while file.write_all(&[1; 1_000]).is_ok() {}
+        fill(&filler);
         let errors = log.figures().write_errors;
         let mut sent = 1;
         wait_for("a failure", || {
