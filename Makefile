@@ -32,6 +32,7 @@ test: ## install what the tests need, run every check
 soak: ## run the tests that take minutes each
 	@scripts/install.sh test
 	scripts/unpack.sh prometheus prometheus-alertmanager
+	EVENT_LOG_TEST_KILLS=200 $(CARGO) test --locked --lib -- --show-output every_whole_line_of_a_killed_process
 	$(CARGO) test --locked --lib -- --ignored --test-threads=1 --show-output soak
 	EVIDENCE_TEST_KILLS=200 $(CARGO) test --locked --lib -- --show-output killed_process_can_be_read
 	$(CARGO) test --locked --test prometheus -- --test-threads=1 --show-output soak
@@ -52,11 +53,12 @@ bench: ## measure the speed: ratios over libpcap's own iteration, and the criter
 	$(CARGO) bench --locked
 
 .PHONY: fuzz
-fuzz: ## fuzz the decoder and the journal (FUZZ_SECONDS=60 each), after fuzz/README.md
+fuzz: ## fuzz the decoder, the journal and the analysis (FUZZ_SECONDS=60 each), after fuzz/README.md
 	@PATH="$(TOOLS):$$PATH" scripts/install.sh fuzz
 	FUZZ_CORPUS=fuzz/corpus $(CARGO) test --locked --quiet --test crashers
 	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run decode -- -max_len=600 -max_total_time=$(FUZZ_SECONDS)
 	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run journal -- -max_len=4096 -max_total_time=$(FUZZ_SECONDS)
+	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run analyze -- -max_len=4096 -max_total_time=$(FUZZ_SECONDS)
 
 .PHONY: mutations
 mutations: ## check that the tests notice deliberate mistakes in the decoder (some minutes)

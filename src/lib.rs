@@ -14,6 +14,7 @@ pub mod services;
 pub mod capture;
 pub mod decode;
 pub mod locality;
+pub mod policy;
 
 pub mod account;
 

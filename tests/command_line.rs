@@ -249,11 +249,14 @@ fn file_in_the_place_of_the_filter_is_refused_with_the_right_option() {
 
 #[test]
 fn all_that_is_not_built_yet_is_named_in_one_line() {
-    let ended = run("--log-file /tmp/x -daq xdp --drop-packets");
-    is_refused(&ended, &["--log-file, -daq and --drop-packets are not available yet; leave them out, and meanwhile "]);
-    let mut command = program(["--log-file", "/tmp/x"]);
+    let ended = run("--web.config.file /tmp/x -daq xdp --drop-packets");
+    is_refused(
+        &ended,
+        &["--web.config.file, -daq and --drop-packets are not available yet; leave them out, and meanwhile "],
+    );
+    let mut command = program(["--web.config.file", "/tmp/x"]);
     let ended: Ended = command.env("TRAFFICMONITOR_DAQ", "xdp").output().unwrap().into();
-    is_refused(&ended, &["--log-file and TRAFFICMONITOR_DAQ are not available yet"]);
+    is_refused(&ended, &["--web.config.file and TRAFFICMONITOR_DAQ are not available yet"]);
 }
 
 #[test]
@@ -347,7 +350,9 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --notify.external_url https://monitor.example.net --notify.runbook_url https://wiki.example.net/#{kind} --notify.restart_grace 1m --state.dir /var/lib/x \
                    -archive_dir /var/lib/y --evidence.ring 8MiB --evidence.packet_bytes 128 --evidence.max_bytes 2MiB \
                    --evidence.longest 1m --evidence.quota 3MiB -log_packets -l /var/lib/z -max_pcap_log_size 2 \
-                   -max_pcap_rotations 3 -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst config";
+                   -max_pcap_rotations 3 -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst \
+                   --log-format csv --log-file /var/log/x.csv --log-buffer-size 7 --log-max-size 5MiB --log-max-age 1d --log-rotations 2 \
+                   --summary-interval 5s --verbose config";
     let printed = done(run_in(folder.path(), options.split_whitespace()));
     for default in done(run("config")).lines().filter(|line| !line.ends_with(':')) {
         // Without detection what is looked for is not printed: below.

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Keys before the tab, and the last word of the line behind it.
-const COMPLETED: [(&str, &str); 24] = [
+const COMPLETED: [(&str, &str); 26] = [
     ("trafficmonitor -ifac", "-iface"),
     ("trafficmonitor --ifac", "--iface"),
     ("trafficmonitor --interf", "--interface"),
@@ -40,6 +40,8 @@ const COMPLETED: [(&str, &str); 24] = [
     ("trafficmonitor te", "test"),
     ("trafficmonitor test set", "settings.yml"),
     ("trafficmonitor test settings.yml -jun", "-junit"),
+    ("trafficmonitor an", "analyze"),
+    ("trafficmonitor analyze settings.yml -format c", "csv"),
     ("trafficmonitor interfaces -Excl", "-ExcludedInterfaces"),
     ("trafficmonitor -promHTTP localhost:88 -ifac", "-iface"),
     ("trafficmonitor tcp port 80 -ifac", "-iface"),

@@ -16,8 +16,8 @@ use common::{client, labels, mix};
 use trafficmonitor::cli::reference;
 use trafficmonitor::export::Format;
 use trafficmonitor::export::family::{
-    ALL, BUILD_INFO, CONFIGURED_ONLY, Family, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED,
-    LIVE_ONLY, QUEUE_DROPPED,
+    ALL, BUILD_INFO, CONFIGURED_ONLY, EVENT_LOG_WRITE_ERRORS, EVENTS_WRITTEN, Family, HTTP_CONNECTIONS_CUT,
+    HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, LIVE_ONLY, QUEUE_DROPPED,
 };
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::export::text::TextWriter;
@@ -110,8 +110,15 @@ fn which_flows_have_a_row_does_not_depend_on_chance() {
 #[test]
 fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
     let written = exposition(&["--metrics.flow_packets"]);
-    let of_the_process =
-        [BUILD_INFO, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, QUEUE_DROPPED];
+    let of_the_process = [
+        BUILD_INFO,
+        EVENTS_WRITTEN,
+        EVENT_LOG_WRITE_ERRORS,
+        HTTP_CONNECTIONS_CUT,
+        HTTP_CONNECTIONS_REFUSED,
+        HTTP_SCRAPES_REFUSED,
+        QUEUE_DROPPED,
+    ];
     let is_absent = |family: &Family| LIVE_ONLY.contains(family) || CONFIGURED_ONLY.contains(family);
     let is_of_files = |family: &&Family| !of_the_process.contains(*family) && !is_absent(family);
     let declared: Vec<_> = ALL.iter().filter(is_of_files).collect();

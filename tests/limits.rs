@@ -93,6 +93,21 @@ const LIMITS: &[Limit] = &[
     ),
     Limit("log lines that wait", Counted(&["trafficmonitor_queue_dropped_total{queue=\"log\"}"]), &[]),
     Limit(
+        "events that wait for the event log",
+        Counted(&["trafficmonitor_queue_dropped_total{queue=\"events\"}"]),
+        &["events/log/channel.rs MAXIMUM_EVENTS"],
+    ),
+    Limit(
+        "sources and ports in a summary",
+        Kept("a summary lists only the first ones"),
+        &["events/log/pattern.rs MOST_KEYS"],
+    ),
+    Limit(
+        "sources, targets and ports of an analysis",
+        Kept("the report has the error of its counts"),
+        &["events/analysis/mod.rs MOST_ADDRESSES", "events/analysis/mod.rs MOST_PORTS"],
+    ),
+    Limit(
         "notices that are not repeated",
         Kept("all are forgotten, so that one may be said again"),
         &["pipeline/notices.rs MAXIMUM_NOTICES"],
@@ -322,6 +337,9 @@ const OTHERS: &[&str] = &[
     "detect/scan/outcomes.rs MOST_BYTES",
     "detect/scan/outcomes.rs MOST_DATAGRAMS",
     "detect/scan/state.rs TIMES_LIMIT",
+    "events/analysis/activity.rs KEPT_HASHES",
+    "events/analysis/array.rs LARGEST_EVENT",
+    "events/analysis/timeline.rs MOST_PERIODS",
     "evidence/buffers.rs MOST_SPARE",
     "evidence/earlier.rs LARGEST",
     "evidence/losses.rs MOST_LOSSES",

@@ -47,11 +47,12 @@ const WITHOUT_PER: &[&str] = &[
 ];
 
 /// The documents for people who run the program.
-const FOR_USERS: [&str; 13] = [
+const FOR_USERS: [&str; 14] = [
     "README.md",
     "docs/configuration.md",
     "docs/counting.md",
     "docs/detection.md",
+    "docs/event-logs.md",
     "docs/install.md",
     "docs/metrics.md",
     "docs/migrating.md",

@@ -1,20 +1,24 @@
 //! The outputs of alerts: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
 //! changes. Must not know the detectors, nor how files are written.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::output::{AlertLines, AlertPace};
+use super::signals;
 use crate::alert::{AlertSink, Change, EvidenceIndex};
 use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
+use crate::events::log::{EventLog, EventPace, EventSender};
 use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
 use crate::export::NotificationFigures;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
-use crate::{evidence, notify};
+use crate::policy::{Violation, ViolationSink};
+use crate::{events, evidence, notify};
 
 /// The part of the time at the end that each output leaves to those after it.
 const FOR_THE_NEXT: Duration = Duration::from_millis(150);
@@ -22,6 +26,8 @@ const FOR_THE_NEXT: Duration = Duration::from_millis(150);
 const LAST_ALERTS: Duration = Duration::from_millis(300);
 /// Longest time at the end to deliver alerts to receivers. The journal keeps the rest.
 const LAST_DELIVERIES: Duration = Duration::from_millis(500);
+/// Longest time at the end to write the event log.
+const LAST_EVENTS: Duration = Duration::from_millis(200);
 /// Longest time at the end to finish evidence files.
 const LAST_FILES: Duration = Duration::from_millis(500);
 
@@ -31,10 +37,12 @@ pub(super) struct AlertOutputs {
     lines: AlertLines,
     evidence: Option<EvidenceSender>,
     notifications: Option<NotificationSink>,
+    events: EventSender,
 }
 
 impl AlertSink for AlertOutputs {
     fn notify(&mut self, change: &Change) {
+        self.events.notify(change);
         if let Some(evidence) = &mut self.evidence {
             evidence.notify(change);
         }
@@ -45,11 +53,18 @@ impl AlertSink for AlertOutputs {
     }
 }
 
+impl ViolationSink for AlertOutputs {
+    fn report(&mut self, violation: &Violation) {
+        self.events.report(violation);
+    }
+}
+
 /// The outputs of alerts, running.
 pub(super) struct Alerting {
     outputs: AlertOutputs,
     evidence: Option<Evidence>,
     notifier: Option<Notifier>,
+    event_log: EventLog,
     files: EvidenceIndex,
     packet_bytes: u32,
 }
@@ -57,9 +72,14 @@ pub(super) struct Alerting {
 impl Alerting {
     /// Starts the threads that write. Packets are kept of interfaces, not of files.
     pub(super) fn start(config: &Config, version: &str) -> anyhow::Result<Self> {
-        let pace = if config.source.is_some() { AlertPace::File } else { AlertPace::Live };
+        let is_file = config.source.is_some();
+        let (pace, of_events) =
+            if is_file { (AlertPace::File, EventPace::File) } else { (AlertPace::Live, EventPace::Live) };
         let style = Style { form: config.log.format, explain: config.explain };
         let lines = AlertLines::start(style, pace)?;
+        let console = lines.clone();
+        let event_log = EventLog::start(config.events.clone(), style, Box::new(move |line| console.offer(line)))?;
+        signals::reopen_on_hangup(event_log.reopener());
         let files = announced(&lines, style);
         let evidence = start_evidence(config, version, &files)?;
         let notifier = start_notifier(config, &files)?;
@@ -67,8 +87,9 @@ impl Alerting {
             lines,
             evidence: evidence.as_ref().map(Evidence::sender),
             notifications: notifier.as_ref().map(Notifier::sink),
+            events: event_log.sender(of_events),
         };
-        Ok(Self { outputs, evidence, notifier, files, packet_bytes: kept_bytes(config) })
+        Ok(Self { outputs, evidence, notifier, event_log, files, packet_bytes: kept_bytes(config) })
     }
 
     /// The receiver of changes.
@@ -89,6 +110,8 @@ impl Alerting {
     /// Adds what the threads count to the program's metrics.
     pub(super) fn show_figures(&self, program: &mut SelfMetrics) {
         program.count_lost_of(Queue::Alerts, self.outputs.lines.lost());
+        program.count_lost_of(Queue::Events, self.outputs.events.lost());
+        program.show_events(self.event_log.figures());
         if let Some(evidence) = &self.evidence {
             program.show_evidence(evidence.figures());
         }
@@ -102,14 +125,25 @@ impl Alerting {
     pub(super) fn finish(self, end: Instant) {
         let within =
             |longest: Duration, outputs_after: u32| (Instant::now() + longest).min(end - FOR_THE_NEXT * outputs_after);
-        let is_done = self.evidence.is_none_or(|evidence| evidence.finish(within(LAST_FILES, 2)));
+        let is_done = self.evidence.is_none_or(|evidence| evidence.finish(within(LAST_FILES, 3)));
         if !is_done {
             tracing::warn!("evidence files were not finished in time; the next start finishes them");
         }
         if let Some(notifier) = self.notifier {
-            notifier.finish(within(LAST_DELIVERIES, 1));
+            notifier.finish(within(LAST_DELIVERIES, 2));
         }
+        finish_events(self.event_log, within(LAST_EVENTS, 1));
         self.outputs.lines.finish(within(LAST_ALERTS, 0));
+    }
+}
+
+/// Writes the queued events, until the deadline.
+pub(super) fn finish_events(log: EventLog, deadline: Instant) {
+    let lost = log.sender(EventPace::Live).lost();
+    let unwritten = log.finish(deadline);
+    let events = unwritten + lost.load(Ordering::Relaxed);
+    if events > 0 {
+        tracing::warn!(events, "events were lost: the event log was not written in time");
     }
 }
 
@@ -175,6 +209,7 @@ fn of_detection(config: &Config) -> Config {
         notify: notify::Config::default(),
         slack: SlackHook::default(),
         evidence: evidence::Config::default(),
+        events: events::Config::default(),
         ..config.clone()
     }
 }

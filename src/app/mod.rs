@@ -2,6 +2,7 @@
 //! status. Must not know how a task works: each has a file of its own.
 
 mod alerting;
+mod analyze;
 mod live;
 mod log;
 mod output;
@@ -18,6 +19,7 @@ use crate::capture::library_version;
 use crate::capture::network::Network;
 use crate::capture::selection;
 use crate::cli::{self, Invocation};
+use crate::events::log::Error as EventLogError;
 use crate::{capture, pipeline};
 use log::say;
 use output::Blocking;
@@ -51,6 +53,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         Invocation::Run(config) => live::run(config),
         Invocation::Replay(replay) => replay::run(replay),
         Invocation::Test(test) => test::run(test),
+        Invocation::Analyze(analysis) => analyze::run(analysis),
         Invocation::Interfaces(config) => {
             let network = Network::read()?;
             let capture = selection::as_they_stand(&network, &config.capture);
@@ -72,7 +75,9 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
 /// Errors of usage that are found only when the network or libpcap is asked end with status 2 as well.
 fn say_error(error: &anyhow::Error) -> u8 {
     say(&format!("trafficmonitor: {error}"));
-    let is_usage = error.downcast_ref().is_some_and(pipeline::Error::is_usage) || error.is::<start::UnusableFile>();
+    let is_usage = error.downcast_ref().is_some_and(pipeline::Error::is_usage)
+        || error.is::<start::UnusableFile>()
+        || error.is::<EventLogError>();
     if is_usage { USAGE } else { FAILED }
 }
 

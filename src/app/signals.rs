@@ -2,11 +2,12 @@
 //! everything else may wait for. Must not know the work that it ends.
 //!
 //! A thread of its own waits for signals and does nothing else, so that no client and no reader of the log can delay
-//! it. HUP is ignored, so that closing a terminal does not end the exporter. XFSZ is ignored too: a file that may not
-//! grow is an error of a write, like a full disk.
+//! it. HUP opens the event log anew; it does not end the exporter, whose terminal may be closed. XFSZ is ignored: a file
+//! that may not grow is an error of a write, like a full disk.
 
 use std::io;
 use std::process::exit;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{FAILED, log};
+use crate::events::log::LogReopener;
 
 /// A repetition within this time counts as the same signal: timeout(1) signals a process and then its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(20);
@@ -25,6 +27,14 @@ const ENDS_WITHIN: Duration = Duration::from_millis(1_900);
 const AFTER_OUTPUTS: Duration = Duration::from_millis(250);
 /// The last line of the log may take this long then.
 const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// The event log that HUP opens anew, once it has started.
+static ON_HANGUP: OnceLock<LogReopener> = OnceLock::new();
+
+/// Opens this event log anew at each HUP from now on.
+pub(super) fn reopen_on_hangup(log: LogReopener) {
+    ON_HANGUP.get_or_init(|| log);
+}
 
 /// Has the moment of the first INT or TERM.
 #[derive(Clone)]
@@ -78,11 +88,12 @@ fn end_on_signal(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<O
     exit(i32::from(FAILED));
 }
 
-/// INT and TERM. The others are caught and ignored.
+/// INT and TERM end the program, HUP opens the event log anew. XFSZ is caught and ignored.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    _ignored: [Signal; 2],
+    hangup: Signal,
+    _ignored: Signal,
 }
 
 impl Signals {
@@ -91,14 +102,19 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            _ignored: [signal(SignalKind::hangup())?, signal(file_size)?],
+            hangup: signal(SignalKind::hangup())?,
+            _ignored: signal(file_size)?,
         })
     }
 
+    /// The next signal that ends the program.
     async fn next(&mut self) -> SignalKind {
-        tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return SignalKind::interrupt(),
+                _ = self.terminate.recv() => return SignalKind::terminate(),
+                _ = self.hangup.recv() => ON_HANGUP.get().into_iter().for_each(LogReopener::reopen),
+            }
         }
     }
 }

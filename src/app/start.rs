@@ -15,6 +15,7 @@ use crate::capture::network::{Link, Network};
 use crate::capture::{self, Selection, file_name, selection, shortened};
 use crate::config::Config;
 use crate::detect;
+use crate::events::log::EventLog;
 use crate::export::units;
 use crate::pipeline;
 
@@ -45,7 +46,8 @@ pub(super) struct UnusableFile(String);
 
 /// Checks the files and directories that the configuration names, before any line about the start.
 pub(super) fn check_files(config: &Config) -> Result<(), UnusableFile> {
-    faults_of_files(config).into_iter().next().map_or(Ok(()), |fault| Err(UnusableFile(fault)))
+    let of_log = || EventLog::check(&config.events).err().map(|error| error.to_string());
+    faults_of_files(config).into_iter().next().or_else(of_log).map_or(Ok(()), |fault| Err(UnusableFile(fault)))
 }
 
 /// The faults of the files and directories that the configuration names: secrets, certificates, directories to write in.
@@ -122,6 +124,9 @@ fn alerts(config: &Config) -> String {
         return "none (--detect.enabled=false)".to_owned();
     }
     let mut places = "on standard output, /metrics and /active".to_owned();
+    if let Some(log) = &config.events.file {
+        places += &format!("; in {}", file_name(log));
+    }
     if !config.notify.receivers.is_empty() {
         places += &format!("; to {}", list(config.notify.receivers.iter().map(|receiver| &receiver.name)));
     }

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use super::options::{HELP, VERSION, all, available};
 use super::scope::uses;
-pub(super) use super::scope::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY, TEST};
+pub(super) use super::scope::{ANALYZE, COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY, TEST};
 use crate::config::declarations::SECTIONS;
 use crate::config::{Arity, Declaration, Role};
 
@@ -20,6 +20,8 @@ pub(super) const WORDS: &str = "FILTER";
 pub(super) const FILES: &str = "FILE";
 /// The id of the files of cases that `test` runs.
 pub(super) const CASES: &str = "CASES";
+/// The id of the event logs that `analyze` reads.
+pub(super) const LOGS: &str = "LOG";
 /// The id of the shell that `completions` is for.
 pub(super) const SHELL: &str = "SHELL";
 
@@ -30,6 +32,7 @@ pub const SUBCOMMANDS: &[(&str, &str)] = &[
         TEST,
         "Read capture files that YAML files of test cases name, and check that the expected alerts fire and no others",
     ),
+    (ANALYZE, "Read event logs, and print totals, the top sources, targets and ports, and the threats found in them"),
     (INTERFACES, "List interfaces with their state and addresses, and whether each would be captured (if not, why)"),
     (CONFIG, "Print the effective configuration as YAML"),
     (COMPLETIONS, "Print a shell completion script"),
@@ -97,6 +100,11 @@ fn with_arguments(subcommand: Command, name: &'static str, declarations: &[&'sta
                 .required(true)
                 .num_args(1..),
         ),
+        ANALYZE => subcommand.args(everything).arg(
+            words(LOGS, "Event logs (also gzip, Zstandard or xz), read in this order; - is standard input")
+                .required(true)
+                .num_args(1..),
+        ),
         COMPLETIONS => subcommand
             .args(used)
             .arg(Arg::new(SHELL).required(true).value_parser(value_parser!(Shell)).help("Shell to complete for")),
@@ -156,6 +164,7 @@ pub(super) fn heading(declaration: &Declaration) -> Option<&'static str> {
     match declaration.role {
         Role::Replay => return Some("Replay"),
         Role::Test => return Some("Test"),
+        Role::Analyze => return Some("Analyze"),
         _ => {}
     }
     let (section, _) = declaration.keys.first()?;

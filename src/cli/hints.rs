@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::{command, reserved};
+use super::command;
 use crate::config::nearest::nearest;
 
 /// Endings of the names of capture files, as capture programs choose them.
@@ -28,8 +28,7 @@ pub fn explain(filter: &str, reason: &mut String) {
 
 /// The subcommand that is probably meant by `word`.
 pub(super) fn nearest_subcommand(word: &str) -> Option<&'static str> {
-    let working = command::SUBCOMMANDS.iter().map(|(name, _)| *name);
-    nearest(word, working.chain(reserved::SUBCOMMANDS.iter().copied()))
+    nearest(word, command::SUBCOMMANDS.iter().map(|(name, _)| *name))
 }
 
 /// The command lines for files that were named in place of a filter: `replay`, or `-r`, which serves a file. `None` if

@@ -7,14 +7,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::options::{self, Occurrence, all};
-use super::scope::{REPLAY, TEST};
+use super::scope::{ANALYZE, REPLAY, TEST};
 use super::words::RemainingWords;
-use super::{OUTPUT, ReplayOutput, TOP, Top};
+use super::{ANALYSIS_FORMAT, OUTPUT, ReplayOutput, TOP, Top};
 use crate::config::kinds::ValueKind as _;
 use crate::config::kinds::addresses::FILE_NAME;
 use crate::config::kinds::keywords::BOOLEAN;
 use crate::config::kinds::numbers::WORKERS;
 use crate::config::{Error, Given, Role, Settings, Unavailable, declarations, environment, file};
+use crate::events::analysis::LogFormat;
 
 /// Reads the file that is named, the environment, the words and the options; or gives the first mistake in them.
 pub(crate) fn read(
@@ -96,6 +97,23 @@ pub(crate) fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutpu
     Err(Error::invalid(given.origin.to_string(), problem))
 }
 
+/// The number of entries in each list of `analyze`; none if that is not given.
+pub(super) fn top_of_analysis(occurrences: &[Occurrence]) -> Result<Option<Top>, Error> {
+    last(occurrences, options::TOP).map(|given| Ok(TOP.parse_given(&given)?)).transpose()
+}
+
+/// The format of the logs that `analyze` reads; none if their first bytes decide it.
+pub(super) fn log_format(occurrences: &[Occurrence], analyzes: bool) -> Result<Option<LogFormat>, Error> {
+    let given = of_analyze(occurrences, options::LOG_FORMAT, analyzes)?;
+    given.map_or(Ok(None), |given| Ok(ANALYSIS_FORMAT.parse_given(&given)?))
+}
+
+/// The file that `analyze` writes its report to.
+pub(super) fn report(occurrences: &[Occurrence], analyzes: bool) -> Result<Option<PathBuf>, Error> {
+    let given = of_analyze(occurrences, options::EXPORT_REPORT, analyzes)?;
+    given.map(|given| FILE_NAME.parse_given(&given)).transpose().map_err(Error::from)
+}
+
 /// True if `replay` writes exact numbers in its table. Its other outputs always have them.
 pub(crate) fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, Error> {
     boolean(of_replay(occurrences, options::BYTES, replays, "metrics are always exact")?)
@@ -123,6 +141,7 @@ pub(super) fn refuse_source(occurrences: &[Occurrence], subcommand: Option<&str>
     let advice = match subcommand {
         Some(REPLAY) => "replay takes its files as arguments: replay FILE",
         Some(TEST) => "test takes its captures from the cases",
+        Some(ANALYZE) => "analyze reads event logs, which it takes as arguments: analyze FILE",
         _ => return Ok(()),
     };
     last(occurrences, options::SOURCE).map_or(Ok(()), |given| Err(Error::invalid(given.place(), advice)))
@@ -135,6 +154,10 @@ fn of_replay(occurrences: &[Occurrence], id: &str, replays: bool, advice: &str) 
 
 fn of_test(occurrences: &[Occurrence], id: &str, tests: bool) -> Result<Option<Given>, Error> {
     of_subcommand(occurrences, id, tests, "only available with test; add test CASES.yml or remove the option")
+}
+
+fn of_analyze(occurrences: &[Occurrence], id: &str, is_there: bool) -> Result<Option<Given>, Error> {
+    of_subcommand(occurrences, id, is_there, "only available with analyze; add analyze FILE or remove the option")
 }
 
 /// The last value given for an option of a subcommand. Without that subcommand it is refused with this problem.
@@ -165,9 +188,6 @@ pub(super) fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unav
         let value = occurrence.given();
         if overridden || value.is_blank() || asks_for_nothing(occurrence, &value, accepted) {
             continue;
-        }
-        if id == "log-format" && value.text().is_some_and(|text| text == "logfmt") {
-            return Err(Error::invalid(value.place(), "this is a value of --log.format (the program's own log)"));
         }
         given.push(Unavailable { what: occurrence.typed.clone(), meanwhile });
     }

@@ -27,6 +27,7 @@ use crate::config::given::{Content, Given};
 use crate::config::kinds::keywords::Keywords;
 use crate::config::kinds::{Scalar, Scalars};
 use crate::config::{Config, Error, Log, Settings};
+use crate::events::analysis::LogFormat;
 use argv::Arguments;
 use cases::CaseFile;
 use options::Occurrence;
@@ -40,6 +41,8 @@ pub(crate) enum Invocation {
     Replay(ReplayInvocation),
     /// Run test cases, write their results, and end.
     Test(TestInvocation),
+    /// Read event logs, write what is found, and end.
+    Analyze(AnalyzeInvocation),
     /// List the interfaces, and which of them this configuration captures.
     Interfaces(Config),
     /// Print that the configuration is valid.
@@ -74,6 +77,27 @@ pub(crate) struct TestInvocation {
     pub log: Log,
 }
 
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AnalyzeInvocation {
+    /// The event logs, in the order given; `-` is standard input.
+    pub files: Vec<PathBuf>,
+    /// The format of the logs; none if their first bytes decide it.
+    pub format: Option<LogFormat>,
+    /// The file for the report as JSON.
+    pub report: Option<PathBuf>,
+    /// The number of entries in each list; none if that was not given.
+    pub top: Option<Top>,
+    pub log: Log,
+}
+
+/// The format of event logs; none means that their first bytes decide it.
+const ANALYSIS_FORMAT: Keywords<Option<LogFormat>> = Keywords::of(&[
+    ("auto", None),
+    ("json", Some(LogFormat::Json)),
+    ("jsonl", Some(LogFormat::JsonLines)),
+    ("csv", Some(LogFormat::Csv)),
+]);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ReplayOutput {
     /// A table for people.
@@ -100,7 +124,7 @@ const OUTPUT: Keywords<ReplayOutput> = Keywords::of(&[
     ("none", ReplayOutput::None),
 ]);
 
-/// The number of conversations, flows or alerts that `replay` lists.
+/// The number of conversations, flows or alerts that `replay` lists, or of entries in each list of `analyze`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Top {
     /// At least one.
@@ -173,9 +197,14 @@ fn configured(
     let settings = settings(matches, occurrences, environment)?;
     let name = subcommand.map(|(name, _)| name);
     let (replays, tests) = (name == Some(command::REPLAY), name == Some(command::TEST));
+    let analyzes = name == Some(command::ANALYZE);
     layers::refuse_source(occurrences, name)?;
     let output = layers::output(occurrences, replays)?;
-    let top = layers::top(occurrences, replays, output)?;
+    let top = match analyzes {
+        true => layers::top_of_analysis(occurrences)?,
+        false => layers::top(occurrences, replays, output)?,
+    };
+    let (format, report) = (layers::log_format(occurrences, analyzes)?, layers::report(occurrences, analyzes)?);
     let exact = layers::exact(occurrences, replays)?;
     let workers = layers::workers(occurrences, replays)?;
     let (run, junit) = (layers::run(occurrences, tests)?, layers::junit(occurrences, tests)?);
@@ -192,6 +221,11 @@ fn configured(
             let config = Config { source: None, ..settings.validate()? };
             let files = words_of(matches, command::FILES);
             Ok(Invocation::Replay(ReplayInvocation { files, output, top, exact, workers, config }))
+        }
+        Some((command::ANALYZE, matches)) => {
+            let files = words_of(matches, command::LOGS);
+            let log = settings.validate()?.log;
+            Ok(Invocation::Analyze(AnalyzeInvocation { files, format, report, top, log }))
         }
         Some((command::INTERFACES, _)) => settings.validate().map(Invocation::Interfaces),
         Some((command::CONFIG, _)) => settings.validate().map(Invocation::PrintConfig),

@@ -23,6 +23,10 @@ pub(super) const WORKERS: &str = "workers";
 pub(super) const RUN: &str = "run";
 /// The file that `test` writes its results to.
 pub(super) const JUNIT: &str = "junit";
+/// The format of the logs that `analyze` reads.
+pub(super) const LOG_FORMAT: &str = "format";
+/// The file that `analyze` writes its report to.
+pub(super) const EXPORT_REPORT: &str = "export-report";
 pub(super) const SOURCE: &str = "pcapfile";
 // clap answers these two.
 pub(super) const HELP: &str = "help";
@@ -45,7 +49,7 @@ pub(super) static COMMAND: &[Declaration] = &[
     Declaration::option(TOP, Role::Replay)
         .value("N", "20")
         .help("Conversations that replay's table lists, the heaviest, and alerts, the first: a number or all. With jsonl or \
-               csv it limits the flows, which are all by default; the rest is summed up as `other`"),
+               csv it limits the flows, which are all by default; the rest is summed up as `other`. For analyze: entries of each list"),
     Declaration::option(BYTES, Role::Replay)
         .value("", "false")
         .taking(Arity::Switch)
@@ -59,6 +63,12 @@ pub(super) static COMMAND: &[Declaration] = &[
     Declaration::option(JUNIT, Role::Test)
         .value("FILE", "")
         .help("File to write the results of test to, as JUnit XML, in addition to the text"),
+    Declaration::option(LOG_FORMAT, Role::Analyze)
+        .value("FORMAT", "auto")
+        .help("Format of the logs that analyze reads: auto, json, jsonl or csv"),
+    Declaration::option(EXPORT_REPORT, Role::Analyze)
+        .value("FILE", "")
+        .help("File to write the report of analyze to, as JSON, in addition to the text"),
     Declaration::option(HELP, Role::Command)
         .taking(Arity::Switch)
         .letter('h')
@@ -145,7 +155,7 @@ mod tests {
             anom_active_size anom_gv_cap anom_lower_bound anom_methods anom_n_seasons anom_sensitivity anom_upper_bound \
             transfer_interval filter_ip_CIDR filter_bool filter_src filter_dst archive_dir log_packets max_pcap_log_size \
             max_pcap_rotations slack_channel slack_emoji slack_icon slack_url loglevel bandwidth.interval scan.interval \
-            scan.rule bandwidth.direction anom.threshold anom.min_bytes explain log.level log.format output flow-key workers top bytes run junit";
+            scan.rule bandwidth.direction anom.threshold anom.min_bytes explain log.level log.format output flow-key workers top bytes run junit format export-report summary-interval log-max-size log-max-age log-rotations";
         for name in long.split_whitespace().chain(KEYS.iter().copied()) {
             assert!(by_long(name).is_some(), "{name}");
         }

@@ -3,11 +3,12 @@
 //! Takes an option and a subcommand; tells whether the subcommand uses it. Must not decide what is accepted: a
 //! subcommand accepts every setting, so that it can be added to any working command line.
 
-use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK};
+use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK, TOP};
 use crate::config::{Declaration, Role};
 
 pub(super) const REPLAY: &str = "replay";
 pub(super) const TEST: &str = "test";
+pub(super) const ANALYZE: &str = "analyze";
 pub(super) const INTERFACES: &str = "interfaces";
 pub(super) const CONFIG: &str = "config";
 pub(super) const COMPLETIONS: &str = "completions";
@@ -16,15 +17,17 @@ pub(super) const MAN: &str = "man";
 /// Sections that `replay` and `test` do not use: they deliver no alerts and keep no packets.
 const SECTIONS_NOT_IN_REPLAY: [&str; 4] = ["capture", "notify", "state", "evidence"];
 /// Settings outside of these sections that `replay` and `test` do not use: they are for live captures and for the server.
-const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout")];
+const NOT_IN_REPLAY: [(&str, &str); 4] =
+    [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout"), ("events", "summary_interval")];
 const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture", "excluded_interfaces")];
 
 /// True if `subcommand` uses the option; `None` is the exporter itself.
 pub(super) fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool {
     match declaration.role {
         Role::Reserved { .. } => false,
-        Role::Replay => subcommand == Some(REPLAY),
+        Role::Replay => subcommand == Some(REPLAY) || (subcommand == Some(ANALYZE) && declaration.id() == TOP),
         Role::Test => subcommand == Some(TEST),
+        Role::Analyze => subcommand == Some(ANALYZE),
         Role::Command => uses_command_option(subcommand, &declaration.id()),
         Role::Setting(_) => declaration.keys.iter().any(|key| uses_setting(subcommand, *key)),
     }
@@ -39,6 +42,9 @@ fn uses_setting(subcommand: Option<&str>, key: (&'static str, &'static str)) -> 
     match subcommand {
         Some(MAN | COMPLETIONS) => false,
         Some(INTERFACES) => OF_INTERFACES.contains(&key),
+        Some(ANALYZE) => key.0 == "log",
+        // A log of events is written by `replay`, not by `test`.
+        Some(TEST) if key.0 == "events" => false,
         Some(REPLAY | TEST) => {
             let is_unused = SECTIONS_NOT_IN_REPLAY.contains(&key.0) || NOT_IN_REPLAY.contains(&key);
             key == ("capture", "filter") || !is_unused
@@ -60,6 +66,13 @@ mod tests {
     fn interfaces_uses_the_settings_that_choose_interfaces() {
         let expected = ["iface", "ExcludedInterfaces", "config", "config.check", "help", "version"];
         assert_eq!(used(Some(INTERFACES)), expected);
+    }
+
+    #[test]
+    fn analyze_uses_its_own_options_and_those_of_the_log() {
+        let expected =
+            ["log.level", "log.format", "config", "config.check", "top", "format", "export-report", "help", "version"];
+        assert_eq!(used(Some(ANALYZE)), expected);
     }
 
     #[test]

@@ -4,15 +4,18 @@
 //! Takes the given values and the configuration with them; completes the configuration, or refuses it. Must not know
 //! how a single value is parsed.
 
+use tracing::Level;
+
 use super::declaration::FileKey;
 use super::kinds::ValueKind as _;
-use super::kinds::keywords::BOOLEAN;
+use super::kinds::keywords::{BOOLEAN, EVENT_FORMAT};
 use super::kinds::numbers::BOUND;
 use super::{Config, Error, Settings, delivery, trafficalerted};
 use crate::alert::Exclusion;
-use crate::capture::Selection;
+use crate::capture::{Selection, file_name};
 use crate::detect::anomaly::{self, Fence, Method};
 use crate::detect::{bandwidth, scan};
+use crate::events::log::EventFormat;
 use crate::http::ListenAddress;
 
 /// Refuses contradictions, and completes the values that follow from several settings.
@@ -23,6 +26,7 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     }
     complete_detection(settings, config)?;
     delivery::complete(settings, config)?;
+    complete_events(settings, config)?;
     config.alert.validate().map_err(|error| refused(settings, ("alert", "exclusions"), error))?;
     let account = &mut config.account;
     fit_exported(settings, "max_series", &mut account.max_series, account.max_flows, "flows")?;
@@ -37,6 +41,29 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
 
 fn refused(settings: &Settings, key: FileKey, problem: impl ToString) -> Error {
     Error::invalid(settings.place(key), problem.to_string())
+}
+
+/// Every format but that of the console needs a file. Verbose means the debug level, unless a level is given.
+fn complete_events(settings: &Settings, config: &mut Config) -> Result<(), Error> {
+    let (format, file) = (("events", "format"), ("events", "file"));
+    let name = EVENT_FORMAT.word(config.events.format);
+    if config.events.is_verbose && !settings.gives(("log", "level")) {
+        config.log.level = Level::DEBUG;
+    }
+    let Some(path) = &config.events.file else {
+        let is_console = config.events.format == EventFormat::Console;
+        let problem = format!("the format {name} needs a file; add --log-file FILE");
+        return if is_console { Ok(()) } else { Err(refused(settings, format, problem)) };
+    };
+    let by_name = path.extension().and_then(|end| EVENT_FORMAT.parse(end.to_str()?).ok());
+    if let (Some(by_name), false) = (by_name, settings.gives(format)) {
+        let (place, word) = (settings.place(file), EVENT_FORMAT.word(by_name));
+        config.notices.push(format!(
+            "{place}: {} is written in the format {name}; add --log-format {word} if the name is meant",
+            file_name(path)
+        ));
+    }
+    Ok(())
 }
 
 /// `all` and `any` stand alone, and `any` has no promiscuous mode.

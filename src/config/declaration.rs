@@ -39,6 +39,8 @@ pub enum Role {
     Replay,
     /// Only the subcommand `test` uses it.
     Test,
+    /// Only the subcommand `analyze` uses it.
+    Analyze,
     /// It is reserved for a room that is not built yet.
     Reserved {
         /// Values that change nothing; they are accepted.

@@ -28,7 +28,7 @@ pub(crate) use unavailable::Unavailable;
 use tracing::Level;
 
 use crate::events::line::LineForm;
-use crate::{account, alert, capture, detect, evidence, export, http, locality, notify, pipeline};
+use crate::{account, alert, capture, detect, events, evidence, export, http, locality, notify, pipeline};
 
 /// Each value once, in the order of its first appearance.
 pub(crate) fn without_repeats<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -63,6 +63,8 @@ pub struct Config {
     pub slack: SlackHook,
     /// Packets that are kept and written.
     pub evidence: evidence::Config,
+    /// The log of violations and alerts.
+    pub events: events::Config,
     /// The families of metrics that are written.
     pub export: export::Config,
     /// The addresses of the server.

@@ -91,7 +91,10 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("slack_url_file", _) => "a.txt",
             ("state.dir" | "l", _) => "/a",
             // They imply or need another setting.
-            ("archive_dir" | "log_packets", _) => continue,
+            ("archive_dir" | "log_packets" | "log-format" | "verbose", _) => continue,
+            ("log-file", _) => "events.log",
+            ("log-max-size", _) => "5MiB",
+            ("log-max-age", _) => "50s",
             ("evidence.longest", _) => "50s",
             ("evidence.ring" | "evidence.max_bytes" | "evidence.quota", _) => "5MiB",
             ("evidence.packet_bytes", _) => "200",
@@ -115,7 +118,7 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
 }
 
 /// Options with values, of which each set is given together.
-const GIVEN: [&[(&str, &str)]; 9] = [
+const GIVEN: [&[(&str, &str)]; 10] = [
     &[],
     &[("i", "eth0,no,0x10"), ("ExcludedInterfaces", "lo"), ("w", "3s"), ("promRefresh", "1.5"), ("r", "-"), ("s", "0")],
     &[("i", "any"), ("f", "host 10.0.0.1 and (tcp or udp) # \"x\": y"), ("buffer-size", "1234567"), ("r", "a: b.pcap")],
@@ -187,6 +190,17 @@ const GIVEN: [&[(&str, &str)]; 9] = [
         ("evidence.longest", "90"),
         ("max_pcap_log_size", "100000"),
         ("max_pcap_rotations", "1000"),
+    ],
+    &[
+        ("log-format", "csv"),
+        ("log-file", "/var/log/a: b.csv"),
+        ("log-buffer-size", "0"),
+        ("log-max-size", "100MB"),
+        ("log-max-age", "1d"),
+        ("log-rotations", "1000"),
+        ("summary-interval", "0"),
+        ("verbose", "true"),
+        ("log.level", "info"),
     ],
 ];
 

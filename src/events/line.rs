@@ -94,6 +94,12 @@ pub(crate) fn rfc_3339(time: Timestamp) -> String {
     humantime::format_rfc3339_micros(UNIX_EPOCH + since_epoch).to_string()
 }
 
+/// `2026-03-17T13:31:58.000000001Z`, as [`rfc_3339`].
+pub(crate) fn rfc_3339_nanoseconds(time: Timestamp) -> String {
+    let since_epoch = Duration::from_nanos(u64::try_from(time.nanoseconds()).unwrap_or(0));
+    humantime::format_rfc3339_nanos(UNIX_EPOCH + since_epoch).to_string()
+}
+
 /// A value, in quotes if it is not one word. Control characters are escaped.
 fn quoted(value: &str) -> Cow<'_, str> {
     let is_plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '"' | '=' | '\\');

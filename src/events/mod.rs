@@ -1,16 +1,22 @@
-//! Writes changes of alerts as lines: for people as log lines, for scripts as JSON. Takes changes; gives lines. Must
-//! not know the detectors, nor where lines go.
+//! Writes changes of alerts and violations as lines: for people as log lines, for scripts as JSON or CSV; and reads
+//! logs back. Takes changes and violations; gives lines, files and reports. Must not know the detectors.
 //!
 //! The names of rules come from outside and are escaped. All else is numbers, addresses and the program's own words.
 
+pub mod analysis;
+mod complaints;
 pub mod console;
 pub mod json;
 pub mod line;
+pub mod log;
+mod top;
 
 use crate::alert::Change;
 use crate::detect::Subject;
 use crate::packet::Seconds;
+pub(crate) use complaints::Complaints;
 use line::LogLine;
+pub use log::Config;
 
 /// The state after a change, as text.
 const fn state(change: &Change) -> &'static str {

@@ -8,7 +8,6 @@ mod case;
 mod cases;
 mod chunk;
 mod collector;
-mod complaints;
 mod config;
 mod earlier;
 mod figures;

@@ -16,6 +16,7 @@ use super::family::{self, MetricKind};
 use super::notifications::{self, NotificationFigures};
 use super::text::TextWriter;
 use super::vitals::Vitals;
+use crate::events::log::EventLogFigures;
 use crate::evidence::FiguresReader;
 
 /// A queue that may drop entries.
@@ -23,6 +24,8 @@ use crate::evidence::FiguresReader;
 pub enum Queue {
     /// Alert lines on their way to standard output.
     Alerts,
+    /// Violations and alerts on their way to the event log.
+    Events,
     /// Log lines on their way to standard error.
     Log,
     /// Reports of scrapes on their way to accounting.
@@ -31,12 +34,13 @@ pub enum Queue {
 
 impl Queue {
     /// All of them, in the order in which they are written.
-    pub const ALL: [Self; 3] = [Self::Alerts, Self::Log, Self::Scrapes];
+    pub const ALL: [Self; 4] = [Self::Alerts, Self::Events, Self::Log, Self::Scrapes];
 
     /// The value of the label `queue`.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Alerts => "alerts",
+            Self::Events => "events",
             Self::Log => "log",
             Self::Scrapes => "scrapes",
         }
@@ -53,6 +57,7 @@ pub struct SelfMetrics {
     vitals: Option<Vitals>,
     evidence: Option<FiguresReader>,
     notifications: Option<NotificationFigures>,
+    events: Option<EventLogFigures>,
 }
 
 impl SelfMetrics {
@@ -70,7 +75,16 @@ impl SelfMetrics {
         let dropped_reports = Arc::new(AtomicU64::default());
         let lost = BTreeMap::from([(Queue::Scrapes, Arc::clone(&dropped_reports))]);
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { registry, connections, dropped_reports, lost, vitals: None, evidence: None, notifications: None })
+        Ok(Self {
+            registry,
+            connections,
+            dropped_reports,
+            lost,
+            vitals: None,
+            evidence: None,
+            notifications: None,
+            events: None,
+        })
     }
 
     /// The same with the figures of a live capture.
@@ -93,6 +107,11 @@ impl SelfMetrics {
         self.notifications = Some(figures);
     }
 
+    /// Exports the figures of the event log.
+    pub fn show_events(&mut self, figures: EventLogFigures) {
+        self.events = Some(figures);
+    }
+
     /// A thread of the live capture that does not work any more, if there is one.
     pub fn dead_thread(&self) -> Option<String> {
         self.vitals.as_ref()?.dead_thread()
@@ -112,6 +131,7 @@ impl SelfMetrics {
     pub fn write<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {
         self.registry.gather().iter().try_for_each(|family| write_family(family, writer))?;
         self.write_queues(writer)?;
+        self.write_events(writer)?;
         self.evidence.iter().try_for_each(|figures| evidence::write(&figures.read(), writer))?;
         self.notifications.iter().try_for_each(|figures| notifications::write(figures, writer))
     }
@@ -123,6 +143,12 @@ impl SelfMetrics {
             writer.sample(family::QUEUE_DROPPED.name).label("queue", queue.label()).value(lost)?;
         }
         Ok(())
+    }
+
+    fn write_events<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {
+        let Some(figures) = &self.events else { return Ok(()) };
+        writer.single(&family::EVENTS_WRITTEN, figures.written.load(Ordering::Relaxed))?;
+        writer.single(&family::EVENT_LOG_WRITE_ERRORS, figures.write_errors.load(Ordering::Relaxed))
     }
 
     /// The names of all families that are written, in order.

@@ -155,10 +155,7 @@ pub const XDP_TRAFFIC_MONITOR: &[(&str, Outcome)] = &[
         "trafficmonitor --interface eth0 --config configs/default.json --drop-packets",
         NotYet("--drop-packets and configs/default.json: the list of permitted networks (permitted_cidrs)"),
     ),
-    (
-        "trafficmonitor --interface eth0 --config configs/default.json --verbose",
-        NotYet("--verbose and configs/default.json: the list of permitted networks (permitted_cidrs)"),
-    ),
+    ("trafficmonitor --interface eth0 --config configs/default.json --verbose", PERMITTED),
     ("trafficmonitor -i eth0 -c configs/default.json", PERMITTED),
     ("trafficmonitor -i eth0 -c configs/strict.json", STRICT),
     (
@@ -168,24 +165,24 @@ pub const XDP_TRAFFIC_MONITOR: &[(&str, Outcome)] = &[
     (
         "trafficmonitor -i eth0 -c configs/default.json \\
             --log-format json --log-file traffic.json",
-        NotYet("--log-format, --log-file and configs/default.json: the list of permitted networks (permitted_cidrs)"),
+        PERMITTED,
     ),
     (
         "trafficmonitor -i eth0 -c configs/default.json \\
             --log-format csv --log-file traffic.csv",
-        NotYet("--log-format, --log-file and configs/default.json: the list of permitted networks (permitted_cidrs)"),
+        PERMITTED,
     ),
     (
         "trafficmonitor -i eth0 -c configs/default.json \\
             --log-format jsonl --log-file traffic.jsonl",
-        NotYet("--log-format, --log-file and configs/default.json: the list of permitted networks (permitted_cidrs)"),
+        PERMITTED,
     ),
-    ("trafficmonitor --log-format console", NotYet("--log-format")),
-    ("trafficmonitor --log-buffer-size 8192", NotYet("--log-buffer-size")),
-    ("trafficmonitor -v", NotYet("-v")),
-    ("trafficmonitor analyze traffic.jsonl", NotYet("analyze")),
-    ("trafficmonitor analyze traffic.csv --format csv", NotYet("analyze")),
-    ("trafficmonitor analyze traffic.jsonl --export-report analysis.json", NotYet("analyze")),
+    ("trafficmonitor --log-format console", Right),
+    ("trafficmonitor --log-buffer-size 8192", Right),
+    ("trafficmonitor -v", Right),
+    ("trafficmonitor analyze traffic.jsonl", Right),
+    ("trafficmonitor analyze traffic.csv --format csv", Right),
+    ("trafficmonitor analyze traffic.jsonl --export-report analysis.json", Right),
 ];
 
 /// TrafficAlerted's example of a configuration file.

@@ -49,6 +49,17 @@ impl AlertLines {
         self.output.send(line);
     }
 
+    /// Queues a line of a violation; gives false if there is no space for it. A file waits for its reader.
+    pub(in crate::app) fn offer(&self, line: String) -> bool {
+        match self.pace {
+            AlertPace::Live => self.output.offer(line),
+            AlertPace::File => {
+                self.output.send_or_wait(line);
+                true
+            }
+        }
+    }
+
     /// Waits until all lines are written, or until `deadline`; logs the number of unwritten lines.
     pub(in crate::app) fn finish(&self, deadline: Instant) {
         let lines = self.output.finish(deadline);

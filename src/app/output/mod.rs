@@ -128,6 +128,18 @@ impl LineQueue {
         self.0.queue(self.0.lock(), line);
     }
 
+    /// Queues a line if at most half of the queue is in use, so that other lines keep the rest. Gives false if it is not
+    /// queued.
+    pub(super) fn offer(&self, line: String) -> bool {
+        let state = self.0.lock();
+        let has_space = state.queued.len() < MAXIMUM_LINES / 2 && state.bytes + line.len() <= MAXIMUM_BYTES / 2;
+        if has_space && !state.is_closed {
+            self.0.queue(state, line);
+            return true;
+        }
+        false
+    }
+
     /// Queues a line; waits for space, up to [`LONGEST_WAIT`]. After a wait in vain, no sender waits again until a line
     /// has been written.
     pub(super) fn send_or_wait(&self, line: String) {

@@ -6,9 +6,11 @@ use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::alerting::finish_events;
 use super::output::Blocking;
 use super::{DONE, random_seed, say_error};
 use crate::account::ledger::Ledger;
@@ -19,7 +21,9 @@ use crate::alert::{Alert, Change, Fingerprint};
 use crate::cli::{ReplayInvocation, ReplayOutput, Top};
 use crate::config::Config;
 use crate::detect::{self, Detectors};
+use crate::events::console::Style;
 use crate::events::json;
+use crate::events::log::{Error as EventLogError, EventLog, EventPace, EventSender};
 use crate::export::{self, Format, Report, table, units::Units};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
@@ -33,6 +37,9 @@ const SAMPLING: u64 = 0x7472_6166_6669_6373;
 
 /// Alerts that are kept for the table when all are asked for.
 const MOST_ALERTS: usize = 10_000;
+
+/// Longest time at the end to write the event log.
+const LAST_EVENTS: Duration = Duration::from_secs(10);
 
 /// The default number of conversations and alerts in the table; the help has the same number.
 const DEFAULT_TOP: usize = 20;
@@ -48,15 +55,24 @@ pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
             words.split(' ').next().unwrap_or_default()
         );
     }
-    let detect = &replay.config.detect;
-    let outcome = match replay.output {
-        ReplayOutput::Alerts => write_alerts(&replay)?,
-        ReplayOutput::Table => write_table(&replay)?,
-        // These show accounts alone.
-        ReplayOutput::JsonLines | ReplayOutput::Csv => write_report(&replay, &detect::Config::nothing())?,
-        ReplayOutput::Prometheus | ReplayOutput::None => write_report(&replay, detect)?,
-    };
+    let log = start_event_log(&replay.config)?;
+    let events = log.as_ref().map(|log| log.sender(EventPace::File));
+    let outcome = write(&replay, events)?;
+    log.into_iter().for_each(|log| finish_events(log, Instant::now() + LAST_EVENTS));
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
+}
+
+/// Writes the accounts or the alerts to standard output, and the alerts to the event log if there is one.
+fn write(replay: &ReplayInvocation, events: Option<EventSender>) -> anyhow::Result<ReadOutcome> {
+    match replay.output {
+        ReplayOutput::Alerts => write_alerts(replay, events),
+        ReplayOutput::Table => write_table(replay, events),
+        // These show accounts alone.
+        ReplayOutput::JsonLines | ReplayOutput::Csv if events.is_none() => {
+            write_report(replay, &detect::Config::nothing(), None)
+        }
+        _ => write_report(replay, &replay.config.detect, events),
+    }
 }
 
 /// The last arguments if they look like a filter: none of them is a file, or looks like the name of one.
@@ -67,39 +83,68 @@ fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
     is_word(&words[0]).then(|| words.join(" "))
 }
 
+/// Sends each change to the event log too, if there is one.
+struct Logged<T> {
+    sink: T,
+    events: Option<EventSender>,
+}
+
+impl<T: AlertSink> AlertSink for Logged<T> {
+    fn notify(&mut self, change: &Change) {
+        self.events.iter_mut().for_each(|events| events.notify(change));
+        self.sink.notify(change);
+    }
+}
+
+/// The event log, if a file is named for it. The lines on standard output are those of `--output`.
+fn start_event_log(config: &Config) -> Result<Option<EventLog>, EventLogError> {
+    if config.events.file.is_none() {
+        return Ok(None);
+    }
+    let style = Style { form: config.log.format, explain: config.explain };
+    EventLog::start(config.events.clone(), style, Box::new(|_| true)).map(Some)
+}
+
 /// An error if a file could not be read to its end.
 type ReadOutcome = Result<(), pipeline::Error>;
 
-fn write_alerts(replay: &ReplayInvocation) -> anyhow::Result<ReadOutcome> {
+fn write_alerts(replay: &ReplayInvocation, events: Option<EventSender>) -> anyhow::Result<ReadOutcome> {
     let out = BufWriter::with_capacity(64 << 10, Blocking(io::stdout()));
     let lines = ChangeLines { out, explains: replay.config.explain, outcome: Ok(()) };
-    let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), lines);
-    super::written(read.resolve().map_or(Ok(()), ChangeLines::finish))?;
+    let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), Logged { sink: lines, events });
+    super::written(read.resolve().map_or(Ok(()), |logged| logged.sink.finish()))?;
     Ok(read.outcome)
 }
 
-fn write_table(replay: &ReplayInvocation) -> anyhow::Result<ReadOutcome> {
+fn write_table(replay: &ReplayInvocation, events: Option<EventSender>) -> anyhow::Result<ReadOutcome> {
     let ReplayInvocation { config, top, exact, .. } = replay;
     let top = match top {
         Some(Top::All) => None,
         Some(Top::Most(most)) => Some(*most),
         None => Some(DEFAULT_TOP),
     };
-    let read = read_all(replay, &config.detect.for_alerts_alone(), Episodes::at_most(top.unwrap_or(MOST_ALERTS)));
+    let sink = Logged { sink: Episodes::at_most(top.unwrap_or(MOST_ALERTS)), events };
+    let mut read = read_all(replay, &config.detect.for_alerts_alone(), sink);
     let Report { accounts, alerts: current, .. } = read.report(config, max_rows(replay));
     if read.is_worth_writing(&accounts) {
-        let (alerts, more_alerts) = read.sink().map(|sink| sink.in_order(&current.firing)).unwrap_or_default();
+        let (alerts, more_alerts) = read.sink().map(|logged| logged.sink.in_order(&current.firing)).unwrap_or_default();
         let filter = config.capture.filter.as_deref();
         let replayed = table::Replayed { accounts: &accounts, span: read.span, filter, alerts: &alerts, more_alerts };
         let units = if *exact { Units::Exact } else { Units::Human };
         super::written(table::write(table::Config { top, units }, &replayed, output()))?;
     }
+    // The ends of alerts, for the event log.
+    drop(read.resolve());
     Ok(read.outcome)
 }
 
-fn write_report(replay: &ReplayInvocation, detect: &detect::Config) -> anyhow::Result<ReadOutcome> {
+fn write_report(
+    replay: &ReplayInvocation,
+    detect: &detect::Config,
+    events: Option<EventSender>,
+) -> anyhow::Result<ReadOutcome> {
     let ReplayInvocation { config, output: form, .. } = replay;
-    let read = read_all(replay, detect, ());
+    let mut read = read_all(replay, detect, Logged { sink: (), events });
     let report = read.report(config, max_rows(replay));
     if read.is_worth_writing(&report.accounts) {
         super::written(match form {
@@ -110,6 +155,7 @@ fn write_report(replay: &ReplayInvocation, detect: &detect::Config) -> anyhow::R
             ReplayOutput::Table | ReplayOutput::Alerts => Ok(()),
         })?;
     }
+    drop(read.resolve());
     Ok(read.outcome)
 }
 

@@ -10,7 +10,7 @@ mod libpcap;
 mod records;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -242,6 +242,28 @@ fn open(path: &Path) -> Result<Input, Error> {
         return Err(cannot_open(io::ErrorKind::IsADirectory.into()));
     }
     if kind.is_file() { Ok(Input::of_file(file)) } else { Input::of_reader(file).map_err(cannot_open) }
+}
+
+/// The bytes inside `reader` if they are compressed with gzip, Zstandard or xz; else its own. For files other than
+/// captures.
+///
+/// # Errors
+/// When the first bytes cannot be read, or are those of another compressed format.
+pub(crate) fn decompress<'a>(mut reader: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut head = Vec::with_capacity(LONGEST_MAGIC);
+    reader.by_ref().take(LONGEST_MAGIC as u64).read_to_end(&mut head)?;
+    if let Some((format, command)) = compression::other_format(&head) {
+        let reason = format!(
+            "it is compressed with {format}, and only gzip, Zstandard and xz are read; decompress it first with {command}"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
+    let compression = Compression::of(&head);
+    let whole = io::Cursor::new(head).chain(reader);
+    Ok(match compression {
+        Some(compression) => Box::new(Decompressed::new(compression, whole, Arc::default())),
+        None => Box::new(whole),
+    })
 }
 
 /// The decompressed bytes if `input` is compressed, with a counter of the compressed ones.

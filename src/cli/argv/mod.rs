@@ -6,11 +6,9 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::layers::unavailable_options;
 use super::options::{Occurrence, all, by_long, by_short};
-use super::reserved;
 use crate::config::nearest::nearest;
-use crate::config::{Arity, Declaration, Error, Unavailable};
+use crate::config::{Arity, Declaration, Error};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Arguments {
@@ -21,26 +19,17 @@ pub(crate) struct Arguments {
 }
 
 /// Rewrites the arguments (without the program's name). Refuses an option that does not exist, a value attached to a
-/// letter, a missing value, and a reserved subcommand.
+/// letter, and a missing value.
 pub(super) fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, Error> {
     let mut arguments = Arguments { rewritten: Vec::new(), occurrences: Vec::new() };
     let mut typed = typed.into_iter();
-    let mut words = 0;
     while let Some(argument) = typed.next() {
         match form(&argument)? {
             ArgumentForm::End => {
                 arguments.rewritten.push(argument);
                 arguments.rewritten.extend(typed.by_ref());
             }
-            ArgumentForm::Word => {
-                if words == 0
-                    && let Some(subcommand) = reserved::subcommand(&argument)
-                {
-                    return Err(unavailable(&arguments.occurrences, subcommand));
-                }
-                words += 1;
-                arguments.rewritten.push(argument);
-            }
+            ArgumentForm::Word => arguments.rewritten.push(argument),
             ArgumentForm::Cluster(declarations) => {
                 let typed = argument.to_string_lossy().into_owned();
                 let occurrence =
@@ -142,18 +131,6 @@ fn unknown(name: &str, typed: &str) -> Error {
 fn missing(occurrence: &Occurrence) -> Error {
     let Occurrence { declaration, typed, .. } = occurrence;
     Error::invalid(typed, format!("value missing; write {typed} {}", declaration.value))
-}
-
-/// A subcommand that is not built yet, with the options before it that are not built either. The options behind it are
-/// its own and not known yet.
-fn unavailable(before: &[Occurrence], subcommand: Unavailable) -> Error {
-    match unavailable_options(before) {
-        Ok(mut given) => {
-            given.push(subcommand);
-            Error::Unavailable(given)
-        }
-        Err(error) => error,
-    }
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ _trafficmonitor() {
     elif [[ $mode == exporter ]]; then
         _trafficmonitor_offer '' "$current" < <(_trafficmonitor_subcommands)
         [[ ${#COMPREPLY[@]} -gt 0 ]] || _trafficmonitor_files '' "$current"
-    elif [[ $mode == replay || $mode == test ]]; then
+    elif [[ $mode == replay || $mode == test || $mode == analyze ]]; then
         _trafficmonitor_files '' "$current"
     elif [[ $mode == completions ]]; then
         _trafficmonitor_offer '' "$current" < <(_trafficmonitor_shells)

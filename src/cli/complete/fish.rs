@@ -56,7 +56,7 @@ pub fn script() -> String {
     for (name, about) in SUBCOMMANDS {
         line(format!("{} -a {name} -d {}", condition(&[super::EXPORTER]), quoted(about, "\\'")));
     }
-    line(format!("{} -F", condition(&["replay", "test"])));
+    line(format!("{} -F", condition(&["replay", "test", "analyze"])));
     line(format!("{} -a '{SHELLS}'", condition(&["completions"])));
     available().for_each(|declaration| line(option(declaration)));
     script

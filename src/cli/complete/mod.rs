@@ -8,10 +8,10 @@ mod bash;
 mod fish;
 mod zsh;
 
-use super::OUTPUT;
 use super::command::SUBCOMMANDS;
 use super::options::available;
 use super::scope::uses;
+use super::{ANALYSIS_FORMAT, OUTPUT};
 use crate::config::kinds::ValueKind as _;
 use crate::config::{Arity, Declaration};
 
@@ -85,6 +85,7 @@ fn choices(declaration: &Declaration) -> Choices {
         "ExcludedInterfaces" => Choices::Interfaces(Vec::new()),
         _ if matches!(declaration.value, "FILE" | "DIR") => Choices::Files,
         "output" => Choices::Words(OUTPUT.words()),
+        "format" => Choices::Words(ANALYSIS_FORMAT.words()),
         _ if words.is_empty() => Choices::Free,
         _ => Choices::Words(words),
     }

@@ -70,6 +70,7 @@ fn case(name: &str, subcommand: Option<&'static str>) -> String {
         super::EXPORTER => "'1: :{ _describe subcommand subcommands || _files }' '*:word:_files'",
         "replay" => "'1: : ' '*:capture file:_files'",
         "test" => "'1: : ' '*:file of test cases:_files'",
+        "analyze" => "'1: : ' '*:event log:_files'",
         "completions" => &format!("'1: : ' '2:shell:({SHELLS})'"),
         _ => "'1: : '",
     };

@@ -60,7 +60,11 @@ const SIGNALS: [(&str, &str); 2] = [
         "Count all that the kernel has let through, print how many packets were captured and dropped, and end, within \
       two seconds. A second signal ends the program at once; a repetition within 20 ms counts as the first.",
     ),
-    ("HUP", "Ignored: a terminal that is closed does not end the program. The configuration is read only at start."),
+    (
+        "HUP",
+        "Open the file of the event log anew. A terminal that is closed does not end the program. The configuration is read \
+      only at start.",
+    ),
 ];
 
 const EXAMPLES: [(&str, &str); 7] = [
@@ -109,6 +113,7 @@ fn synopsis(page: &mut Page) {
         "[OPTION...] [FILTER]",
         "[OPTION...] replay FILE...",
         "[OPTION...] test CASES...",
+        "[OPTION...] analyze LOG...",
         "[OPTION...] interfaces | config",
         "completions SHELL",
         "man",

@@ -1,5 +1,6 @@
 mod capture;
 mod detection;
+mod events;
 mod subcommands;
 mod unavailable;
 
@@ -157,8 +158,8 @@ fn the_environment_is_checked_too() {
     let refusal = |name, value| parse_all(&[], &[(name, value)]).unwrap_err().message;
     assert_eq!(refusal("TRAFFICMONITOR_PROMISC", "perhaps"), "TRAFFICMONITOR_PROMISC=perhaps: expected true or false");
     assert!(
-        refusal("TRAFFICMONITOR_EVENTS_FILE", "x")
-            .starts_with("TRAFFICMONITOR_EVENTS_FILE is not available yet; leave it")
+        refusal("TRAFFICMONITOR_WEB_CONFIG_FILE", "x")
+            .starts_with("TRAFFICMONITOR_WEB_CONFIG_FILE is not available yet; leave it")
     );
     assert!(parse_all(&[], &[("TRAFFICMONITOR_SLACK_URL", "nil"), ("TRAFFICMONITOR_DAQ", "libpcap")]).is_ok());
 }

@@ -5,7 +5,7 @@ fn empty_values_mean_unset_also_for_reserved_options() {
     let blank = "-filter= -ByteLimit= -TrafficInterval= -anom_gv_cap= -filter_ip_CIDR= -snaplen= -w= -promisc= -promHTTP= -c= -l= -slack_url= -slack_channel= -archive_dir= -anom_methods= -log_packets= -daq=";
     assert_eq!(run(blank), Config::default());
     assert_eq!(run("-slack_url=nil"), Config::default());
-    let quoted = parse_all(&["-l", "", "-slack_url", "nil", "-filter", "", "--log-file", ""], &[]);
+    let quoted = parse_all(&["-l", "", "-slack_url", "nil", "-filter", "", "--web.config.file", ""], &[]);
     assert_eq!(quoted, Ok(Invocation::Run(Config::default())));
 }
 
@@ -26,45 +26,29 @@ fn unavailable(line: &str) -> String {
 #[test]
 fn other_reserved_options_are_not_available_yet() {
     let table = [
-        ("-log-file x", "-log-file is"),
-        ("--log-file=x", "--log-file is"),
-        ("-log-file= -log-file x", "-log-file is"),
+        ("-web.config.file x", "-web.config.file is"),
+        ("--web.config.file=x", "--web.config.file is"),
+        ("-web.config.file= -web.config.file x", "-web.config.file is"),
         ("-daq=xdp", "-daq is"),
-        ("--log-format csv", "--log-format is"),
-        ("--log-format json", "--log-format is"),
-        ("-vv", "-vv is"),
-        ("--verbose", "--verbose is"),
         ("--drop-packets", "--drop-packets is"),
-        ("analyze x.csv", "analyze is"),
     ];
     for (line, expected) in table {
         assert_eq!(unavailable(line), expected, "{line}");
     }
-    run("-log-file x -log-file=");
-    assert_eq!(
-        refusal("--log-format logfmt"),
-        "--log-format logfmt: this is a value of --log.format (the program's own log)"
-    );
-    assert_eq!(
-        refusal("--log.format csv"),
-        "--log.format csv: this is a value of --log-format (the format of policy events); expected logfmt or json"
-    );
+    run("-web.config.file x -web.config.file=");
 }
 
 #[test]
 fn all_unavailable_options_are_named_in_one_message_with_advice() {
     assert_eq!(
-        refusal("--log-file /x -i eth0 --drop-packets -daq xdp --log-format csv"),
-        "--log-file, --drop-packets, -daq and --log-format are not available yet; leave them out, and meanwhile for --log-file \
-         and --log-format: redirect standard output to a file: it has a line for each change of an alert; for --drop-packets: \
-         drop packets with a firewall such as nftables; for -daq: let libpcap capture, which needs no option"
+        refusal("--web.config.file /x -i eth0 --drop-packets -daq xdp"),
+        "--web.config.file, --drop-packets and -daq are not available yet; leave them out, and meanwhile for \
+         --web.config.file: serve one address (--web.listen-address 127.0.0.1:8888), behind a proxy that authenticates if \
+         others scrape it; for --drop-packets: drop packets with a firewall such as nftables; for -daq: let libpcap capture, \
+         which needs no option"
     );
-    assert_eq!(
-        unavailable("-log-file /x --drop-packets analyze a.csv --format csv"),
-        "-log-file, --drop-packets and analyze are"
-    );
-    let usage = parse_all(&["-log-file", "x"], &[("TRAFFICMONITOR_DAQ", "xdp")]).unwrap_err();
-    assert!(usage.message.starts_with("-log-file and TRAFFICMONITOR_DAQ are not available yet"), "{usage}");
+    let usage = parse_all(&["-web.config.file", "x"], &[("TRAFFICMONITOR_DAQ", "xdp")]).unwrap_err();
+    assert!(usage.message.starts_with("-web.config.file and TRAFFICMONITOR_DAQ are not available yet"), "{usage}");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("strict.json");
     fs::write(&path, "{\"permitted_cidrs\": []}").unwrap();
@@ -72,7 +56,7 @@ fn all_unavailable_options_are_named_in_one_message_with_advice() {
     let names = unavailable(&format!("-c {path} --drop-packets"));
     assert_eq!(names, format!("--drop-packets and {path}: the list of permitted networks (permitted_cidrs) are"));
     // Other mistakes wait.
-    assert_eq!(unavailable("-log-file /x -s many"), "-log-file is");
+    assert_eq!(unavailable("-web.config.file /x -s many"), "-web.config.file is");
 }
 
 #[test]
@@ -94,7 +78,6 @@ fn command_lines_of_the_older_programs_are_read_or_reported_as_not_available_yet
     ] {
         run(line);
     }
-    for line in ["--interface eth0 --drop-packets", "-i eth0 --log-format json --log-file traffic.json"] {
-        unavailable(line);
-    }
+    run("-i eth0 --log-format json --log-file traffic.json");
+    unavailable("--interface eth0 --drop-packets");
 }

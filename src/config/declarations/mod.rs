@@ -8,6 +8,7 @@ mod anomaly;
 mod capture;
 mod delivery;
 mod detect;
+mod events;
 mod scan;
 mod serving;
 
@@ -24,11 +25,12 @@ static ROOMS: &[&[Declaration]] = &[
     scan::DECLARATIONS,
     anomaly::DECLARATIONS,
     delivery::DECLARATIONS,
+    events::DECLARATIONS,
     serving::DECLARATIONS,
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 15] = [
+pub(crate) const SECTIONS: [(&str, &str); 16] = [
     ("capture", "Capture"),
     ("locality", "Local networks"),
     ("account", "Flows"),
@@ -40,6 +42,7 @@ pub(crate) const SECTIONS: [(&str, &str); 15] = [
     ("notify", DELIVERY),
     ("state", DELIVERY),
     ("evidence", "Packets of alerts"),
+    ("events", "Event log"),
     ("export", METRICS),
     ("http", METRICS),
     ("pipeline", METRICS),

@@ -45,7 +45,7 @@ fn mistakes_are_reported_with_line_column_and_remedy() {
         ("log: {}\n---\nlog: {}\n", "t.yml:3:1: a second YAML document starts here; keep only one"),
         (
             "log:\n  format: jsonl\n",
-            "t.yml:2:11: jsonl: this is a value of --log-format (the format of policy events); expected logfmt or json",
+            "t.yml:2:11: jsonl: this is a value of --log-format (the event log); expected logfmt or json",
         ),
         ("http:\n  listen: []\n", "t.yml:2:11: no address to listen on; give one, such as :8888"),
     ];

@@ -62,6 +62,12 @@ pub(crate) const EVIDENCE_TIME: Scalar<Duration> = Scalar {
     parse: |text| seconds_or_units(text, Duration::from_secs(1)..=Duration::from_secs(24 * 3600)),
     ..WAIT
 };
+/// The age of a file that is rotated.
+pub(crate) const LOG_AGE: Scalar<Duration> = Scalar {
+    form: "seconds or a duration from 1s to 366d, such as 86400 or 1d",
+    parse: |text| seconds_or_units(text, Duration::from_secs(1)..=LONGEST),
+    ..WAIT
+};
 /// The time between two snapshots. The upper bound exceeds any scrape interval, and any timer can wait for it.
 pub(crate) const REFRESH: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 100ms to 1h, such as 5, 0.5 or 5s",

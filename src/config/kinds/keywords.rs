@@ -13,6 +13,7 @@ use crate::detect::anomaly::Method;
 use crate::detect::bandwidth::BandwidthDirection;
 use crate::detect::{Kind, scan};
 use crate::events::line::LineForm;
+use crate::events::log::EventFormat;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Keywords<T: 'static> {
@@ -88,9 +89,21 @@ pub(crate) const LOG_LEVEL: Keywords<Level> = Keywords {
 pub(crate) const LOG_FORMAT: Keywords<LineForm> = Keywords {
     misplaced: (
         &["console", "csv", "jsonl"],
-        "this is a value of --log-format (the format of policy events); expected logfmt or json",
+        "this is a value of --log-format (the event log); expected logfmt or json",
     ),
     ..Keywords::of(&[("logfmt", LineForm::Logfmt), ("json", LineForm::Json)])
+};
+pub(crate) const EVENT_FORMAT: Keywords<EventFormat> = Keywords {
+    misplaced: (
+        &["logfmt"],
+        "this is a value of --log.format (the program's own log); expected console, json, csv or jsonl",
+    ),
+    ..Keywords::of(&[
+        ("console", EventFormat::Console),
+        ("json", EventFormat::Json),
+        ("csv", EventFormat::Csv),
+        ("jsonl", EventFormat::JsonLines),
+    ])
 };
 
 impl<T: Copy + PartialEq> ValueKind for Keywords<T> {

@@ -136,7 +136,15 @@ pub(crate) const MEGABYTES: Scalar<u64> = Scalar {
     show: |bytes| Content::Unsigned(bytes / MEGABYTE),
     parse_raw: None,
 };
-/// The number of files of one connection.
+/// Bytes of events that are gathered; 0 writes each event at once.
+pub(crate) const LOG_BUFFER: Scalar<usize> = Scalar {
+    form: "a size from 0 to 16MiB, such as 8192 or 64KiB",
+    scalars: Scalars::TextOrNumber,
+    parse: |text| usize::try_from(bytes_of(text).filter(|bytes| *bytes <= 16 * MIB)?).ok(),
+    show: |bytes| Content::Unsigned(*bytes as u64),
+    parse_raw: None,
+};
+/// The number of rotated files that are kept.
 pub(crate) const ROTATIONS: Scalar<u32> =
     Scalar { form: "a number from 1 to 1000", parse: |text| within(text, 1..=1_000), ..SNAP_LENGTH };
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::evidence::complaints::Complaints;
+use crate::events::Complaints;
 use crate::evidence::figures::EvidenceCounters;
 use crate::evidence::writer::quota::{self, Quota};
 use crate::evidence::writer::{files, leftovers, savefile};

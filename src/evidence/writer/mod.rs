@@ -21,10 +21,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::complaints::Complaints;
 use super::figures::EvidenceCounters;
 use super::{Chunk, Message, names};
 use crate::alert::{EvidenceFile, EvidenceIndex};
+use crate::events::Complaints;
 use crate::packet::Timestamp;
 use capture_file::CaptureFile;
 pub(super) use jobs::{Ending, FileId, FilePart, Job, JobQueue, NewFile, WriterReport};

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The failures that were not logged.
+/// Failures of one kind, such as writes to a file, and those of them that were not logged.
 #[derive(Debug, Default)]
-pub(super) struct Complaints {
+pub(crate) struct Complaints {
     last: Option<Instant>,
     silent: u64,
     /// True since a failure that was logged, until the next success.
@@ -19,7 +19,7 @@ pub(super) struct Complaints {
 
 impl Complaints {
     /// Logs a failure to do `what` with a file, unless another one was logged within ten seconds.
-    pub(super) fn add(&mut self, what: &str, file: &Path, error: &impl Display) {
+    pub(crate) fn add(&mut self, what: &str, file: &Path, error: &impl Display) {
         if self.last.is_some_and(|last| last.elapsed() < SHORTEST_PAUSE) {
             self.silent += 1;
             return;
@@ -31,7 +31,7 @@ impl Complaints {
     }
 
     /// Logs the end of failures, if their beginning was logged.
-    pub(super) fn end(&mut self, what: &str) {
+    pub(crate) fn end(&mut self, what: &str) {
         if std::mem::take(&mut self.is_failing) {
             tracing::info!(failures_not_logged = std::mem::take(&mut self.silent), "{what}");
         }

@@ -1,0 +1,340 @@
+//! Tests of the analysis on logs that the event log writes, and on logs of other programs.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::*;
+use crate::events::console::Style;
+use crate::events::log::{Config, EventFormat, EventLog, EventPace};
+use crate::packet::{Addresses, TcpFlags, Timestamp};
+use crate::policy::{Action, Violation, ViolationSink as _};
+
+fn violation(second: u32, source: [u8; 4], destination: [u8; 4], port: u16, packets: u64) -> Violation {
+    let time = Timestamp::from_nanoseconds((1_700_000_000 + i64::from(second)) * 1_000_000_000);
+    Violation {
+        first: time,
+        last: time,
+        interface: "eth0".into(),
+        addresses: Addresses::V4 { source: source.into(), destination: destination.into() },
+        protocol: Protocol::TCP,
+        source_port: 40_000,
+        destination_port: port,
+        tcp_flags: TcpFlags::SYN,
+        packets,
+        bytes: packets * 60,
+        action: if port == 23 { Action::Dropped } else { Action::Logged },
+        suppressed: u64::from(port == 22),
+    }
+}
+
+const SWEEPER: [u8; 4] = [203, 0, 113, 1];
+const SCANNER: [u8; 4] = [203, 0, 113, 2];
+const FLOODER: [u8; 4] = [203, 0, 113, 3];
+const REGULAR: [u8; 4] = [203, 0, 113, 4];
+
+/// One source of each threat.
+fn violations() -> Vec<Violation> {
+    let sweep = (1..=30).map(|host| violation(u32::from(host), SWEEPER, [10, 0, 0, host], 23, 1));
+    let scan = (1..=40).map(|port| violation(100 + u32::from(port), SCANNER, [10, 0, 0, 1], port, 1));
+    let flood = (0..5).map(|_| violation(200, FLOODER, [10, 0, 0, 9], 80, 500));
+    let visits = (0..4).map(|visit| violation(visit * 1_000, REGULAR, [10, 0, 0, 1], 443, 1));
+    sweep.chain(scan).chain(flood).chain(visits).collect()
+}
+
+fn write(format: EventFormat, path: &Path) {
+    let config = Config { format, file: Some(path.to_owned()), ..Config::default() };
+    let log = EventLog::start(config, Style::default(), Box::new(|_| true)).unwrap();
+    let mut events = log.sender(EventPace::File);
+    violations().iter().for_each(|violation| events.report(violation));
+    assert_eq!(log.finish(Instant::now() + Duration::from_secs(60)), 0);
+}
+
+/// The report as JSON, and the broken lines.
+fn analyzed(format: Option<LogFormat>, log: &[u8]) -> (Value, Vec<BrokenLine>) {
+    let (mut analysis, mut broken) = (Analysis::default(), Vec::new());
+    analysis.read("log", format, log, |line| broken.push(line)).unwrap();
+    (serde_json::to_value(analysis.report(20)).unwrap(), broken)
+}
+
+#[test]
+fn logs_of_all_formats_give_equal_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let reports = [(EventFormat::Json, "json"), (EventFormat::JsonLines, "jsonl"), (EventFormat::Csv, "csv")].map(
+        |(format, word)| {
+            let path = folder.path().join(word);
+            write(format, &path);
+            let (mut report, broken) = analyzed(None, &std::fs::read(&path).unwrap());
+            assert_eq!(broken, []);
+            assert_eq!(report["logs"][0]["format"], word);
+            // Their lines differ: a header, brackets.
+            report["logs"] = Value::Null;
+            for threat in report["threats"].as_array_mut().unwrap() {
+                threat["evidence"]["first_line"] = Value::Null;
+                threat["evidence"]["last_line"] = Value::Null;
+            }
+            report
+        },
+    );
+    assert_eq!(reports[0], reports[1]);
+    assert_eq!(reports[1], reports[2]);
+}
+
+#[test]
+fn totals_and_lists_are_exact() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    write(EventFormat::JsonLines, &path);
+    let (report, _) = analyzed(None, &std::fs::read(&path).unwrap());
+    let totals = &report["totals"];
+    assert_eq!([&totals["events"], &totals["violations"], &totals["alerts"]], [79, 79, 0]);
+    // 30 of the sweep to port 23 and one of the scan are dropped; one of the scan is to port 22.
+    assert_eq!([&totals["packets"], &totals["dropped_packets"], &totals["suppressed_packets"]], [2_574, 31, 1]);
+    assert_eq!([&totals["sources"], &totals["targets"]], [4, 30]);
+    assert_eq!(report["span"]["seconds"], 3_000.0);
+    assert_eq!(report["sources"][0]["address"], "203.0.113.3");
+    assert_eq!(report["targets"][0]["address"], "10.0.0.9");
+    assert_eq!((&report["ports"][0]["port"], &report["ports"][0]["service"]), (&80.into(), &"http".into()));
+    assert_eq!(
+        (&report["protocols"][0]["protocol"], &report["protocols"][0]["packets"]),
+        (&"tcp".into(), &2_574.into())
+    );
+    let periods = report["rate"]["periods"].as_array().unwrap();
+    assert_eq!(periods.iter().map(|period| period["events"].as_u64().unwrap()).sum::<u64>(), 79);
+    assert_eq!(report["errors"]["sources"], 0);
+}
+
+#[test]
+fn each_threat_is_found_with_its_evidence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    write(EventFormat::JsonLines, &path);
+    let (report, _) = analyzed(None, &std::fs::read(&path).unwrap());
+    let threats: Vec<(&str, &str, u64)> = report["threats"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|threat| {
+            (threat["kind"].as_str().unwrap(), threat["address"].as_str().unwrap(), threat["value"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        threats,
+        [
+            ("port_scan", "203.0.113.2", 40),
+            ("single_port_sweep", "203.0.113.1", 30),
+            ("flood", "203.0.113.3", 2_500),
+            ("flooded_target", "10.0.0.9", 2_500),
+            ("repeat_offender", "203.0.113.4", 4),
+        ]
+    );
+    let sweep = &report["threats"][1]["evidence"];
+    assert_eq!(
+        (&sweep["port"], &sweep["events"], &sweep["first_line"]["line"]),
+        (&"23/tcp".into(), &30.into(), &1.into())
+    );
+    assert_eq!(sweep["last_line"]["line"], 30);
+    let flood = &report["threats"][2]["evidence"];
+    assert_eq!(flood["peak_at"], "2023-11-14T22:16:40.000000000Z");
+}
+
+#[test]
+fn text_names_every_threat() {
+    let mut analysis = Analysis::default();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    write(EventFormat::Csv, &path);
+    analysis.read("a\u{202e}b", None, &*std::fs::read(&path).unwrap(), |_| panic!("a broken line")).unwrap();
+    let text = analysis.report(20).to_string();
+    for words in [
+        "79 violations: 2574 packets",
+        "contacted 30 targets on port 23/tcp",
+        "contacted 40 ports of 1 targets",
+        "up to 2500 packets per second, at 2023-11-14T22:16:40",
+        "returned after pauses: 4 periods of activity",
+        "a\\u{202e}b line",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn broken_lines_are_reported_with_their_numbers_and_skipped() {
+    let good = r#"{"ts":"2023-11-14T22:13:32Z","src":"203.0.113.5"}"#;
+    let log = format!(
+        "{good}\n{{\"ts\":\"torn\n\n{good}\nnonsense\n{{\"ts\":1,\"src\":\"x\"}}\n{{\"src\":\"203.0.113.5\"}}\n{good}"
+    );
+    let (report, broken) = analyzed(None, log.as_bytes());
+    assert_eq!(report["totals"]["events"], 3);
+    let numbers: Vec<u64> = broken.iter().map(|line| line.number).collect();
+    assert_eq!(numbers, [2, 5, 6, 7]);
+    assert_eq!((broken[2].reason.as_str(), broken[3].reason.as_str()), ("no source address", "no time"));
+    assert_eq!(report["logs"][0]["broken_lines"], 4);
+}
+
+#[test]
+fn long_line_is_skipped() {
+    let good = r#"{"ts":"2023-11-14T22:13:32Z","src":"203.0.113.5"}"#;
+    let log = format!("{good}\n{{\"x\":\"{}\"}}\n{good}\n", "y".repeat(3 << 20));
+    let (report, broken) = analyzed(None, log.as_bytes());
+    assert_eq!(report["totals"]["events"], 2);
+    assert_eq!(broken, [BrokenLine { number: 2, reason: "longer than 1 MiB".to_owned() }]);
+}
+
+#[test]
+fn array_in_one_long_line_is_streamed() {
+    let event = r#"{"timestamp":"2023-11-14T22:13:32Z","source_ip":"203.0.113.5","note":"}{"}"#;
+    let log = format!("[{}]", vec![event; 60_000].join(","));
+    assert!(log.len() > 3 << 20);
+    let (report, broken) = analyzed(None, log.as_bytes());
+    assert_eq!((&report["totals"]["events"], broken), (&60_000.into(), Vec::new()));
+}
+
+#[test]
+fn compressed_logs_are_read() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    write(EventFormat::JsonLines, &path);
+    let plain = std::fs::read(&path).unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&plain).unwrap();
+    let compressed = encoder.finish().unwrap();
+    assert_eq!(analyzed(None, &compressed).0, analyzed(None, &plain).0);
+    let mut analysis = Analysis::default();
+    let cut = analysis.read("log", None, &compressed[..compressed.len() / 2], |_| {}).unwrap_err();
+    assert!(cut.to_string().contains("ends early"), "{cut}");
+    assert!(analysis.has_events(), "the part before the cut counts");
+}
+
+#[test]
+fn alerts_are_counted_by_kind_and_no_traffic() {
+    let line = |state: &str| {
+        format!(
+            r#"{{"event":"alert","ts":"2023-11-14T22:13:32Z","src":"203.0.113.5","bytes":9000,"kind":"host_scan","state":"{state}"}}"#
+        )
+    };
+    let log = [line("firing"), line("resolved"), line("firing")].join("\n");
+    let (report, broken) = analyzed(None, log.as_bytes());
+    assert_eq!(broken, []);
+    assert_eq!(report["alerts"], serde_json::json!([{"kind": "host_scan", "fired": 2, "resolved": 1}]));
+    assert_eq!((&report["totals"]["bytes"], &report["totals"]["violations"]), (&0.into(), &0.into()));
+    assert_eq!((&report["sources"][0]["alerts"], &report["sources"][0]["packets"]), (&2.into(), &0.into()));
+}
+
+#[test]
+fn empty_log_has_an_empty_report() {
+    let (report, broken) = analyzed(None, b"");
+    assert_eq!((&report["totals"]["events"], &report["span"], broken), (&0.into(), &Value::Null, Vec::new()));
+}
+
+proptest::proptest! {
+    /// Also with pieces of good lines, so that parsers get beyond the first byte.
+    #[test]
+    fn no_bytes_stop_the_analysis(pieces in proptest::collection::vec((proptest::prelude::any::<Vec<u8>>(), 0..6_usize), 0..20)) {
+        let good: [&[u8]; 6] = [
+            b"", b"[", b"\n", b",\n", b"{\"ts\":1,\"src\":\"203.0.113.5\",\"dst_port\":1}", b"violation,2023-11-14T22:13:32Z,,,,203.0.113.5",
+        ];
+        let log: Vec<u8> = pieces.iter().flat_map(|(bytes, at)| [bytes, good[*at]].concat()).collect();
+        for format in [None, Some(LogFormat::Json), Some(LogFormat::JsonLines), Some(LogFormat::Csv)] {
+            let mut analysis = Analysis::default();
+            let mut broken = 0;
+            // Bytes that look compressed end with an error.
+            let is_read = analysis.read("log", format, &*log, |_| broken += 1).is_ok();
+            let report = analysis.report(5);
+            proptest::prop_assert!(!is_read || report.totals.broken_lines == broken);
+            proptest::prop_assert_eq!(report.totals.events, report.logs.iter().map(|log| log.events).sum::<u64>());
+            proptest::prop_assert!(report.to_string().contains("violations"));
+        }
+    }
+}
+
+/// The keys of the report, with those of the entries of lists.
+fn keys(prefix: &str, value: &Value, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| {
+            let path = format!("{prefix}/{name}");
+            if !value.is_object() && !value.is_array() {
+                found.insert(path.clone());
+            }
+            keys(&path, value, found);
+        }),
+        Value::Array(values) => values.iter().for_each(|value| keys(&format!("{prefix}/*"), value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn report_has_the_documented_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    write(EventFormat::JsonLines, &path);
+    let alert = r#"{"ts":1,"src":"203.0.113.5","kind":"host_scan","state":"firing"}"#;
+    let log = [&*std::fs::read(&path).unwrap(), alert.as_bytes()].concat();
+    let (report, _) = analyzed(None, &log);
+    let mut found = std::collections::BTreeSet::new();
+    keys("", &report, &mut found);
+    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/event-logs.md")).unwrap();
+    let table = document.lines().skip_while(|line| !line.starts_with("| key of the report |")).skip(2);
+    let documented: std::collections::BTreeSet<String> = table
+        .take_while(|line| line.starts_with('|'))
+        .flat_map(|row| {
+            row.split('|')
+                .nth(1)
+                .unwrap()
+                .split(',')
+                .map(|key| key.trim().trim_matches('`').to_owned())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(found, documented);
+}
+
+/// Prints the lines per second of processor time; a release build reads a million and more.
+#[test]
+#[ignore = "takes a minute: measures, in a release build"]
+fn soak_lines_per_second_of_processor_time() {
+    const LINES: u64 = 4_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    write(EventFormat::JsonLines, &path);
+    let block = std::fs::read(&path).unwrap();
+    let of_block = violations().len() as u64;
+    let log = block.repeat(usize::try_from(LINES / of_block).unwrap());
+    for (name, log) in [("few sources", &log), ("many sources", &many_sources(LINES))] {
+        let lines = log.iter().filter(|byte| **byte == b'\n').count();
+        let (mut analysis, started) = (Analysis::default(), processor_time());
+        analysis.read("log", None, &**log, |line| panic!("{line:?}")).unwrap();
+        let seconds = (processor_time() - started).as_secs_f64();
+        println!("{name}: {:.0} lines per second of processor time ({lines} lines)", lines as f64 / seconds);
+    }
+}
+
+/// Lines of 50,000 sources and as many targets.
+fn many_sources(lines: u64) -> Vec<u8> {
+    let mut log = String::new();
+    for number in 0..lines {
+        let (source, second) = (crate::tables::sampling::mixed(number) % 50_000, number / 10_000 % 60);
+        log += &format!(
+            "{{\"event\":\"violation\",\"ts\":\"2023-11-14T22:13:{second:02}.123456789Z\",\"first\":\"2023-11-14T22:13:{second:02}.000000000Z\",\
+             \"last\":\"2023-11-14T22:13:{second:02}.123456789Z\",\"interface\":\"eth0\",\"src\":\"198.51.{}.{}\",\"src_port\":40000,\
+             \"dst\":\"10.9.{}.{}\",\"dst_port\":{},\"protocol\":\"tcp\",\"flags\":\"SYN\",\"packets\":1,\"bytes\":60,\
+             \"action\":\"logged\",\"suppressed\":0}}\n",
+            source >> 8,
+            source & 255,
+            source & 255,
+            source >> 8,
+            source % 1_000 + 1
+        );
+    }
+    log.into_bytes()
+}
+
+/// The processor time of this process, from its statistics: user and system time in ticks of 10 ms.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}

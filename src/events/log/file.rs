@@ -1,0 +1,244 @@
+//! The file of the event log: opened, repaired, written in whole lines, rotated.
+//!
+//! Takes lines; appends all of them or none. A symbolic link is followed, as the operator names the file. Must not know
+//! events.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::array::ArrayEnd;
+use super::config::{Config, EventFormat};
+use super::form::csv_header;
+
+/// Agents that ship logs may read them as the group of the file.
+const OWNER_AND_GROUP: u32 = 0o640;
+
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    format: EventFormat,
+    file: File,
+    kind: FileKind,
+    /// The last line could not be completed, nor removed.
+    is_torn: bool,
+    /// The time of the first event.
+    began: SystemTime,
+}
+
+#[derive(Debug)]
+enum FileKind {
+    /// A pipe or a device: it is only written.
+    Stream,
+    /// A regular file of lines.
+    Lines,
+    /// A regular file with a JSON array.
+    Array(ArrayEnd),
+}
+
+impl LogFile {
+    /// Opens the file, or creates it, and repairs its end.
+    pub(super) fn open(path: &Path, format: EventFormat) -> io::Result<Self> {
+        let stream = fs::metadata(path).ok().filter(|metadata| !metadata.is_file());
+        let path = path.to_owned();
+        match stream {
+            Some(metadata) => {
+                let file = open_stream(&path, format, &metadata)?;
+                Ok(Self { path, format, file, kind: FileKind::Stream, is_torn: false, began: SystemTime::now() })
+            }
+            None => Self::open_regular(path, format),
+        }
+    }
+
+    fn open_regular(path: PathBuf, format: EventFormat) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).create(true).mode(OWNER_AND_GROUP);
+        let is_array = format == EventFormat::Json;
+        let mut file = if is_array { options.write(true).truncate(false) } else { options.append(true) }.open(&path)?;
+        let kind = if is_array {
+            lock(&file)?;
+            FileKind::Array(ArrayEnd::find(&file)?)
+        } else {
+            end_last_line(&mut file)?;
+            if format == EventFormat::Csv {
+                check_header(&file)?;
+            }
+            FileKind::Lines
+        };
+        let began = beginning(&file.metadata()?, format);
+        Ok(Self { path, format, file, kind, is_torn: false, began })
+    }
+
+    /// Opens the file of this name again. After an error the old one stays in use.
+    pub(super) fn reopen(&mut self) -> io::Result<()> {
+        if let (FileKind::Array(_), false) = (&self.kind, self.has_moved()) {
+            // The lock is this process's own.
+            return Ok(());
+        }
+        *self = Self::open(&self.path, self.format)?;
+        Ok(())
+    }
+
+    /// True if the name leads to another file, or to none.
+    pub(super) fn has_moved(&self) -> bool {
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let opened = self.file.metadata().map(identity).ok();
+        !matches!(self.kind, FileKind::Stream) && fs::metadata(&self.path).map(identity).ok() != opened
+    }
+
+    /// Appends whole lines: all, or none after an error.
+    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let length = self.file.metadata()?.len();
+        match &mut self.kind {
+            FileKind::Array(end) => {
+                if end.file_bytes() != length {
+                    // Another process has emptied it.
+                    *end = ArrayEnd::find(&self.file)?;
+                }
+                end.append(&self.file, lines)
+            }
+            FileKind::Stream => self.write(lines, None),
+            FileKind::Lines if length == 0 && self.format == EventFormat::Csv => {
+                self.write(&[csv_header().as_bytes(), lines].concat(), Some(length))
+            }
+            FileKind::Lines => self.write(lines, Some(length)),
+        }
+    }
+
+    /// Writes in one call as far as the system can. After an error a file has its former `length` again.
+    fn write(&mut self, lines: &[u8], length: Option<u64>) -> io::Result<()> {
+        let lines = if self.is_torn { [b"\n", lines].concat() } else { lines.to_vec() };
+        let mut written = 0;
+        while written < lines.len() {
+            let failure = match self.file.write(&lines[written..]) {
+                Ok(0) => ErrorKind::WriteZero.into(),
+                Ok(bytes) => {
+                    written += bytes;
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            self.take_back(written as u64, length);
+            return Err(failure);
+        }
+        self.is_torn = false;
+        Ok(())
+    }
+
+    /// Removes a part of a batch, unless another process has changed the file since.
+    fn take_back(&mut self, written: u64, length: Option<u64>) {
+        let is_ours = |length: u64| self.file.metadata().is_ok_and(|now| now.len() == length + written);
+        let is_removed = length.is_some_and(|length| is_ours(length) && self.file.set_len(length).is_ok());
+        self.is_torn |= written > 0 && !is_removed;
+    }
+
+    /// True if the file is to be rotated before so many bytes are added.
+    pub(super) fn is_due(&self, config: &Config, bytes: usize) -> bool {
+        let Ok(metadata) = self.file.metadata() else { return false };
+        if matches!(self.kind, FileKind::Stream) || !has_events(&metadata, self.format) {
+            return false;
+        }
+        let is_full = config.max_bytes.is_some_and(|most| metadata.len() + bytes as u64 > most);
+        let age = SystemTime::now().duration_since(self.began).unwrap_or_default();
+        is_full || config.max_age.is_some_and(|oldest| age >= oldest)
+    }
+
+    /// Renames `FILE` to `FILE.1`, that one to `FILE.2` and so on, and begins a new file. The oldest one is removed.
+    pub(super) fn rotate(&mut self, kept: u32) -> io::Result<()> {
+        // The names stand beside the file that a link leads to.
+        let path = fs::canonicalize(&self.path)?;
+        for number in (1..kept.max(1)).rev() {
+            match fs::rename(numbered(&path, number), numbered(&path, number + 1)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        fs::rename(&path, numbered(&path, 1))?;
+        *self = Self::open(&self.path, self.format)?;
+        Ok(())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn has_events(metadata: &Metadata, format: EventFormat) -> bool {
+    let empty = match format {
+        EventFormat::Csv => csv_header().len() as u64,
+        EventFormat::Json => ArrayEnd::EMPTY_BYTES,
+        EventFormat::Console | EventFormat::JsonLines => 0,
+    };
+    metadata.len() > empty
+}
+
+/// The time from which the age of a file is counted. A file system that does not know when a file was made tells when it
+/// was last changed.
+fn beginning(metadata: &Metadata, format: EventFormat) -> SystemTime {
+    let made = metadata.created().or_else(|_| metadata.modified()).ok();
+    made.filter(|_| has_events(metadata, format)).unwrap_or_else(SystemTime::now)
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(format!(".{number}"));
+    name.into()
+}
+
+/// Opens a pipe or a device. A pipe is opened for reading too, so that opening does not wait for a reader.
+fn open_stream(path: &Path, format: EventFormat, metadata: &Metadata) -> io::Result<File> {
+    if format == EventFormat::Json {
+        return Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "the format json rewrites the end of its file, which a pipe or a device cannot; use jsonl",
+        ));
+    }
+    if metadata.is_dir() {
+        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory; name a file"));
+    }
+    OpenOptions::new().read(metadata.file_type().is_fifo()).write(true).open(path)
+}
+
+/// Two writers would overwrite each other's events. Some file systems know no locks.
+fn lock(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(fs::TryLockError::WouldBlock) => Err(io::Error::new(
+            ErrorKind::ResourceBusy,
+            "another process writes to it; name another file, or use the format jsonl",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Ends a last line that a crash has cut off, so that the next event begins a line of its own.
+fn end_last_line(file: &mut File) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    if last == [b'\n'] { Ok(()) } else { file.write_all(b"\n") }
+}
+
+/// Checks that a file has the columns that are written. A header that a crash has cut off is removed.
+fn check_header(file: &File) -> io::Result<()> {
+    let header = csv_header();
+    let mut start = vec![0; header.len()];
+    let read = file.read_at(&mut start, 0)?;
+    let first = start[..read].split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    if first == header.as_bytes() || first.is_empty() {
+        return Ok(());
+    }
+    let cut = first.strip_suffix(b"\n").unwrap_or(first);
+    if header.as_bytes().starts_with(cut) && file.metadata()?.len() == first.len() as u64 {
+        return file.set_len(0);
+    }
+    Err(io::Error::new(
+        ErrorKind::InvalidData,
+        "its first line has other columns than this program writes; name another file",
+    ))
+}

@@ -1,0 +1,93 @@
+//! The event log: violations and changes of alerts in a file, or violations on the console.
+//!
+//! Takes events from any thread through a bounded queue; a thread of its own writes them. Must not know the detectors,
+//! nor the policy that finds violations.
+
+mod array;
+mod channel;
+mod config;
+mod fields;
+mod file;
+mod form;
+mod pattern;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Instant;
+
+use super::console::Style;
+use channel::EventChannel;
+pub use channel::{EventPace, EventSender, LogReopener};
+pub use config::{Config, Error, EventFormat};
+pub(crate) use fields::FIELDS;
+use file::LogFile;
+pub use writer::{ConsoleLine, EventLogFigures};
+use writer::{EventWriter, WriterState};
+
+/// The event log, running.
+#[derive(Debug)]
+pub struct EventLog {
+    channel: Arc<EventChannel>,
+    figures: EventLogFigures,
+}
+
+impl EventLog {
+    /// Checks that the file can be opened; creates it.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check(config: &Config) -> Result<(), Error> {
+        open(config).map(drop)
+    }
+
+    /// Opens the file and starts the thread that writes. Without a file, `console` receives a line for each violation.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or no thread can be started.
+    pub fn start(config: Config, style: Style, console: ConsoleLine) -> Result<Self, Error> {
+        let (channel, figures) = (Arc::<EventChannel>::default(), EventLogFigures::default());
+        let file = open(&config)?;
+        let writer =
+            EventWriter { config, style, file, console, figures: figures.clone(), state: WriterState::default() };
+        let of_thread = Arc::clone(&channel);
+        // Never joined, because a write that blocks cannot be cancelled: the thread ends with the process.
+        let thread = Builder::new().name("event-writer".to_owned()).spawn(move || {
+            writer.run(&of_thread);
+            of_thread.note_end();
+        });
+        thread.map(drop).map_err(Error::Thread)?;
+        Ok(Self { channel, figures })
+    }
+
+    /// The sending end.
+    pub fn sender(&self, pace: EventPace) -> EventSender {
+        EventSender::new(Arc::clone(&self.channel), pace)
+    }
+
+    /// Opens the file anew when asked.
+    pub fn reopener(&self) -> LogReopener {
+        LogReopener(Arc::clone(&self.channel))
+    }
+
+    /// The counters of the thread.
+    pub fn figures(&self) -> EventLogFigures {
+        self.figures.clone()
+    }
+
+    /// Writes what is queued, until `deadline`. Gives the number of events that are not written.
+    pub fn finish(self, deadline: Instant) -> u64 {
+        self.channel.finish(deadline)
+    }
+}
+
+fn open(config: &Config) -> Result<Option<LogFile>, Error> {
+    let unusable = |path: &Path, source| Error::Unusable { path: path.to_owned(), source };
+    let file =
+        config.file.as_deref().map(|path| LogFile::open(path, config.format).map_err(|error| unusable(path, error)));
+    file.transpose()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! The thread of the event log: takes events from the queue, writes them, and logs summaries.
+//!
+//! Takes events; gives lines to a file or to the console. Lines are gathered and written at least once a second. While
+//! the file cannot be written, no events are taken, so that the queue fills and counts what is lost. Must not know who
+//! sends events.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::channel::{EventChannel, LoggedEvent};
+use super::config::Config;
+use super::fields::{flag_names, protocol_text};
+use super::file::LogFile;
+use super::form;
+use super::pattern::TrafficPattern;
+use crate::events::Complaints;
+use crate::events::console::Style;
+use crate::policy::Violation;
+
+/// Longest time that a line waits in the buffer; also the time between two checks whether the file has moved.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// The pause after a failed write.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Hands a line to the console. Gives false if there is no space for it.
+pub type ConsoleLine = Box<dyn FnMut(String) -> bool + Send>;
+
+/// Counters of the event log.
+#[derive(Debug, Clone, Default)]
+pub struct EventLogFigures {
+    /// Events that were written.
+    pub written: Arc<AtomicU64>,
+    /// Failed attempts to write to the file, to open it or to rotate it.
+    pub write_errors: Arc<AtomicU64>,
+}
+
+pub(super) struct EventWriter {
+    pub(super) config: Config,
+    pub(super) style: Style,
+    pub(super) file: Option<LogFile>,
+    pub(super) console: ConsoleLine,
+    pub(super) figures: EventLogFigures,
+    pub(super) state: WriterState,
+}
+
+/// The buffer, and the times of the next work.
+pub(super) struct WriterState {
+    lines: Vec<u8>,
+    /// Events in the buffer.
+    count: u64,
+    flush_at: Option<Instant>,
+    retry_at: Option<Instant>,
+    summary_at: Instant,
+    checked: Instant,
+    pattern: TrafficPattern,
+    complaints: Complaints,
+}
+
+impl Default for WriterState {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self {
+            lines: Vec::new(),
+            count: 0,
+            flush_at: None,
+            retry_at: None,
+            summary_at: now,
+            checked: now,
+            pattern: TrafficPattern::default(),
+            complaints: Complaints::default(),
+        }
+    }
+}
+
+impl EventWriter {
+    /// The body of the thread, until all is written. The file is closed then.
+    pub(super) fn run(mut self, channel: &EventChannel) {
+        self.state.summary_at = Instant::now() + self.config.summary_interval;
+        loop {
+            let taken = channel.take(self.wakes_at(), self.state.retry_at.is_none());
+            for event in &taken.events {
+                self.write(event, channel);
+            }
+            if taken.reopens {
+                self.flush();
+                self.reopen("the event log could not be opened anew");
+            }
+            if taken.ends || self.is_due() {
+                self.flush();
+            }
+            if self.state.lines.is_empty() {
+                channel.note_written();
+            }
+            self.summarise_if_due();
+            if taken.ends && self.state.lines.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The time of the next work without events; none if there is nothing to do.
+    fn wakes_at(&self) -> Option<Instant> {
+        let summary = self.summarises().then_some(self.state.summary_at);
+        [self.state.retry_at.or(self.state.flush_at), summary].into_iter().flatten().min()
+    }
+
+    fn is_due(&self) -> bool {
+        self.state.retry_at.or(self.state.flush_at).is_some_and(|due| Instant::now() >= due)
+    }
+
+    fn write(&mut self, event: &LoggedEvent, channel: &EventChannel) {
+        self.state.pattern.count(event);
+        if let (LoggedEvent::Violation(violation), true) = (event, self.config.is_verbose) {
+            log_violation(violation);
+        }
+        if self.file.is_some() {
+            form::write(event, self.config.format, self.style, &mut self.state.lines);
+            self.state.count += 1;
+            self.state.flush_at.get_or_insert_with(|| Instant::now() + FLUSH_INTERVAL);
+            if self.state.lines.len() >= self.config.buffer_bytes && self.state.retry_at.is_none() {
+                self.flush();
+            }
+        } else if let LoggedEvent::Violation(_) = event {
+            // Lines of alerts go to the console by themselves.
+            if (self.console)(form::console_line(event, self.style)) {
+                self.figures.written.fetch_add(1, Ordering::Relaxed);
+            } else {
+                channel.count_lost(1);
+            }
+        }
+    }
+
+    /// Writes the buffer to the file. After an error it stays, and is written later.
+    fn flush(&mut self) {
+        if self.state.lines.is_empty() {
+            return;
+        }
+        self.follow_moves();
+        self.rotate_if_due();
+        let Some(file) = &mut self.file else { return };
+        match file.append(&self.state.lines) {
+            Ok(()) => {
+                self.figures.written.fetch_add(self.state.count, Ordering::Relaxed);
+                self.state.lines.clear();
+                (self.state.count, self.state.flush_at, self.state.retry_at) = (0, None, None);
+                self.state.complaints.end("events are written to their log again");
+            }
+            Err(error) => {
+                let path = file.path().to_owned();
+                self.state.retry_at = Some(Instant::now() + RETRY_PAUSE);
+                self.complain("events could not be written; they wait for space", &path, &error);
+            }
+        }
+    }
+
+    fn follow_moves(&mut self) {
+        if self.state.checked.elapsed() < FLUSH_INTERVAL {
+            return;
+        }
+        self.state.checked = Instant::now();
+        if self.file.as_ref().is_some_and(LogFile::has_moved) {
+            self.reopen("the event log was moved and could not be opened anew; its old file is still written");
+        }
+    }
+
+    fn reopen(&mut self, failure: &str) {
+        let Some(file) = &mut self.file else { return };
+        if let Err(error) = file.reopen() {
+            let path = file.path().to_owned();
+            self.complain(failure, &path, &error);
+        }
+    }
+
+    fn rotate_if_due(&mut self) {
+        let Some(file) = &mut self.file else { return };
+        if !file.is_due(&self.config, self.state.lines.len()) {
+            return;
+        }
+        if let Err(error) = file.rotate(self.config.rotations) {
+            let path = file.path().to_owned();
+            self.complain("the event log could not be rotated; its file goes on growing", &path, &error);
+        }
+    }
+
+    fn complain(&mut self, what: &str, path: &std::path::Path, error: &std::io::Error) {
+        self.figures.write_errors.fetch_add(1, Ordering::Relaxed);
+        self.state.complaints.add(what, path, error);
+    }
+
+    /// Summaries belong to a log in a file, and to violations.
+    fn summarises(&self) -> bool {
+        let is_on = self.file.is_some() || self.state.pattern.has_violations();
+        is_on && self.state.pattern.has_events() && !self.config.summary_interval.is_zero()
+    }
+
+    fn summarise_if_due(&mut self) {
+        let now = Instant::now();
+        if now < self.state.summary_at {
+            return;
+        }
+        if self.summarises() {
+            self.state.pattern.log(self.config.summary_interval.as_secs());
+        }
+        self.state.summary_at = now + self.config.summary_interval;
+    }
+}
+
+/// Writes a violation to the program's own log, with all that is known of its packets.
+fn log_violation(violation: &Violation) {
+    tracing::info!(
+        interface = &*violation.interface,
+        src = %violation.addresses.source(),
+        src_port = violation.source_port,
+        dst = %violation.addresses.destination(),
+        dst_port = violation.destination_port,
+        ip_version = violation.addresses.ip_version().label(),
+        protocol = protocol_text(violation.protocol),
+        flags = flag_names(violation.tcp_flags),
+        packets = violation.packets,
+        bytes = violation.bytes,
+        action = violation.action.label(),
+        suppressed = violation.suppressed,
+        "source is not permitted"
+    );
+}
