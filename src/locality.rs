@@ -74,6 +74,15 @@ pub struct Classifier {
     local_v6: Ranges<u128>,
 }
 
+/// The networks that are local: the configured ones and addresses, the addresses of the host's interfaces, and those
+/// that can never be on the Internet.
+pub fn local_networks(config: &Config, interface_addresses: impl IntoIterator<Item = IpAddr>) -> Vec<IpNet> {
+    let own = config.own_addresses.iter().copied().chain(interface_addresses);
+    let (version_4, version_6) = never_on_the_internet();
+    let never = version_4.into_iter().map(IpNet::from).chain(version_6.into_iter().map(IpNet::from));
+    config.networks.iter().copied().chain(own.map(IpNet::from)).chain(never).collect()
+}
+
 impl Classifier {
     /// A classifier for the configured networks and addresses, the addresses of the host's interfaces, and those that
     /// can never be on the Internet.

@@ -33,6 +33,8 @@ mod host;
 mod increase;
 #[path = "live/interfaces.rs"]
 mod interfaces;
+#[path = "live/kernel.rs"]
+mod kernel;
 #[path = "live/lan.rs"]
 mod lan;
 #[path = "live/masquerade.rs"]

@@ -30,6 +30,7 @@ use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
 use crate::export::{Published, Report};
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
+use crate::kernel::{Daq, Kernel};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
 use crate::pipeline::supervisor::{self, Setup};
@@ -53,6 +54,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let filter = user_filter(&config)?;
     start::check_source(&config)?;
     start::check_files(&config)?;
+    let kernel = load_kernel(&config)?;
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
@@ -80,7 +82,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let exporter = Exporter { published, site, alerts: alerting.outputs(), stop, runtime };
     let end = match &config.source {
         Some(file) => read_file(file, &config, &exporter),
-        None => capture_interfaces(config, filter, (scraped, vitals, alerting.recording()), &exporter),
+        None => capture_interfaces(config, (filter, kernel), (scraped, vitals, alerting.recording()), &exporter),
     };
     alerting.finish();
     let ExporterEnd { status, summary } = end?;
@@ -243,7 +245,7 @@ async fn read_or_stopped(
 
 fn capture_interfaces(
     mut config: Config,
-    filter: Option<Arc<UserFilter>>,
+    (filter, kernel): (Option<Arc<UserFilter>>, Option<Kernel>),
     (scraped, vitals, recording): (ScrapeReports, Vitals, Option<RecorderSettings>),
     exporter: &Exporter,
 ) -> anyhow::Result<ExporterEnd> {
@@ -256,6 +258,7 @@ fn capture_interfaces(
     let setup = Setup {
         capture: config.capture,
         filter,
+        kernel,
         locality: config.locality,
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, seed),
@@ -272,6 +275,14 @@ fn capture_interfaces(
     exporter.wait_for_a_signal();
     running.stop();
     Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?) })
+}
+
+/// The kernel path, if it is configured: loaded before anything starts.
+fn load_kernel(config: &Config) -> Result<Option<Kernel>, pipeline::Error> {
+    if config.kernel.daq == Daq::Libpcap || config.source.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Kernel::load(&config.kernel)?))
 }
 
 /// Ends the program because one of its threads is dead. A service manager then starts it again.

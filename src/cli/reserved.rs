@@ -8,20 +8,16 @@ use std::ffi::OsStr;
 use crate::config::{Arity, Declaration, Role, Unavailable};
 
 // Advice until they are built.
-const PACKET_SOURCE: &str = "let libpcap capture, which needs no option";
 const HTTP_SECURITY: &str =
     "serve one address (--web.listen-address 127.0.0.1:8888), behind a proxy that authenticates if others scrape it";
-const DROPPING: &str = "drop packets with a firewall such as nftables";
 const POLICY_EVENTS: &str = "redirect standard output to a file: it has a line for each change of an alert";
 const VERBOSITY: &str = "take --log.level debug for more of the program's own log";
 const ANALYSIS: &str = "read captures with `trafficmonitor replay FILE --output jsonl`";
 
 /// The reserved options, by the rooms that will take them.
 pub(super) static RESERVED: &[Declaration] = &[
-    reserved("daq", "TRAFFICMONITOR_DAQ", &["libpcap"], PACKET_SOURCE),
     reserved("web.config.file", "TRAFFICMONITOR_WEB_CONFIG_FILE", &[], HTTP_SECURITY),
     // Policy events.
-    reserved("drop-packets", "TRAFFICMONITOR_DROP_PACKETS", &["false"], DROPPING).taking(Arity::Switch),
     reserved("log-format", "TRAFFICMONITOR_EVENTS_FORMAT", &[], POLICY_EVENTS),
     reserved("log-file", "TRAFFICMONITOR_EVENTS_FILE", &[], POLICY_EVENTS),
     reserved("log-buffer-size", "TRAFFICMONITOR_EVENTS_BUFFER_SIZE", &[], POLICY_EVENTS),

@@ -8,7 +8,7 @@ use super::declaration::FileKey;
 use super::kinds::ValueKind as _;
 use super::kinds::keywords::BOOLEAN;
 use super::kinds::numbers::BOUND;
-use super::{Config, Error, Settings, delivery, trafficalerted};
+use super::{Config, Error, Settings, delivery, kernel_path, trafficalerted};
 use crate::alert::Exclusion;
 use crate::capture::Selection;
 use crate::detect::anomaly::{self, Fence, Method};
@@ -27,6 +27,7 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     let account = &mut config.account;
     fit_exported(settings, "max_series", &mut account.max_series, account.max_flows, "flows")?;
     fit_exported(settings, "max_host_series", &mut account.max_host_series, account.max_hosts, "hosts")?;
+    kernel_path::complete(settings, config)?;
     // With TrafficAlerted's configuration its port is served too, unless that port is served anyway.
     let listen = &mut config.http.listen;
     if settings.serves_trafficalerted && listen.iter().all(|address| address.port != trafficalerted::PORT) {

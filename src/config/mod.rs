@@ -10,6 +10,7 @@ mod delivery;
 pub(crate) mod environment;
 pub(crate) mod file;
 pub(crate) mod given;
+mod kernel_path;
 pub(crate) mod kinds;
 pub(crate) mod nearest;
 mod settings;
@@ -28,7 +29,7 @@ pub(crate) use unavailable::Unavailable;
 use tracing::Level;
 
 use crate::events::line::LineForm;
-use crate::{account, alert, capture, detect, evidence, export, http, locality, notify, pipeline};
+use crate::{account, alert, capture, detect, evidence, export, http, kernel, locality, notify, pipeline};
 
 /// Each value once, in the order of its first appearance.
 pub(crate) fn without_repeats<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -47,6 +48,8 @@ pub struct Config {
     pub source: Option<PathBuf>,
     /// Interfaces and the way of capturing.
     pub capture: capture::Config,
+    /// The kernel path.
+    pub kernel: kernel::Config,
     /// The local networks.
     pub locality: locality::Config,
     /// The identity of flows, and the capacity of their tables.

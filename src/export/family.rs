@@ -85,6 +85,14 @@ families! {
         "IP bytes by direction (as determined by -localNetworks) and IP version.";
     TRAFFIC_PACKETS = Counter "trafficmonitor_traffic_packets_total" ["direction", "ip_version"]
         "IP packets by direction (as determined by -localNetworks) and IP version.";
+    TRAFFIC_WIRE_PACKETS = Counter "trafficmonitor_traffic_wire_packets_total" ["direction"]
+        "IP packets on the wire by direction: a packet that the network card joins or splits counts as several (only with -daq xdp or tc).";
+    DROPPED_PACKETS = Counter "trafficmonitor_policy_dropped_packets_total" []
+        "IP packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+    DROPPED_BYTES = Counter "trafficmonitor_policy_dropped_bytes_total" []
+        "IP bytes of packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+    KERNEL_MESSAGES_LOST = Counter "trafficmonitor_kernel_messages_lost_total" []
+        "ICMP errors and messages of address resolution that were lost because a ring was full (--xdp.ring-size; only with -daq xdp or tc).";
     UNDECODED_PACKETS = Counter "trafficmonitor_undecoded_packets_total" ["reason"]
         "Frames not counted as IP traffic, by reason.";
     INTERFACE_FRAMES = Counter "trafficmonitor_interface_frames_total" ["interface"]
@@ -264,6 +272,10 @@ pub const LIVE_ONLY: &[Family] = &[
     CAPTURE_COVERAGE,
     CAPTURE_COMPARABLE,
     OVERFLOW_PACKETS,
+    TRAFFIC_WIRE_PACKETS,
+    DROPPED_PACKETS,
+    DROPPED_BYTES,
+    KERNEL_MESSAGES_LOST,
     SCRAPES,
     SCRAPES_UNTRACKED,
     HANDOVER_DELAYS,

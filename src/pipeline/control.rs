@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 
 use crate::capture::once::Origins;
 use crate::locality::Classifier;
@@ -29,6 +30,8 @@ pub(super) struct Plan {
     /// Origins of forwarded frames; on `any` alone, where copies are left out in user space.
     pub origins: Option<Arc<Origins>>,
     pub classifier: Arc<Classifier>,
+    /// The local networks, as the classifier has them.
+    pub local: Vec<IpNet>,
     /// The size of the kernel's ring of each handle. A larger one is replaced.
     pub ring_bytes: u32,
 }

@@ -183,6 +183,13 @@ impl Exchange {
         }
     }
 
+    /// As [`Exchange::hand_over`], but waits for the accountant first. For a thread without frames of its own: the
+    /// kernel goes on counting.
+    pub(super) fn hand_over_patiently(&mut self) {
+        self.spare = self.spare.take().or_else(|| self.empty.recv_timeout(PATIENCE).ok());
+        self.hand_over();
+    }
+
     /// Hands the filled interval over while the interface is not captured, so that there is time to wait for the
     /// accountant.
     pub(super) fn hand_over_last(&mut self) {

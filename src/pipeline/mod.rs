@@ -10,6 +10,7 @@ mod control;
 mod coverage;
 mod fanout;
 mod handover;
+mod kernel_loop;
 mod notices;
 mod opening;
 mod planner;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 use crate::capture::{self, printable};
 use crate::decode::{UnsupportedLinkType, supported_link_types};
+use crate::kernel;
 
 /// An error of the pipeline.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,9 @@ pub enum Error {
     /// An interface or file from which no frames can be read.
     #[error(transparent)]
     Capture(#[from] capture::Error),
+    /// The kernel path cannot be used.
+    #[error(transparent)]
+    Kernel(#[from] kernel::Error),
     /// More threads than make sense.
     #[error("{workers} workers are too many for {cores} cores; use at most {WORKERS_A_CORE} per core")]
     Workers {
@@ -84,7 +89,9 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Workers { .. } | Self::Capture(capture::Error::Selection(_) | capture::Error::Filter { .. })
+            Self::Workers { .. }
+                | Self::Capture(capture::Error::Selection(_) | capture::Error::Filter { .. })
+                | Self::Kernel(kernel::Error::NotBuilt | kernel::Error::Lockout(_))
         )
     }
 }

@@ -48,9 +48,11 @@ impl Planner {
         notices.extend(self.unopenable(network));
         let origins = is_any.then(|| Arc::new(Origins::new(network, &captured)));
         let classifier = Arc::new(Classifier::new(&self.locality, network.own_addresses()));
+        let local = locality::local_networks(&self.locality, network.own_addresses());
         let kept = self.kept(network, &filters);
         let ring_bytes = rings::ring_bytes(&self.capture, filters.len() * self.capture.workers);
-        let plan = Plan { filters, indexes, captures: BTreeMap::new(), kept, up, origins, classifier, ring_bytes };
+        let plan =
+            Plan { filters, indexes, captures: BTreeMap::new(), kept, up, origins, classifier, local, ring_bytes };
         Planned { plan, notices }
     }
 

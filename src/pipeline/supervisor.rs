@@ -14,6 +14,7 @@ use super::capture_loop::CaptureLoop;
 use super::clock::ClockObserver as _;
 use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
+use super::kernel_loop::{Exchanges, KernelLoop};
 use super::notices::{Notices, log_changes};
 use super::opening::{FirstTry, Opening, check_first_tries};
 use super::planner::Planner;
@@ -37,6 +38,7 @@ use crate::evidence::RecorderSettings;
 use crate::export::Published;
 use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
+use crate::kernel::Kernel;
 use crate::locality;
 use crate::time_grid::TimeGrid;
 
@@ -54,6 +56,8 @@ pub struct Setup<T> {
     pub capture: capture::Config,
     /// The user's filter of the same configuration, compiled.
     pub filter: Option<Arc<UserFilter>>,
+    /// The kernel path, where it captures in the place of libpcap.
+    pub kernel: Option<Kernel>,
     /// The local networks.
     pub locality: locality::Config,
     /// Settings of the pipeline.
@@ -152,6 +156,8 @@ pub fn start<T: AlertSink + Send + 'static>(
         rings: Rings::new(&planner.capture.selection, setup.vitals.clone()),
         planner,
         filter: setup.filter,
+        takes_kernel_path: setup.kernel.is_some(),
+        kernel: setup.kernel,
         notices,
         network,
         unopened: BTreeSet::new(),
@@ -196,6 +202,10 @@ fn first_control(planner: &Planner, network: &Network, notices: &mut Notices) ->
 struct Supervisor {
     planner: Planner,
     filter: Option<Arc<UserFilter>>,
+    /// True if the kernel path captures.
+    takes_kernel_path: bool,
+    /// The kernel path, until its thread is started.
+    kernel: Option<Kernel>,
     notices: Notices,
     network: Network,
     /// The interfaces that could not be opened when the plan was made.
@@ -227,6 +237,10 @@ impl Supervisor {
                 self.follow();
             }
             self.follow_openings();
+            if self.threads.has_kernel_ended() {
+                tracing::error!("the thread of the kernel path has ended; this is a bug in trafficmonitor");
+                break;
+            }
             // A thread may have ended just before its interface was wanted again.
             self.start_missing_threads();
         }
@@ -322,6 +336,10 @@ impl Supervisor {
         let (first_try, first_tries) = channel();
         self.threads.join_finished();
         self.number_captures();
+        if self.takes_kernel_path {
+            self.start_kernel(first_try, on_open)?;
+            return Ok(first_tries);
+        }
         let plan = self.control.plan();
         let handles = plan.filters.len() * self.planner.capture.workers;
         let notice = rings::notice(&self.planner.capture, handles);
@@ -348,5 +366,20 @@ impl Supervisor {
             self.threads.start(capture_loop)?;
         }
         Ok(first_tries)
+    }
+
+    /// Starts the thread that captures all interfaces by the kernel path, once.
+    fn start_kernel(
+        &mut self,
+        first_try: Sender<FirstTry>,
+        on_open: Option<Box<dyn Fn() + Send + Sync>>,
+    ) -> Result<(), Error> {
+        let Some(kernel) = self.kernel.take() else { return Ok(()) };
+        let interfaces = self.control.plan().captures.len();
+        let opening = on_open.map(|on_open| Opening::new(interfaces, on_open));
+        let exchanges = Exchanges { full: self.full.clone(), grids: self.grids.clone(), seed: self.seed };
+        let settings = (self.tick, self.planner.capture.selection.clone());
+        let control = Arc::clone(&self.control);
+        self.threads.start_kernel(KernelLoop::new(kernel, control, exchanges, settings, (first_try, opening)))
     }
 }

@@ -153,7 +153,7 @@ pub const XDP_TRAFFIC_MONITOR: &[(&str, Outcome)] = &[
     ("trafficmonitor --interface eth0 --config configs/default.json", PERMITTED),
     (
         "trafficmonitor --interface eth0 --config configs/default.json --drop-packets",
-        NotYet("--drop-packets and configs/default.json: the list of permitted networks (permitted_cidrs)"),
+        NotYet("configs/default.json: the list of permitted networks (permitted_cidrs)"),
     ),
     (
         "trafficmonitor --interface eth0 --config configs/default.json --verbose",
@@ -163,7 +163,7 @@ pub const XDP_TRAFFIC_MONITOR: &[(&str, Outcome)] = &[
     ("trafficmonitor -i eth0 -c configs/strict.json", STRICT),
     (
         "trafficmonitor -i eth0 -c configs/strict.json --drop-packets",
-        NotYet("--drop-packets and configs/strict.json: the list of permitted networks (permitted_cidrs)"),
+        NotYet("configs/strict.json: the list of permitted networks (permitted_cidrs)"),
     ),
     (
         "trafficmonitor -i eth0 -c configs/default.json \\

@@ -5,6 +5,7 @@
 //! The packet path ends here, so [`Interval::observe`] neither allocates in steady state nor locks or logs. Packets are
 //! looked up in small batches, so that cache misses overlap.
 
+mod counted;
 pub mod partial;
 mod table;
 
@@ -20,6 +21,7 @@ use crate::decode::NotIp;
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal, Resolution};
 use crate::tables::hashing::{self, State};
+pub use counted::{CountedConversation, KernelSums};
 pub use table::Row;
 use table::{IntervalTable, PendingPacket};
 
@@ -54,6 +56,10 @@ pub struct Overflow {
 }
 
 impl Overflow {
+    fn add(&mut self, key: (Direction, Protocol, IpVersion), counters: Counters) {
+        self.counters.entry(key).or_default().add(counters);
+    }
+
     fn count<A: Address>(&mut self, direction: Direction, packet: &PendingPacket<A>) {
         let (source, destination) = packet.key.endpoints(packet.way);
         let version = A::pair(source.address, destination.address).ip_version();
@@ -77,6 +83,7 @@ pub struct Interval {
     copies: FrameCounters,
     not_ip: [u64; NotIp::ALL.len()],
     overflow: Overflow,
+    kernel: Option<KernelSums>,
     resolutions: Vec<Resolution>,
     resolutions_lost: u64,
 }
@@ -96,6 +103,7 @@ impl Interval {
             copies: FrameCounters::default(),
             not_ip: [0; NotIp::ALL.len()],
             overflow: Overflow::default(),
+            kernel: None,
             resolutions: Vec::new(),
             resolutions_lost: 0,
         }
@@ -114,6 +122,7 @@ impl Interval {
         self.copies = FrameCounters::default();
         self.not_ip = [0; NotIp::ALL.len()];
         self.overflow = Overflow::default();
+        self.kernel = None;
         self.resolutions.clear();
         self.resolutions_lost = 0;
     }

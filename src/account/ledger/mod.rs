@@ -163,6 +163,9 @@ impl<N> Ledger<N> {
         }
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
+        if let Some(sums) = interval.kernel_sums() {
+            self.totals.kernel.get_or_insert_default().add(sums);
+        }
         self.refusals_lost += interval.refusals_lost() + interval.resolutions_lost();
         for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
             *total += counted;

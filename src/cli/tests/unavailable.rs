@@ -29,12 +29,10 @@ fn other_reserved_options_are_not_available_yet() {
         ("-log-file x", "-log-file is"),
         ("--log-file=x", "--log-file is"),
         ("-log-file= -log-file x", "-log-file is"),
-        ("-daq=xdp", "-daq is"),
         ("--log-format csv", "--log-format is"),
         ("--log-format json", "--log-format is"),
         ("-vv", "-vv is"),
         ("--verbose", "--verbose is"),
-        ("--drop-packets", "--drop-packets is"),
         ("analyze x.csv", "analyze is"),
     ];
     for (line, expected) in table {
@@ -54,23 +52,23 @@ fn other_reserved_options_are_not_available_yet() {
 #[test]
 fn all_unavailable_options_are_named_in_one_message_with_advice() {
     assert_eq!(
-        refusal("--log-file /x -i eth0 --drop-packets -daq xdp --log-format csv"),
-        "--log-file, --drop-packets, -daq and --log-format are not available yet; leave them out, and meanwhile for --log-file \
-         and --log-format: redirect standard output to a file: it has a line for each change of an alert; for --drop-packets: \
-         drop packets with a firewall such as nftables; for -daq: let libpcap capture, which needs no option"
+        refusal("--log-file /x -i eth0 --verbose --log-format csv"),
+        "--log-file, --verbose and --log-format are not available yet; leave them out, and meanwhile for --log-file \
+         and --log-format: redirect standard output to a file: it has a line for each change of an alert; for --verbose: \
+         take --log.level debug for more of the program's own log"
     );
     assert_eq!(
-        unavailable("-log-file /x --drop-packets analyze a.csv --format csv"),
-        "-log-file, --drop-packets and analyze are"
+        unavailable("-log-file /x --verbose analyze a.csv --format csv"),
+        "-log-file, --verbose and analyze are"
     );
-    let usage = parse_all(&["-log-file", "x"], &[("TRAFFICMONITOR_DAQ", "xdp")]).unwrap_err();
-    assert!(usage.message.starts_with("-log-file and TRAFFICMONITOR_DAQ are not available yet"), "{usage}");
+    let usage = parse_all(&["-log-file", "x"], &[("TRAFFICMONITOR_VERBOSE", "true")]).unwrap_err();
+    assert!(usage.message.starts_with("-log-file and TRAFFICMONITOR_VERBOSE are not available yet"), "{usage}");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("strict.json");
     fs::write(&path, "{\"permitted_cidrs\": []}").unwrap();
     let path = path.to_str().unwrap();
-    let names = unavailable(&format!("-c {path} --drop-packets"));
-    assert_eq!(names, format!("--drop-packets and {path}: the list of permitted networks (permitted_cidrs) are"));
+    let names = unavailable(&format!("-c {path} --verbose"));
+    assert_eq!(names, format!("--verbose and {path}: the list of permitted networks (permitted_cidrs) are"));
     // Other mistakes wait.
     assert_eq!(unavailable("-log-file /x -s many"), "-log-file is");
 }
@@ -94,7 +92,7 @@ fn command_lines_of_the_older_programs_are_read_or_reported_as_not_available_yet
     ] {
         run(line);
     }
-    for line in ["--interface eth0 --drop-packets", "-i eth0 --log-format json --log-file traffic.json"] {
+    for line in ["-i eth0 --verbose", "-i eth0 --log-format json --log-file traffic.json"] {
         unavailable(line);
     }
 }

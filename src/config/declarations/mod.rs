@@ -8,6 +8,7 @@ mod anomaly;
 mod capture;
 mod delivery;
 mod detect;
+mod kernel;
 mod scan;
 mod serving;
 
@@ -19,6 +20,7 @@ use super::given::Given;
 /// The settings by their rooms, in the order of the help.
 static ROOMS: &[&[Declaration]] = &[
     capture::DECLARATIONS,
+    kernel::DECLARATIONS,
     account::DECLARATIONS,
     detect::DECLARATIONS,
     scan::DECLARATIONS,
@@ -28,8 +30,9 @@ static ROOMS: &[&[Declaration]] = &[
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 15] = [
+pub(crate) const SECTIONS: [(&str, &str); 16] = [
     ("capture", "Capture"),
+    ("kernel", "Capture in the kernel"),
     ("locality", "Local networks"),
     ("account", "Flows"),
     ("bandwidth", DETECTION),

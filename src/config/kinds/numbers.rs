@@ -108,6 +108,16 @@ pub(crate) const RING_BYTES: Scalar<u32> = Scalar {
     parse_raw: None,
 };
 
+/// The size of a ring of the kernel path in bytes.
+pub(crate) const KERNEL_RING_BYTES: Scalar<u32> = Scalar {
+    form: "a power of two from 64KiB to 1GiB, such as 256KiB, 1MiB or 262144",
+    parse: |text| {
+        let bytes = u32::try_from(bytes_of(text)?).ok()?;
+        (bytes.is_power_of_two() && (64 << 10..=1 << 30).contains(&bytes)).then_some(bytes)
+    },
+    ..RING_BYTES
+};
+
 /// Memory for recent packets; 0 for none. Each capture thread fills a chunk of 1 MiB.
 pub(crate) const EVIDENCE_RING: Scalar<u64> = Scalar {
     form: "a size from 4MiB to 64GiB, such as 64MiB, 100MB or 67108864, or 0",

@@ -1,0 +1,46 @@
+//! The kernel path where it is not built. Takes what [`Kernel`] takes; gives the refusal. Must not know BPF.
+
+use ipnet::IpNet;
+
+use super::{Config, Error, KernelInterval};
+use crate::policy::Verdict;
+
+/// Never made.
+#[derive(Debug)]
+pub enum Kernel {}
+
+#[allow(missing_docs, reason = "as of the kernel path that is built")]
+#[allow(clippy::missing_errors_doc, reason = "as of the kernel path that is built")]
+impl Kernel {
+    pub fn load(_: &Config) -> Result<Self, Error> {
+        Err(Error::NotBuilt)
+    }
+
+    pub fn attach(&mut self, _: u32, _: &str) -> Result<&'static str, Error> {
+        match *self {}
+    }
+
+    pub fn detach(&mut self, _: u32) {
+        match *self {}
+    }
+
+    pub fn forget(&mut self, _: u32) {
+        match *self {}
+    }
+
+    pub fn set_local(&mut self, _: &[IpNet]) -> Result<(), Error> {
+        match *self {}
+    }
+
+    pub fn set_policy(&mut self, _: Option<&[(IpNet, Verdict)]>) -> Result<(), Error> {
+        match *self {}
+    }
+
+    pub fn read_rings(&mut self) {
+        match *self {}
+    }
+
+    pub fn take_interval(&mut self) -> Result<KernelInterval, Error> {
+        match *self {}
+    }
+}
