@@ -26,3 +26,14 @@ impl Verdict {
         }
     }
 }
+
+/// Receives violations.
+pub trait ViolationSink {
+    /// Receives a violation, in the order in which they are found.
+    fn report(&mut self, violation: &Violation);
+}
+
+/// Discards all violations.
+impl ViolationSink for () {
+    fn report(&mut self, _: &Violation) {}
+}
