@@ -24,6 +24,17 @@ impl Action {
     }
 }
 
+/// The events of violations, and the packets that have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventCounts {
+    /// Number of events.
+    pub events: u64,
+    /// Packets of these events.
+    pub packets: u64,
+    /// Packets of sources that are not permitted without an event.
+    pub suppressed_packets: u64,
+}
+
 /// Packets of a source that is not permitted: those of one direction of a conversation in one time cell, or one packet
 /// that the kernel reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
