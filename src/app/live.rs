@@ -33,6 +33,7 @@ use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
 use crate::pipeline::supervisor::{self, Setup};
+use crate::pipeline::violations::Violations;
 use crate::{capture, cli, pipeline};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
@@ -252,13 +253,20 @@ fn capture_interfaces(
         scan.routers.extend(Network::read().unwrap_or_default().router_addresses());
     }
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
-    let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());
+    let policy = config.policy.networks().map(Arc::new);
+    let mut ledger = Ledger::new(&config.account, seed);
+    if policy.is_some() {
+        ledger.count_verdicts();
+    }
+    let violations = policy.as_ref().map(|_| Violations::new(config.policy.events, seed, Box::new(())));
+    let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone()).with_violations(violations);
     let setup = Setup {
         capture: config.capture,
         filter,
         locality: config.locality,
+        policy,
         pipeline: config.pipeline,
-        ledger: Ledger::new(&config.account, seed),
+        ledger,
         alarms,
         recording,
         snapshot_builder: SnapshotBuilder::new(&config.account),

@@ -12,6 +12,7 @@ pub(crate) mod file;
 pub(crate) mod given;
 pub(crate) mod kinds;
 pub(crate) mod nearest;
+mod policy;
 mod settings;
 mod slack;
 pub(crate) mod trafficalerted;
@@ -49,6 +50,8 @@ pub struct Config {
     pub capture: capture::Config,
     /// The local networks.
     pub locality: locality::Config,
+    /// The permitted networks.
+    pub policy: crate::policy::Config,
     /// The identity of flows, and the capacity of their tables.
     pub account: account::Config,
     /// Limits of bandwidth, of scans and of anomalies.

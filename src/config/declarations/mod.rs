@@ -8,6 +8,7 @@ mod anomaly;
 mod capture;
 mod delivery;
 mod detect;
+mod policy;
 mod scan;
 mod serving;
 
@@ -20,6 +21,7 @@ use super::given::Given;
 static ROOMS: &[&[Declaration]] = &[
     capture::DECLARATIONS,
     account::DECLARATIONS,
+    policy::DECLARATIONS,
     detect::DECLARATIONS,
     scan::DECLARATIONS,
     anomaly::DECLARATIONS,
@@ -28,10 +30,11 @@ static ROOMS: &[&[Declaration]] = &[
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 15] = [
+pub(crate) const SECTIONS: [(&str, &str); 16] = [
     ("capture", "Capture"),
     ("locality", "Local networks"),
     ("account", "Flows"),
+    ("policy", "Permitted networks"),
     ("bandwidth", DETECTION),
     ("scan", DETECTION),
     ("detect", DETECTION),
