@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
 
-/// What was done with the packets.
+/// The treatment of the packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// They went on.
@@ -59,7 +59,7 @@ pub struct Violation {
     pub packets: u64,
     /// IP bytes.
     pub bytes: u64,
-    /// What was done with them.
+    /// Their treatment.
     pub action: Action,
     /// Packets of this source that had no event of their own since its last event.
     pub suppressed: u64,
