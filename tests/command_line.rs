@@ -93,14 +93,20 @@ fn the_xdp_monitors_command_lines_are_known() {
     are_as_said(seeds::XDP_TRAFFIC_MONITOR);
 }
 
+#[test]
+fn default_list_is_that_of_the_xdp_monitors_description() {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(read(include_str!("../configs/default.json")), read(seeds::PERMITTED_CIDRS));
+}
+
 /// Each line is read by a shell and checked rather than run: its interface is not there.
 fn are_as_said(lines: &[(&str, Outcome)]) {
     let folder = folder();
     fs::create_dir(folder.path().join("configs")).unwrap();
     for (name, text) in [
         ("TrafficAlerted.conf", seeds::TRAFFICALERTED_CONF),
-        ("configs/default.json", seeds::PERMITTED_CIDRS),
-        ("configs/strict.json", seeds::PERMITTED_CIDRS),
+        ("configs/default.json", include_str!("../configs/default.json")),
+        ("configs/strict.json", include_str!("../configs/strict.json")),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -324,6 +330,7 @@ fn the_configuration_that_is_printed_gives_itself() {
     let rules = "bandwidth: {networks: [{network: 10.0.0.0/8, limit: 5G, interval: 10m, rule: lab, total: true}]}\n\
                  alert: {exclusions: [{network: 192.0.2.0/24, port: 53, kind: host_scan}], max_alerts: 7}\n\
                  anomaly: {max_pairs: 7}\n\
+                 policy: {rule: strangers, max_sources: 7}\n\
                  notify: {receivers: [\n\
                  {name: a, type: alertmanager, url_file: /a, timeout: 3, headers: {}, header_files: {X-A: /b}, ca_file: /c},\n\
                  {name: b, type: pagerduty, routing_key_env: KEY, kinds: [host_scan, anomaly], severity: critical},\n\
@@ -342,7 +349,9 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --scan.touching_datagrams 0 --scan.memory 2h --scan.question_timeout 9s --scan.link_answers 0 --scan.routers 10.0.0.1 \
                    --scan.group_factor 0 --scan.touched_factor 3 --scan.any_port_factor 5 --scan.site_factor 6 \
                    --scan.everywhere_factor 17 --scan.answered_factor 2 --scan.answered_everywhere_factor 8 --scan.port_share 5 \
-                   --alert.severity host_scan=critical,port_scan=info,group_scan=critical,bandwidth=critical,anomaly=warning \
+                   --alert.severity host_scan=critical,port_scan=info,group_scan=critical,bandwidth=critical,anomaly=warning,policy=info \
+                   --policy.permitted 192.0.2.0/24,2001:db8::/32 --policy.denied 192.0.2.7 --policy.limit_packets 1 --policy.interval 30 \
+                   --policy.events_burst 9 --policy.events_per_second 2 \
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -slack_url_file /f -slack_channel #x -slack_emoji nil -slack_icon nil \

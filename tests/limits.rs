@@ -108,6 +108,12 @@ const LIMITS: &[Limit] = &[
         &[],
     ),
     Limit(
+        "sources that are not permitted",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"policy_sources\"}"]),
+        &[],
+    ),
+    Limit("sources with a pace of events", Counted(&["trafficmonitor_policy_events_suppressed_total"]), &[]),
+    Limit(
         "scanners: sources",
         Counted(&[
             "trafficmonitor_detection_table_evicted_total{table=\"scan_sources\"}",

@@ -30,10 +30,12 @@ use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
 use crate::export::{Published, Report};
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
-use crate::kernel::{Daq, Kernel};
+use crate::kernel::{Daq, Kernel, lockout};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
 use crate::pipeline::supervisor::{self, Setup};
+use crate::pipeline::violations::Violations;
+use crate::policy::Verdict;
 use crate::{capture, cli, pipeline};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
@@ -254,14 +256,22 @@ fn capture_interfaces(
         scan.routers.extend(Network::read().unwrap_or_default().router_addresses());
     }
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
-    let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());
+    let policy = config.policy.networks().map(Arc::new);
+    let mut ledger = Ledger::new(&config.account, seed);
+    if policy.is_some() {
+        ledger.count_verdicts();
+    }
+    let violations = policy.as_ref().map(|_| Violations::new(config.policy.events, seed, Box::new(())));
+    let violations = if kernel.is_some() { violations.map(Violations::of_kernel) } else { violations };
+    let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone()).with_violations(violations);
     let setup = Setup {
         capture: config.capture,
         filter,
         kernel,
         locality: config.locality,
+        policy,
         pipeline: config.pipeline,
-        ledger: Ledger::new(&config.account, seed),
+        ledger,
         alarms,
         recording,
         snapshot_builder: SnapshotBuilder::new(&config.account),
@@ -282,7 +292,11 @@ fn load_kernel(config: &Config) -> Result<Option<Kernel>, pipeline::Error> {
     if config.kernel.daq == Daq::Libpcap || config.source.is_some() {
         return Ok(None);
     }
-    Ok(Some(Kernel::load(&config.kernel)?))
+    if config.kernel.drops_packets && !config.kernel.force {
+        let networks = config.policy.networks().unwrap_or_default();
+        lockout::check(|address| networks.verdict(address) == Verdict::Permitted)?;
+    }
+    Ok(Some(Kernel::load(&config.kernel, config.policy.events)?))
 }
 
 /// Ends the program because one of its threads is dead. A service manager then starts it again.

@@ -8,7 +8,7 @@ use super::declaration::FileKey;
 use super::kinds::ValueKind as _;
 use super::kinds::keywords::BOOLEAN;
 use super::kinds::numbers::BOUND;
-use super::{Config, Error, Settings, delivery, kernel_path, trafficalerted};
+use super::{Config, Error, Settings, delivery, kernel_path, policy, trafficalerted};
 use crate::alert::Exclusion;
 use crate::capture::Selection;
 use crate::detect::anomaly::{self, Fence, Method};
@@ -21,6 +21,7 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     if config.http.listen.is_empty() {
         return Err(refused(settings, ("http", "listen"), "no address to listen on; give one, such as :8888"));
     }
+    policy::complete(settings, config)?;
     complete_detection(settings, config)?;
     delivery::complete(settings, config)?;
     config.alert.validate().map_err(|error| refused(settings, ("alert", "exclusions"), error))?;
@@ -108,6 +109,7 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
     let is_off = settings.value(("detect", "enabled")).is_some_and(|given| BOOLEAN.parse_given(given) == Ok(false));
     if is_off {
         (config.detect.bandwidth, config.detect.scan, config.detect.anomaly) = (None, None, None);
+        config.detect.policy = None;
     }
     if let Some(anomaly) = &config.detect.anomaly {
         config.notices.extend(notices(settings, anomaly));

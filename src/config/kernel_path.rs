@@ -28,6 +28,11 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     if config.kernel.daq == Daq::Libpcap {
         return Ok(());
     }
+    if config.kernel.drops_packets && config.policy.permitted.is_none() {
+        let problem = "no network is permitted, so every packet would be dropped; name the permitted ones: \
+                       --policy.permitted, or a configuration file";
+        return Err(Error::invalid(settings.place(DROPS), problem));
+    }
     refuse_what_cannot_be_fed(settings, config)?;
     let notices = notices(settings, config);
     config.notices.extend(notices);

@@ -13,6 +13,7 @@ pub(crate) mod given;
 mod kernel_path;
 pub(crate) mod kinds;
 pub(crate) mod nearest;
+mod policy;
 mod settings;
 mod slack;
 pub(crate) mod trafficalerted;
@@ -52,6 +53,8 @@ pub struct Config {
     pub kernel: kernel::Config,
     /// The local networks.
     pub locality: locality::Config,
+    /// The permitted networks.
+    pub policy: crate::policy::Config,
     /// The identity of flows, and the capacity of their tables.
     pub account: account::Config,
     /// Limits of bandwidth, of scans and of anomalies.

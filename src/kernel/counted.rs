@@ -1,13 +1,15 @@
 //! The interval as the kernel counted it. Takes nothing; gives types. Must not know maps.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use crate::account::conversation::Address;
 use crate::account::flow::Counters;
-use crate::account::interval::{CountedConversation, FrameCounters, Interval, KernelSums};
+use crate::account::interval::{CountedConversation, FrameCounters, Interval, KernelSums, VerdictCounters};
 use crate::decode::{Decoder, NotIp};
 use crate::locality::Direction;
 use crate::packet::{Addresses, Frame, IpVersion, Protocol, TcpFlags, Timestamp};
+use crate::policy::{Action, Verdict, Violation};
 
 /// A conversation of an interval, on one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct CountedRow<A: Address> {
     pub first: Timestamp,
     /// The conversation with its counters.
     pub conversation: CountedConversation<A>,
+    /// The kernel's verdicts on its packets: permitted, not permitted.
+    pub verdicts: [Counters; 2],
 }
 
 /// Packets without a conversation, because the map was full.
@@ -48,6 +52,8 @@ pub struct InterfaceTotals {
     pub not_ip: Vec<(NotIp, u64)>,
     /// IP packets by verdict: permitted, not permitted.
     pub verdicts: [Counters; 2],
+    /// Those of them that have no conversation, because the map was full.
+    pub overflow_verdicts: [Counters; 2],
     /// IP packets that were dropped.
     pub dropped: Counters,
     /// Violations without an event, because their source had too many.
@@ -66,6 +72,7 @@ impl InterfaceTotals {
             frames: FrameCounters::default(),
             not_ip: Vec::new(),
             verdicts: [Counters::default(); 2],
+            overflow_verdicts: [Counters::default(); 2],
             dropped: Counters::default(),
             suppressed: 0,
             events_lost: 0,
@@ -150,11 +157,43 @@ impl InterfaceTotals {
         interval.add_frames(self.frames);
         self.not_ip.iter().for_each(|&(reason, frames)| interval.add_not_ip(reason, frames));
         let Self { dropped, messages_lost, .. } = *self;
+        let mut verdicts = VerdictCounters::default();
+        for (verdict, counters) in Verdict::ALL.into_iter().zip(self.overflow_verdicts) {
+            verdicts.add(verdict, counters);
+        }
+        interval.add_verdicts(&verdicts);
         interval.add_kernel_sums(&KernelSums { dropped, messages_lost, ..KernelSums::default() });
     }
 }
 
+impl KernelViolation {
+    /// The violation, on the interface of this name.
+    pub fn named(&self, interface: &Arc<str>) -> Violation {
+        Violation {
+            first: self.time,
+            last: self.time,
+            interface: Arc::clone(interface),
+            addresses: self.addresses,
+            protocol: self.protocol,
+            source_port: self.source_port,
+            destination_port: self.destination_port,
+            tcp_flags: self.tcp_flags,
+            packets: 1,
+            bytes: u64::from(self.bytes),
+            action: if self.is_dropped { Action::Dropped } else { Action::Logged },
+            suppressed: self.suppressed,
+        }
+    }
+}
+
 impl KernelMessage {
+    /// The source of a packet that the kernel has not counted; none if the frame is counted or not IP.
+    pub fn uncounted_source(&self, decoder: &Decoder) -> Option<IpAddr> {
+        let frame = Frame { time: self.time, captured: &self.bytes, wire_bytes: self.length };
+        let packet = decoder.decode(&frame).ok().filter(|_| self.is_uncounted)?;
+        Some(packet.addresses.source())
+    }
+
     /// Adds what the frame tells to an interval: refusals, address resolution, and the frame itself if the kernel has not
     /// counted it.
     pub fn add_to(&self, decoder: &Decoder, interval: &mut Interval) {

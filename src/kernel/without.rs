@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::{Config, Error, KernelInterval};
-use crate::policy::Verdict;
+use crate::policy::{EventPace, Networks};
 
 /// Never made.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub enum Kernel {}
 #[allow(missing_docs, reason = "as of the kernel path that is built")]
 #[allow(clippy::missing_errors_doc, reason = "as of the kernel path that is built")]
 impl Kernel {
-    pub fn load(_: &Config) -> Result<Self, Error> {
+    pub fn load(_: &Config, _: EventPace) -> Result<Self, Error> {
         Err(Error::NotBuilt)
     }
 
@@ -32,7 +32,7 @@ impl Kernel {
         match *self {}
     }
 
-    pub fn set_policy(&mut self, _: Option<&[(IpNet, Verdict)]>) -> Result<(), Error> {
+    pub fn set_policy(&mut self, _: Option<&Networks>) -> Result<(), Error> {
         match *self {}
     }
 

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use crate::capture::once::Origins;
 use crate::locality::Classifier;
+use crate::policy::Networks;
 
 /// The number of a capture: one interface with all its workers, whatever its name. Never used again.
 pub(super) type CaptureNumber = u64;
@@ -32,6 +33,8 @@ pub(super) struct Plan {
     pub classifier: Arc<Classifier>,
     /// The local networks, as the classifier has them.
     pub local: Vec<IpNet>,
+    /// The permitted networks; none without a policy.
+    pub policy: Option<Arc<Networks>>,
     /// The size of the kernel's ring of each handle. A larger one is replaced.
     pub ring_bytes: u32,
 }

@@ -19,6 +19,7 @@ use crate::capture::live::Statistics;
 use crate::decode::{Decoder, UnsupportedLinkType};
 use crate::kernel::{self, CountedRow, Kernel, KernelInterval};
 use crate::packet::{LinkType, Timestamp};
+use crate::policy::{Networks, Verdict};
 use crate::time_grid::TimeGrid;
 
 /// Interval at which the kernel's rings are read.
@@ -129,12 +130,18 @@ impl KernelLoop {
         {
             tracing::error!(%error, "packets without a conversation count by the former local networks");
         }
+        if plan.policy != self.plan.policy
+            && let Err(error) = self.kernel.set_policy(plan.policy.as_deref())
+        {
+            tracing::error!(%error, "the kernel judges by the former permitted networks");
+        }
         if !Arc::ptr_eq(&plan, &self.plan) {
             self.detach_unwanted(&plan);
             self.captured.values_mut().for_each(|captured| {
                 let interval = captured.exchange.filling();
                 interval.settle();
                 interval.classify_by(Arc::clone(&plan.classifier));
+                interval.judge_by(plan.policy.clone());
             });
         }
         self.plan = plan;
@@ -197,8 +204,9 @@ impl KernelLoop {
             Ok(way) => {
                 tracing::info!(interface = name, way, "capturing");
                 let Exchanges { full, grids, seed } = &self.exchanges;
-                let exchange =
-                    Exchange::new((name.to_owned(), 0), full.clone(), &plan.classifier, grids.clone(), *seed);
+                let thread = (name.to_owned(), 0);
+                let exchange = Exchange::new(thread, full.clone(), &plan.classifier, grids.clone(), *seed)
+                    .judged_by(plan.policy.as_ref());
                 let interface = name.to_owned();
                 self.captured.insert(number, Captured { interface, index, exchange, received: 0 });
                 self.control.forget_refused(name, 0);
@@ -246,16 +254,20 @@ impl KernelLoop {
     }
 
     /// Counts an interval of the kernel that began at this time.
-    fn count(&mut self, began: Timestamp, mut taken: KernelInterval) {
+    fn count(&mut self, began: Timestamp, taken: KernelInterval) {
         let clock = self.since;
         for captured in self.captured.values_mut() {
             let is_up = self.plan.up.contains(&captured.interface);
             captured.exchange.set_up(is_up);
-            captured.count(began, &self.decoder, &mut taken);
+            captured.report(&self.decoder, self.plan.policy.as_deref(), &taken);
+            captured.count(began, &self.decoder, &taken);
             let received = std::mem::take(&mut captured.received);
             captured.exchange.record(Statistics { received, ..Statistics::default() }, Coverage::default());
             captured.exchange.hand_over_patiently();
             captured.exchange.pass(clock, Duration::ZERO);
+        }
+        if let Some(captured) = self.captured.values_mut().next() {
+            captured.exchange.reports().suppressed_packets += taken.violations_lost;
         }
         if taken.messages_lost + taken.violations_lost > 0 {
             let (messages, violations) = (taken.messages_lost, taken.violations_lost);
@@ -279,8 +291,24 @@ impl KernelLoop {
 }
 
 impl Captured {
+    /// Reports the violations of an interval on this interface. Packets that the kernel has not counted have no report.
+    fn report(&mut self, decoder: &Decoder, policy: Option<&Networks>, taken: &KernelInterval) {
+        let index = self.index;
+        let name = Arc::from(self.interface.as_str());
+        let uncounted = taken.messages.iter().filter(|message| message.interface == index);
+        let uncounted = uncounted.filter_map(|message| message.uncounted_source(decoder));
+        let is_violation = |source| policy.is_some_and(|policy| policy.verdict(source) == Verdict::NotPermitted);
+        let without_report = uncounted.filter(|&source| is_violation(source)).count() as u64;
+        let suppressed = taken.totals.iter().filter(|totals| totals.interface == index);
+        let suppressed: u64 = suppressed.map(|totals| totals.suppressed + totals.events_lost).sum();
+        let reports = self.exchange.reports();
+        reports.suppressed_packets += suppressed + without_report;
+        let violations = taken.violations.iter().filter(|violation| violation.interface == index);
+        reports.violations.extend(violations.map(|violation| violation.named(&name)));
+    }
+
     /// Counts the part of an interval that is of this interface.
-    fn count(&mut self, began: Timestamp, decoder: &Decoder, taken: &mut KernelInterval) {
+    fn count(&mut self, began: Timestamp, decoder: &Decoder, taken: &KernelInterval) {
         let index = self.index;
         for message in taken.messages.iter().filter(|message| message.interface == index) {
             message.add_to(decoder, self.filling(began));

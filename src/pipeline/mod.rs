@@ -19,6 +19,7 @@ pub mod replay;
 mod rings;
 pub mod supervisor;
 mod threads;
+pub mod violations;
 mod watchdog;
 mod watermarks;
 

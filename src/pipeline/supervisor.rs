@@ -40,6 +40,7 @@ use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
 use crate::kernel::Kernel;
 use crate::locality;
+use crate::policy::Networks;
 use crate::time_grid::TimeGrid;
 
 /// Interval at which the supervisor checks whether to stop, while the network is quiet.
@@ -60,6 +61,8 @@ pub struct Setup<T> {
     pub kernel: Option<Kernel>,
     /// The local networks.
     pub locality: locality::Config,
+    /// The permitted networks; none without a policy.
+    pub policy: Option<Arc<Networks>>,
     /// Settings of the pipeline.
     pub pipeline: Config,
     /// Empty accounts.
@@ -125,7 +128,7 @@ pub fn start<T: AlertSink + Send + 'static>(
     let capture = selection::as_they_stand(&network, &setup.capture);
     selection::check_names(&network, &capture).map_err(capture::Error::from)?;
     let (full, messages) = channel();
-    let planner = Planner { capture, locality: setup.locality };
+    let planner = Planner { capture, locality: setup.locality, policy: setup.policy };
     let mut notices = Notices::default();
     let control = first_control(&planner, &network, &mut notices);
     let mut ledger = setup.ledger;
@@ -356,7 +359,8 @@ impl Supervisor {
                 user_filter: self.filter.clone(),
                 tick: self.tick,
                 control: Arc::clone(&self.control),
-                exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, self.grids.clone(), self.seed),
+                exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, self.grids.clone(), self.seed)
+                    .judged_by(plan.policy.as_ref()),
                 recording: self.recording.clone(),
                 interface,
                 first_try: opening.is_some().then(|| first_try.clone()),

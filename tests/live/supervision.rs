@@ -245,6 +245,7 @@ fn panicking(vitals: &Vitals) -> Setup<Panicking> {
         capture: capture::Config { selection, ..config.capture },
         filter: None,
         locality: config.locality,
+        policy: None,
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, 1),
         alarms: Alarms::new(detectors, &config.alert, Panicking),

@@ -174,6 +174,7 @@ const OPENS: u8 = 1;
 const REFUSED: u8 = 2;
 const HAS_ICMP_TYPE: u8 = 4;
 const HAS_PAYLOAD: u8 = 8;
+const NOT_PERMITTED: u8 = 16;
 
 /// One direction of a conversation as another counter summed it up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,6 +277,17 @@ impl OneWay {
     /// time.
     pub const fn is_refused(&self) -> bool {
         self.marks & REFUSED != 0
+    }
+
+    /// Notes that the sender of this direction is not permitted.
+    pub(super) const fn forbid(&mut self) {
+        self.marks |= NOT_PERMITTED;
+    }
+
+    /// False if a policy does not permit the sender of this direction.
+    #[inline]
+    pub const fn is_permitted(&self) -> bool {
+        self.marks & NOT_PERMITTED == 0
     }
 
     /// True if a packet was TCP with data.

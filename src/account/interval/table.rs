@@ -3,10 +3,13 @@
 //! Takes packets and refusals; gives rows in the order of their first packets. Must not know the other IP version.
 
 use super::Overflow;
+use super::verdicts::VerdictCounters;
 use crate::account::conversation::{Address, ConversationKey, DirectionSum, Endpoint, OneWay, Way};
+use crate::account::flow::Counters;
 use crate::account::refusals::{Refusals, Refused};
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Packet, Refusal, TcpFlags, Timestamp};
+use crate::policy::{Networks, Verdict};
 use crate::tables::hashing::State;
 use crate::tables::probe::{self, ProbeTable};
 
@@ -151,7 +154,13 @@ impl<A: Address> IntervalTable<A> {
     }
 
     /// Counts the pending packets in their rows, or in `overflow` if there is no space for a row.
-    pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
+    pub(super) fn settle(
+        &mut self,
+        state: &State,
+        classifier: &Classifier,
+        policy: Option<&Networks>,
+        overflow: &mut Overflow,
+    ) {
         let Self { rows, made_by, positions, pending, refusals } = self;
         let count = (rows.len() + pending.len()).min(MAXIMUM_ROWS);
         positions.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
@@ -163,7 +172,7 @@ impl<A: Address> IntervalTable<A> {
                     let direction = packet.direction(classifier);
                     let at = rows.len();
                     if at >= MAXIMUM_ROWS {
-                        overflow.count(direction, packet);
+                        overflow.count(direction, packet, policy);
                         continue;
                     }
                     positions.fill(vacant, packet.hash, at);
@@ -200,6 +209,24 @@ impl<A: Address> IntervalTable<A> {
             }
         }
         true
+    }
+
+    /// Marks the directions with packets whose senders are not permitted. Gives the sums of all, by verdict.
+    pub(super) fn judge(&mut self, policy: &Networks) -> VerdictCounters {
+        let mut sums = VerdictCounters::default();
+        for row in &mut self.rows {
+            for way in Way::BOTH {
+                let counted = &mut row.ways[way as usize];
+                if counted.packets > 0 {
+                    let verdict = policy.verdict(row.key.endpoints(way).0.address.into());
+                    if verdict == Verdict::NotPermitted {
+                        counted.forbid();
+                    }
+                    sums.add(verdict, Counters { packets: u64::from(counted.packets), bytes: counted.bytes });
+                }
+            }
+        }
+        sums
     }
 
     /// Adds the refusal of the conversation that an error quotes, and marks its row if there is one. A row that is made

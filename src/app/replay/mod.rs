@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Blocking;
 use super::{DONE, random_seed, say_error};
+use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::plain;
@@ -24,7 +25,7 @@ use crate::export::{self, Format, Report, table, units::Units};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::pipeline::replay::Progress;
-use crate::pipeline::{self, alarms::Alarms};
+use crate::pipeline::{self, alarms::Alarms, violations::Violations};
 use crate::tables::sampling::Seeds;
 
 /// Seed of the hash that decides, past the limits, which keys are admitted and which targets are sampled. Fixed, so
@@ -234,7 +235,8 @@ pub(super) fn report<T: AlertSink>(
     max_rows: usize,
 ) -> Report {
     let (detection, alerts) = alarms.view();
-    Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
+    let accounts = plain(ledger, max_rows, config.account.max_host_series);
+    Report { accounts, detection, alerts, events: alarms.event_counts() }
 }
 
 fn read_all<T: AlertSink + Send + 'static>(
@@ -257,11 +259,22 @@ pub(super) fn read<T: AlertSink + Send + 'static>(
 ) -> ReadResult<T> {
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
-    let ledger = Ledger::new(&config.account, seed);
+    let policy = config.policy.networks().map(Arc::new);
+    let mut ledger = Ledger::new(&config.account, seed);
+    if policy.is_some() {
+        ledger.count_verdicts();
+    }
+    let violations = policy.as_ref().map(|_| Violations::new(config.policy.events, seed, Box::new(())));
     let detectors = Detectors::new(detect, Seeds { tables: seed, sampling: SAMPLING }, None);
     let mut alarms = Alarms::new(detectors, &config.alert, sink).in_cells_of(config.detect.grids());
+    alarms = alarms.with_violations(violations);
     alarms.set_classifier(&classifier);
-    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, seed, workers) {
+    let interval = || {
+        let mut interval = Interval::new(Arc::clone(&classifier), seed);
+        interval.judge_by(policy.clone());
+        interval
+    };
+    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, interval, workers) {
         Ok(replay) => replay,
         Err(error) => return ReadResult { counted: None, span: None, outcome: Err(error) },
     };

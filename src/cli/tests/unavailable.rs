@@ -63,12 +63,6 @@ fn all_unavailable_options_are_named_in_one_message_with_advice() {
     );
     let usage = parse_all(&["-log-file", "x"], &[("TRAFFICMONITOR_VERBOSE", "true")]).unwrap_err();
     assert!(usage.message.starts_with("-log-file and TRAFFICMONITOR_VERBOSE are not available yet"), "{usage}");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("strict.json");
-    fs::write(&path, "{\"permitted_cidrs\": []}").unwrap();
-    let path = path.to_str().unwrap();
-    let names = unavailable(&format!("-c {path} --verbose"));
-    assert_eq!(names, format!("--verbose and {path}: the list of permitted networks (permitted_cidrs) are"));
     // Other mistakes wait.
     assert_eq!(unavailable("-log-file /x -s many"), "-log-file is");
 }

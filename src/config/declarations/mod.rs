@@ -9,6 +9,7 @@ mod capture;
 mod delivery;
 mod detect;
 mod kernel;
+mod policy;
 mod scan;
 mod serving;
 
@@ -22,6 +23,7 @@ static ROOMS: &[&[Declaration]] = &[
     capture::DECLARATIONS,
     kernel::DECLARATIONS,
     account::DECLARATIONS,
+    policy::DECLARATIONS,
     detect::DECLARATIONS,
     scan::DECLARATIONS,
     anomaly::DECLARATIONS,
@@ -30,11 +32,12 @@ static ROOMS: &[&[Declaration]] = &[
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 16] = [
+pub(crate) const SECTIONS: [(&str, &str); 17] = [
     ("capture", "Capture"),
     ("kernel", "Capture in the kernel"),
     ("locality", "Local networks"),
     ("account", "Flows"),
+    ("policy", "Permitted networks"),
     ("bandwidth", DETECTION),
     ("scan", DETECTION),
     ("detect", DETECTION),

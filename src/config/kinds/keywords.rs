@@ -62,6 +62,7 @@ pub(crate) const ALERT_KIND: Keywords<Kind> = Keywords::of(&[
     ("group_scan", Kind::GroupScan),
     ("bandwidth", Kind::Bandwidth),
     ("anomaly", Kind::Anomaly),
+    ("policy", Kind::Policy),
 ]);
 pub(crate) const SEVERITY: Keywords<Severity> =
     Keywords::of(&[("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)]);

@@ -33,6 +33,15 @@ const COUNT: Scalar<usize> = Scalar {
     parse_raw: None,
 };
 
+/// Packets in a window.
+pub(crate) const PACKETS: Scalar<u64> = Scalar {
+    form: "a number of packets from 0 to 1000000000000",
+    scalars: Scalars::Number,
+    parse: |text| within(text, 0..=1_000_000_000_000),
+    show: |packets| Content::Unsigned(*packets),
+    parse_raw: None,
+};
+
 /// Hosts or ports that may be contacted.
 pub(crate) const CONTACTS: Scalar<u32> =
     Scalar { form: "a number from 1 to 65535", parse: |text| within(text, 1..=HIGHEST_CONTACT_LIMIT), ..SNAP_LENGTH };

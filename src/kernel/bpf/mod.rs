@@ -21,7 +21,7 @@ use ipnet::IpNet;
 
 use super::{Config, Error, InterfaceTotals, KernelInterval};
 use crate::os::bpf::{MapReader, wait_for_programs};
-use crate::policy::Verdict;
+use crate::policy::{EventPace, Networks as PermittedNetworks, Verdict};
 use attach::Attachment;
 use layout::{
     ANY_PROTOCOL, DROPS, GENERATIONS, JUDGES, Overflow, OverflowKey, Settings, Totals, TotalsKey, VERSION_4, VERSION_6,
@@ -33,10 +33,7 @@ use rows::Clock;
 /// The stripped object that `scripts/ebpf.sh` builds.
 static OBJECT: &[u8] = include_bytes_aligned!("../../../ebpf/trafficmonitor.o");
 
-/// A source that is not permitted earns an event in each of these intervals.
-const EVENT_INTERVAL: Duration = Duration::from_secs(1);
-/// The most events of a source at once.
-const EVENT_BURST: u32 = 10;
+const SECOND: u64 = 1_000_000_000;
 /// Time in which a program ends, where the kernel has no way to wait for that.
 const PROGRAM_TIME: Duration = Duration::from_millis(50);
 /// The kernel that has all that the program calls.
@@ -66,11 +63,11 @@ impl std::fmt::Debug for Kernel {
 }
 
 impl Kernel {
-    /// Loads the program into the kernel.
+    /// Loads the program into the kernel. `pace` limits the events of a source.
     ///
     /// # Errors
     /// When capabilities are missing, or the kernel is too old.
-    pub fn load(config: &Config) -> Result<Self, Error> {
+    pub fn load(config: &Config, pace: EventPace) -> Result<Self, Error> {
         attach::check_rights()?;
         let mut loader = EbpfLoader::new();
         for conversations in ["V4_EVEN", "V4_ODD", "V6_EVEN", "V6_ODD"] {
@@ -92,9 +89,9 @@ impl Kernel {
         let rings = Rings::new(take("MESSAGES").map_err(refused)?, take("REPORTS").map_err(refused)?);
         let mut reader = |name| reader(&take(name).map_err(refused)?);
         let (v4, v6) = ([reader("V4_EVEN")?, reader("V4_ODD")?], [reader("V6_EVEN")?, reader("V6_ODD")?]);
-        let event_interval = EVENT_INTERVAL.as_nanos() as u64;
+        let event_interval = SECOND / u64::from(pace.per_second.max(1));
         let flags = if config.drops_packets { DROPS } else { 0 };
-        let event_burst = event_interval * u64::from(EVENT_BURST);
+        let event_burst = event_interval * u64::from(pace.burst.max(1));
         let settings = Settings { generation: 0, flags, event_interval, event_burst };
         let mut kernel = Self {
             config: config.clone(),
@@ -179,13 +176,17 @@ impl Kernel {
         self.local.replace(local).map_err(|error| failed("set the local networks", error))
     }
 
-    /// Sets the networks whose sources are judged, each with its verdict; none if sources are not judged.
+    /// Sets the networks by which sources are judged; none if they are not judged.
     ///
     /// # Errors
     /// When the kernel has no memory.
-    pub fn set_policy(&mut self, networks: Option<&[(IpNet, Verdict)]>) -> Result<(), Error> {
+    pub fn set_policy(&mut self, networks: Option<&PermittedNetworks>) -> Result<(), Error> {
         let failed = |error| failed("set the permitted networks", error);
-        self.policy.replace(networks.unwrap_or_default().iter().copied()).map_err(failed)?;
+        let of = |networks: &[IpNet], verdict| networks.iter().map(|&network| (network, verdict)).collect::<Vec<_>>();
+        let permitted = networks.map(|networks| of(networks.permitted(), Verdict::Permitted)).unwrap_or_default();
+        // Later ones decide: a network in both lists is denied.
+        let denied = networks.map(|networks| of(networks.denied(), Verdict::NotPermitted)).unwrap_or_default();
+        self.policy.replace(permitted.into_iter().chain(denied)).map_err(failed)?;
         self.settings.flags = self.settings.flags & !JUDGES | if networks.is_some() { JUDGES } else { 0 };
         self.apply_settings()
     }
@@ -213,6 +214,7 @@ impl Kernel {
         self.take_conversations(at, clock, &mut interval)
             .map_err(|source| Error::Map { what: "read the kernel's conversations", source })?;
         self.take_sums(ended, &mut interval).map_err(|error| failed("read the kernel's counters", error))?;
+        rows::find_overflow_verdicts(&mut interval);
         self.rings.read();
         self.rings.give(clock, &mut interval);
         Ok(interval)

@@ -1,18 +1,19 @@
 //! The entries of the maps, summed up over the processors. Takes keys and values; gives conversations, totals and sums.
 //! Must not know how maps are read.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
 
 use super::layout::{
-    self, Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, Overflow, OverflowKey, Sum, Totals, VERSION_4,
+    self, Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, Overflow, OverflowKey, PERMITTED, Sum, Totals, UNKNOWN, VERSION_4,
     not_ip,
 };
 use crate::account::conversation::{Address, ConversationKey, DirectionSum, Endpoint, Way};
 use crate::account::flow::Counters;
 use crate::account::interval::{CountedConversation, FrameCounters};
 use crate::decode::NotIp;
-use crate::kernel::{CountedRow, InterfaceTotals, OverflowSum};
+use crate::kernel::{CountedRow, InterfaceTotals, KernelInterval, OverflowSum};
 use crate::locality::Direction;
 use crate::os::bpf::monotonic_nanoseconds;
 use crate::packet::{IpVersion, Protocol, TcpFlags, Timestamp};
@@ -75,10 +76,14 @@ fn row<A: Address>(
     (key, way): (ConversationKey<A>, Way),
     values: &[u8],
 ) -> Option<CountedRow<A>> {
-    let mut ways = [None; 2];
+    let (mut ways, mut verdicts) = ([None; 2], [Counters::default(); 2]);
     for conversation in layout::per_processor::<Conversation>(values) {
         for (sum, counted) in ways.iter_mut().zip(conversation.ways).filter(|(_, counted)| counted.packets > 0) {
             *sum = Some(sum.map_or(counted, |sum| plus(sum, counted)));
+            if counted.verdict != UNKNOWN {
+                let counters = Counters { packets: u64::from(counted.packets), bytes: counted.bytes };
+                verdicts[usize::from(counted.verdict != PERMITTED)].add(counters);
+            }
         }
     }
     if way == Way::Backward {
@@ -95,6 +100,7 @@ fn row<A: Address>(
             sums: ways.map(|counted| counted.map(|counted| direction_sum(clock, &counted))),
             wire_packets: ways.map(|counted| counted.map_or(0, |counted| u64::from(counted.segments))),
         },
+        verdicts,
     })
 }
 
@@ -144,10 +150,32 @@ pub(super) fn totals(interface: u32, values: &[Totals]) -> InterfaceTotals {
         frames: FrameCounters { frames: sum(|totals| totals.frames), bytes: sum(|totals| totals.frame_bytes) },
         not_ip: not_ip.filter(|&(_, frames)| frames > 0).collect(),
         verdicts: [counters(|totals| totals.verdicts[0]), counters(|totals| totals.verdicts[1])],
+        overflow_verdicts: [Counters::default(); 2],
         dropped: counters(|totals| totals.dropped),
         suppressed: sum(|totals| totals.suppressed),
         events_lost: sum(|totals| totals.events_lost),
         messages_lost: sum(|totals| totals.messages_lost),
+    }
+}
+
+/// The verdicts on packets without a conversation: all less those of the conversations.
+pub(super) fn find_overflow_verdicts(interval: &mut KernelInterval) {
+    let of_v4 = interval.rows_v4.iter().map(|row| (row.interface, row.verdicts));
+    let of_v6 = interval.rows_v6.iter().map(|row| (row.interface, row.verdicts));
+    let mut placed: BTreeMap<u32, [Counters; 2]> = BTreeMap::new();
+    for (interface, verdicts) in of_v4.chain(of_v6) {
+        let sums = placed.entry(interface).or_default();
+        sums.iter_mut().zip(verdicts).for_each(|(sum, counters)| sum.add(counters));
+    }
+    for totals in &mut interval.totals {
+        let placed = placed.get(&totals.interface).copied().unwrap_or_default();
+        for (at, placed) in placed.into_iter().enumerate() {
+            let all = totals.verdicts[at];
+            totals.overflow_verdicts[at] = Counters {
+                packets: all.packets.saturating_sub(placed.packets),
+                bytes: all.bytes.saturating_sub(placed.bytes),
+            };
+        }
     }
 }
 

@@ -27,7 +27,7 @@ fn kernel(daq: Daq, max_conversations: u32, drops_packets: bool) -> Option<Kerne
         return None;
     }
     let config = Config { daq, max_conversations, drops_packets, ..Config::default() };
-    let mut kernel = Kernel::load(&config).unwrap();
+    let mut kernel = Kernel::load(&config, EventPace::default()).unwrap();
     kernel.make_counters(INTERFACE).unwrap();
     kernel.set_local(&locality::local_networks(&locality::Config::default(), [])).unwrap();
     Some(kernel)
@@ -391,9 +391,8 @@ fn super_packet_is_one_packet_and_several_on_the_wire() {
 #[ignore = "needs root: it loads a program into the kernel"]
 fn most_specific_network_decides_and_what_is_not_permitted_is_dropped() {
     let Some(mut kernel) = kernel(Daq::Xdp, 1_024, true) else { return };
-    let networks = [("10.0.0.0/8", Verdict::Permitted), ("10.0.0.2/32", Verdict::NotPermitted)];
-    let networks = networks.map(|(network, verdict)| (network.parse().unwrap(), verdict));
-    kernel.set_policy(Some(&networks)).unwrap();
+    let [permitted, denied] = ["10.0.0.0/8", "10.0.0.2/32"].map(|network| network.parse().unwrap());
+    kernel.set_policy(Some(&PermittedNetworks::new(&[permitted], &[denied]))).unwrap();
     let from = |source| ethernet(&[V4], &v4(source, 8, 17, 0, &[], &udp([40_000, 53], b"query")));
     assert_eq!(kernel.run(&from(1), 5, &[]), XDP_PASS);
     assert_eq!(kernel.run(&from(2), 100, &[]), XDP_DROP);

@@ -149,7 +149,8 @@ impl Files {
 
     fn run<F: ClockObserver + Send + 'static>(&self, observer: F, workers: usize) -> (Snapshot, F) {
         let config = Config::default();
-        let mut replay = Replay::new(Ledger::new(&config, 1), observer, &Arc::default(), 1, workers).unwrap();
+        let mut replay =
+            Replay::new(Ledger::new(&config, 1), observer, || Interval::new(Arc::default(), 1), workers).unwrap();
         for path in &self.paths {
             replay.read(path, None, |_| ControlFlow::Continue(())).unwrap();
         }
