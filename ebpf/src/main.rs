@@ -6,6 +6,7 @@
 #![no_std]
 #![no_main]
 
+mod ip;
 #[allow(dead_code, reason = "some parts are for user space alone")]
 mod layout;
 mod maps;

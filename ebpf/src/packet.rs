@@ -10,6 +10,7 @@ use crate::layout::{
 use crate::maps::{V4_EVEN, V4_ODD, V6_EVEN, V6_ODD, WORK_V4, WORK_V6};
 
 pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
 
 /// The part of the transport header that counts.
 #[derive(Clone, Copy)]

@@ -1,5 +1,5 @@
-//! The way through a frame: link headers, IP header, extension headers, transport header. Takes the bytes of a frame;
-//! counts the frame and gives its fate. Must not know which hook the frame comes from.
+//! The way through a frame: its link headers, and the counting of the packet behind them. Takes the bytes of a frame;
+//! counts the frame and gives its fate. Must not know which hook the frame comes from, nor the fields of IP.
 //!
 //! The rules are those of the decoder in user space. Loops are bounded; user space reads what lies behind them.
 
@@ -13,17 +13,14 @@ use crate::layout::{
     Settings, Sum, Totals, TotalsKey, UNCOUNTED, UNKNOWN, not_ip,
 };
 use crate::maps::{NO_WAKEUP, MESSAGES, OVERFLOW, SETTINGS, TOTALS};
-use crate::packet::{self, Packet, TCP, Transport, Version};
+use crate::packet::{self, Packet, Transport, Version};
 use crate::policy::{self, Prefixes};
 
 /// The most VLAN tags in a frame that are walked here.
 const TAGS: usize = 4;
-/// The most IPv6 extension headers that are walked here.
-const EXTENSIONS: usize = 8;
 
-const ICMP: u8 = 1;
-const UDP: u8 = 17;
-const ICMPV6: u8 = 58;
+pub const ICMP: u8 = 1;
+pub const ICMPV6: u8 = 58;
 
 /// A hook of the kernel that shows frames.
 pub trait Hook {
@@ -56,14 +53,14 @@ pub enum Fate {
 }
 
 /// A frame that is being counted.
-struct Frame<'a, H> {
-    hook: &'a H,
-    settings: &'a Settings,
-    totals: &'a mut Totals,
-    interface: u32,
-    length: u32,
-    wire_bytes: u32,
-    time: u64,
+pub struct Frame<'a, H> {
+    pub hook: &'a H,
+    pub settings: &'a Settings,
+    pub totals: &'a mut Totals,
+    pub interface: u32,
+    pub length: u32,
+    pub wire_bytes: u32,
+    pub time: u64,
 }
 
 /// True if a packet that leaves came in by a captured interface, where it was counted. Only IP packets are forwarded.
@@ -128,7 +125,7 @@ impl<H: Hook> Frame<'_, H> {
 
     /// Counts a frame without a packet.
     #[inline(always)]
-    fn refuse(&mut self, reason: usize) -> bool {
+    pub fn refuse(&mut self, reason: usize) -> bool {
         self.not_ip(reason);
         false
     }
@@ -141,7 +138,7 @@ impl<H: Hook> Frame<'_, H> {
 
     /// Lets user space read and count the frame.
     #[inline(always)]
-    fn hand_over(&mut self) -> Fate {
+    pub fn hand_over(&mut self) -> Fate {
         if !self.message(UNCOUNTED) {
             self.not_ip(not_ip::UNREAD);
         }
@@ -169,126 +166,6 @@ impl<H: Hook> Frame<'_, H> {
         let is_read = whole > 0 && self.hook.read(0, bytes, whole);
         if is_read { entry.submit(NO_WAKEUP) } else { entry.discard(0) }
         is_read
-    }
-
-    /// Places the packet of an IPv4 header, if it is one. (The functions that are not inlined have stacks of their own,
-    /// and share 512 bytes with those that call them.)
-    #[inline(never)]
-    fn version_4(&mut self, at: u32) -> bool {
-        let rest = self.length - at;
-        let Some(header) = self.hook.load::<20>(at) else { return self.refuse(not_ip::TRUNCATED_IP) };
-        let header_bytes = u32::from(header[0] & 0x0f) * 4;
-        if rest < header_bytes {
-            return self.refuse(not_ip::TRUNCATED_IP);
-        }
-        let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
-        if header[0] >> 4 != 4 || header_bytes < 20 || (total != 0 && total < header_bytes) {
-            return self.refuse(not_ip::MALFORMED_IP);
-        }
-        let bytes = if total == 0 || total > rest { rest } else { total };
-        let is_later_fragment = header[6] & 0x1f != 0 || header[7] != 0;
-        let inside = if is_later_fragment { 0 } else { bytes - header_bytes };
-        let transport = self.transport(header[9], at + header_bytes, inside);
-        let source = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);
-        let destination = u32::from_be_bytes([header[16], header[17], header[18], header[19]]);
-        self.place(source, destination, transport, bytes)
-    }
-
-    /// As [`Frame::version_4`], for IPv6.
-    #[inline(never)]
-    fn version_6(&mut self, at: u32) -> bool {
-        const NO_NEXT_HEADER: u8 = 59;
-        let rest = self.length - at;
-        let Some(header) = self.hook.load::<40>(at) else { return self.refuse(not_ip::TRUNCATED_IP) };
-        if header[0] >> 4 != 6 {
-            return self.refuse(not_ip::MALFORMED_IP);
-        }
-        let payload = u32::from(u16::from_be_bytes([header[4], header[5]]));
-        let bytes = match (payload, header[6]) {
-            (0, NO_NEXT_HEADER) => 40,
-            (0, _) => rest,
-            _ if 40 + payload > rest => rest,
-            _ => 40 + payload,
-        };
-        let (mut next, mut at, mut inside) = (header[6], at + 40, bytes - 40);
-        let mut is_walked = false;
-        for _ in 0..EXTENSIONS {
-            let Some((after, length, is_later_fragment)) = self.extension(next, at, inside) else {
-                is_walked = true;
-                break;
-            };
-            (next, at, inside) = (after, at + length, inside - length);
-            if is_later_fragment {
-                inside = 0;
-                is_walked = true;
-                break;
-            }
-        }
-        if !is_walked && matches!(next, 0 | 43 | 44 | 51 | 60) {
-            self.hand_over();
-            return false;
-        }
-        let transport = self.transport(next, at, inside);
-        let word = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-        let source = [word(8), word(12), word(16), word(20)];
-        let destination = [word(24), word(28), word(32), word(36)];
-        self.place(source, destination, transport, bytes)
-    }
-
-    /// The extension header at `at`: the next header, its length, and true if a later fragment follows. None if it is
-    /// none, or not whole.
-    #[inline(always)]
-    fn extension(&self, number: u8, at: u32, inside: u32) -> Option<(u8, u32, bool)> {
-        if !matches!(number, 0 | 43 | 44 | 51 | 60) || inside < 8 {
-            return None;
-        }
-        let header = self.hook.load::<4>(at)?;
-        let length = match number {
-            44 => 8,
-            51 => (u32::from(header[1]) + 2) * 4,
-            _ => (u32::from(header[1]) + 1) * 8,
-        };
-        let is_later_fragment = number == 44 && (header[2] != 0 || header[3] & 0xf8 != 0);
-        (length <= inside).then_some((header[0], length, is_later_fragment))
-    }
-
-    #[inline(always)]
-    fn transport(&self, protocol: u8, at: u32, inside: u32) -> Transport {
-        let mut transport = Transport {
-            protocol,
-            source_port: 0,
-            destination_port: 0,
-            flags: 0,
-            has_payload: false,
-            icmp_type: None,
-        };
-        match protocol {
-            TCP if inside >= 14 => {
-                if let Some(header) = self.hook.load::<14>(at) {
-                    transport.source_port = u16::from_be_bytes([header[0], header[1]]);
-                    transport.destination_port = u16::from_be_bytes([header[2], header[3]]);
-                    transport.flags = header[13];
-                    transport.has_payload = inside > u32::from(header[12] >> 4) * 4;
-                }
-            }
-            TCP | UDP if inside >= 4 => {
-                if let Some(header) = self.hook.load::<4>(at) {
-                    transport.source_port = u16::from_be_bytes([header[0], header[1]]);
-                    transport.destination_port = u16::from_be_bytes([header[2], header[3]]);
-                }
-            }
-            ICMP | ICMPV6 if inside >= 1 => {
-                transport.icmp_type = self.hook.load::<1>(at).map(|header| header[0]);
-            }
-            _ => {}
-        }
-        transport
-    }
-
-    #[inline(always)]
-    fn place<A: Version>(&mut self, source: A, destination: A, transport: Transport, bytes: u32) -> bool {
-        let (interface, time, segments) = (self.interface, self.time, self.hook.segments());
-        packet::place(Packet { source, destination, transport, bytes, segments, interface, time })
     }
 
     /// Counts the packet that was placed.

@@ -91,10 +91,11 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("slack_url_file", _) => "a.txt",
             ("state.dir" | "l", _) => "/a",
             // They imply or need another setting.
-            ("archive_dir" | "log_packets" | "policy.denied", _) => continue,
+            ("archive_dir" | "log_packets" | "policy.denied" | "drop-packets", _) => continue,
             ("evidence.longest", _) => "50s",
             ("evidence.ring" | "evidence.max_bytes" | "evidence.quota", _) => "5MiB",
             ("evidence.packet_bytes", _) => "200",
+            ("xdp.ring-size", _) => "64KiB",
             (_, "true") => "false",
             (_, "false") => "true",
             (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",

@@ -20,4 +20,4 @@ pub use config::{Config, Daq, TcHook, XdpMode};
 pub use counted::{CountedRow, InterfaceTotals, KernelInterval, KernelMessage, KernelViolation, OverflowSum};
 pub use error::Error;
 #[cfg(not(feature = "xdp"))]
-pub use without::Kernel;
+pub use without::Unbuilt as Kernel;

@@ -1,4 +1,4 @@
-//! The kernel path where it is not built. Takes what [`Kernel`] takes; gives the refusal. Must not know BPF.
+//! The kernel path where it is not built. Takes nothing; gives the refusal. Must not know BPF.
 
 use ipnet::IpNet;
 
@@ -7,11 +7,11 @@ use crate::policy::{EventPace, Networks};
 
 /// Never made.
 #[derive(Debug)]
-pub enum Kernel {}
+pub enum Unbuilt {}
 
 #[allow(missing_docs, reason = "as of the kernel path that is built")]
 #[allow(clippy::missing_errors_doc, reason = "as of the kernel path that is built")]
-impl Kernel {
+impl Unbuilt {
     pub fn load(_: &Config, _: EventPace) -> Result<Self, Error> {
         Err(Error::NotBuilt)
     }

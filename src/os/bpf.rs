@@ -58,14 +58,14 @@ pub struct MapReader {
 
 /// Entries that were taken out of a map.
 #[derive(Debug)]
-pub struct Batch<'a> {
+pub struct EntryBatch<'a> {
     keys: &'a [u8],
     values: &'a [u8],
     key_bytes: usize,
     values_bytes: usize,
 }
 
-impl<'a> Batch<'a> {
+impl<'a> EntryBatch<'a> {
     /// The bytes of each key, with those of its values, one of each processor.
     pub fn entries(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         self.keys.chunks_exact(self.key_bytes).zip(self.values.chunks_exact(self.values_bytes))
@@ -104,14 +104,14 @@ impl MapReader {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn take(&mut self) -> io::Result<Option<Batch<'_>>> {
+    pub fn take(&mut self) -> io::Result<Option<EntryBatch<'_>>> {
         if std::mem::take(&mut self.has_ended) {
             self.position = None;
             return Ok(None);
         }
         let count = self.take_batch()?;
         let (keys, values) = (&self.keys[..count * self.key_bytes], &self.values[..count * self.values_bytes]);
-        Ok(Some(Batch { keys, values, key_bytes: self.key_bytes, values_bytes: self.values_bytes }))
+        Ok(Some(EntryBatch { keys, values, key_bytes: self.key_bytes, values_bytes: self.values_bytes }))
     }
 
     fn take_batch(&mut self) -> io::Result<usize> {

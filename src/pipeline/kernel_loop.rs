@@ -12,7 +12,7 @@ use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
 use super::opening::{FirstTry, Opening};
 use crate::account::conversation::Address;
-use crate::account::interval::Interval;
+use crate::account::interval::{Interval, KernelSums};
 use crate::account::snapshot::Coverage;
 use crate::capture::Selection;
 use crate::capture::live::Statistics;
@@ -256,6 +256,12 @@ impl KernelLoop {
     /// Counts an interval of the kernel that began at this time.
     fn count(&mut self, began: Timestamp, taken: KernelInterval) {
         let clock = self.since;
+        // Whichever interface they are of.
+        if let Some(captured) = self.captured.values_mut().next() {
+            captured.exchange.reports().suppressed_packets += taken.violations_lost;
+            let lost = KernelSums { messages_lost: taken.messages_lost, ..KernelSums::default() };
+            captured.filling(began).add_kernel_sums(&lost);
+        }
         for captured in self.captured.values_mut() {
             let is_up = self.plan.up.contains(&captured.interface);
             captured.exchange.set_up(is_up);
@@ -265,17 +271,6 @@ impl KernelLoop {
             captured.exchange.record(Statistics { received, ..Statistics::default() }, Coverage::default());
             captured.exchange.hand_over_patiently();
             captured.exchange.pass(clock, Duration::ZERO);
-        }
-        if let Some(captured) = self.captured.values_mut().next() {
-            captured.exchange.reports().suppressed_packets += taken.violations_lost;
-        }
-        if taken.messages_lost + taken.violations_lost > 0 {
-            let (messages, violations) = (taken.messages_lost, taken.violations_lost);
-            tracing::debug!(
-                messages,
-                violations,
-                "too many records of the kernel in an interval; the others are dropped"
-            );
         }
     }
 

@@ -3,7 +3,11 @@
 
 #![allow(unsafe_code)]
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::common::corpus;
@@ -29,27 +33,32 @@ const MODES: [&[&str]; 4] = [NATIVE, GENERIC, TCX, CLSACT];
 
 /// The program on the host's eth0; none, with a visible line, where the kernel refuses its program.
 fn start<'a>(pair: &'a Pair, arguments: &[&str]) -> Option<Monitor<'a>> {
-    let (status, messages) = probe(arguments);
-    if status != Some(0) {
-        eprintln!("skipped: {arguments:?}: {messages}");
-        return None;
+    let mode: Vec<&str> =
+        arguments.iter().copied().skip_while(|argument| *argument != "-daq").take(4).collect();
+    match refusal(&mode) {
+        Some(messages) => {
+            eprintln!("skipped: {arguments:?}: {messages}");
+            None
+        }
+        None => Some(Monitor::start(&pair.host, arguments)),
     }
-    Some(Monitor::start(&pair.host, arguments))
 }
 
-/// Starts the program in a namespace of its own, and stops it.
-fn probe(arguments: &[&str]) -> (Option<i32>, String) {
+/// The reason why the kernel refuses the program in a mode; tried once for each.
+fn refusal(mode: &[&str]) -> Option<String> {
+    static TRIED: Mutex<BTreeMap<String, Option<String>>> = Mutex::new(BTreeMap::new());
+    let mut tried = TRIED.lock().unwrap_or_else(PoisonError::into_inner);
+    tried.entry(mode.join(" ")).or_insert_with(|| try_mode(mode)).clone()
+}
+
+fn try_mode(mode: &[&str]) -> Option<String> {
     let pair = Pair::new();
-    let monitor = Monitor::spawn(&pair.host, Command::new(PROGRAM), arguments);
-    let is_over = wait_for("it captures or ends", || {
+    let monitor = Monitor::spawn(&pair.host, Command::new(PROGRAM), &[&["-iface", "eth0"], mode].concat());
+    let messages = wait_for("it captures or ends", || {
         let messages = monitor.messages();
         (messages.contains("capturing") || messages.contains("the kernel does not take")).then_some(messages)
     });
-    if is_over.contains("the kernel does not take") {
-        (Some(1), is_over)
-    } else {
-        (monitor.stop().status.code(), is_over)
-    }
+    messages.contains("the kernel does not take").then_some(messages)
 }
 
 fn counters(metrics: &Metrics) -> Vec<(Vec<String>, f64)> {
@@ -217,6 +226,123 @@ fn forwarded_packet_counts_once() {
     send(&server, &client, back);
     let counted = Counted::default().and("10.1.0.2->10.2.0.2 udp/53(domain)", "eth0", there);
     monitor.finish(&counted.and("10.2.0.2->10.1.0.2 reply_udp/53(domain)", "eth1", back));
+}
+
+// ---- Policy ------------------------------------------------------------------------------------------------------------
+
+/// Sends so many queries from an address of the other; gives how many of all the host's resolver has received since.
+fn queries_from(pair: &Pair, source: &str, count: u64) {
+    let client = pair.other.udp(&format!("{source}:40053"));
+    (0..count).for_each(|_| assert_eq!(client.send_to(&[0x55; 31], "10.1.0.1:53").unwrap(), 31));
+}
+
+fn received(server: &UdpSocket) -> u64 {
+    server.set_nonblocking(true).unwrap();
+    std::iter::from_fn(|| server.recv(&mut [0; 100]).ok()).count() as u64
+}
+
+fn verdicts(metrics: &Metrics) -> [u64; 2] {
+    ["permitted", "not_permitted"]
+        .map(|verdict| metrics.value("trafficmonitor_policy_packets_total", &[("verdict", verdict)]).unwrap_or_default())
+}
+
+#[test]
+fn what_is_not_permitted_is_counted_and_reported_and_dropped_if_asked_for() {
+    const PERMITTED: u64 = 37;
+    const OTHERS: u64 = 229;
+    let policy = ["--policy.permitted", "10.1.0.2,10.1.0.1"];
+    let dropping = [NATIVE, GENERIC].map(|mode| [mode, &policy, &["--drop-packets"]].concat());
+    let logging = MODES.map(|mode| [mode, &policy[..]].concat());
+    for arguments in logging.into_iter().chain(dropping) {
+        let pair = Pair::new();
+        pair.other.ip("address add 10.1.0.200/24 dev eth0");
+        let Some(monitor) = start(&pair, &arguments) else { continue };
+        let server = pair.host.udp("10.1.0.1:53");
+        queries_from(&pair, "10.1.0.2", PERMITTED);
+        queries_from(&pair, "10.1.0.200", OTHERS);
+        let metrics = monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() >= PERMITTED + OTHERS);
+        let dropped = if arguments.contains(&"--drop-packets") { OTHERS } else { 0 };
+        assert_eq!(received(&server), PERMITTED + OTHERS - dropped, "{arguments:?}");
+        assert_eq!(verdicts(&metrics), [PERMITTED, OTHERS], "{arguments:?}");
+        assert_eq!(metrics.sum("trafficmonitor_policy_dropped_packets_total"), dropped);
+        assert_eq!(metrics.sum("trafficmonitor_policy_dropped_bytes_total"), dropped * 59);
+        assert_eq!(metrics.sum("trafficmonitor_traffic_packets_total"), PERMITTED + OTHERS, "dropped packets count");
+        let [events, suppressed] = ["trafficmonitor_policy_event_packets_total", "trafficmonitor_policy_events_suppressed_total"];
+        assert_eq!(metrics.sum(events) + metrics.sum(suppressed), OTHERS, "{arguments:?}");
+        assert!((10..30).contains(&metrics.sum(events)), "{arguments:?}: {}", metrics.sum(events));
+        monitor.stop();
+    }
+}
+
+#[test]
+fn ten_thousand_networks_are_judged() {
+    let mut file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+    let networks: Vec<String> = (0..10_000_u32)
+        .map(|number| format!("\"{}/25\"", std::net::Ipv4Addr::from_bits(0x0a80_0000 + (number << 8))))
+        .collect();
+    write!(file, "{{\"permitted_cidrs\": [{}]}}", networks.join(",")).unwrap();
+    let pair = Pair::new();
+    let Some(monitor) = start(&pair, &[TCX, &["-c", file.path().to_str().unwrap()]].concat()) else { return };
+    // Every second half of a network of 256 addresses is permitted.
+    send_flows(&pair, 51_200);
+    let metrics = monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() >= 51_200);
+    assert_eq!(verdicts(&metrics), [25_600, 25_600]);
+    monitor.stop();
+}
+
+#[test]
+fn start_that_would_cut_the_host_off_is_refused_unless_forced() {
+    let dropping = ["-iface", "eth0", "--policy.permitted", "10.9.0.0/16", "--drop-packets"];
+    let pair = Pair::new();
+    let is_refused = |reason: &str| {
+        let (status, messages) = refused(&pair.host, &dropping);
+        assert_eq!(status, Some(2), "{messages}");
+        assert!(messages.contains(&format!("--drop-packets would cut this host off: {reason}")), "{messages}");
+        assert!(messages.contains("permit it, or add --force"), "{messages}");
+    };
+    pair.host.ip("route add default via 10.1.0.2");
+    is_refused("the default gateway 10.1.0.2 is not permitted");
+    pair.host.ip("route delete default");
+    let server = pair.host.enter(|| TcpListener::bind("10.1.0.1:22")).unwrap();
+    let _client = pair.other.enter(|| TcpStream::connect("10.1.0.1:22")).unwrap();
+    let _session = server.accept().unwrap();
+    is_refused("10.1.0.2, which has an SSH session with this host, is not permitted");
+    let Some(monitor) = start(&pair, &[&dropping[..], &["--force"]].concat()) else { return };
+    monitor.stop();
+}
+
+// ---- Detection ---------------------------------------------------------------------------------------------------------
+
+/// The alerts about a host and a port scan against the host: rule and source.
+fn alerts(arguments: &[&str]) -> Option<BTreeSet<Vec<String>>> {
+    let pair = Pair::new();
+    pair.other.ip("address add 10.1.0.3/24 dev eth0");
+    pair.other.ip("route replace 10.128.0.0/9 via 10.1.0.1 src 10.1.0.3");
+    let monitor = start(&pair, arguments)?;
+    // Closed ports: the host answers each attempt with a reset.
+    for port in 2_000..2_150 {
+        pair.other.enter(|| TcpStream::connect(("10.1.0.1", port))).unwrap_err();
+    }
+    let client = pair.other.udp("10.1.0.3:40053");
+    for host in 1..40 {
+        client.send_to(b"query", (std::net::Ipv4Addr::new(10, 128, 0, host), 161)).unwrap();
+    }
+    let firing = |metrics: &Metrics| -> BTreeSet<Vec<String>> {
+        let alerts = metrics.labelled("trafficmonitor_alert_firing", &["rule", "source"]);
+        alerts.into_iter().map(|(labels, _)| labels).collect()
+    };
+    let metrics = monitor.wait_for("two alerts", |metrics| firing(metrics).len() >= 2);
+    monitor.stop();
+    Some(firing(&metrics))
+}
+
+#[test]
+fn scans_are_found_as_by_libpcap() {
+    let expected = alerts(&["-iface", "eth0"]).unwrap();
+    for arguments in [TCX, CLSACT] {
+        let Some(found) = alerts(arguments) else { continue };
+        assert_eq!(found, expected, "{arguments:?}");
+    }
 }
 
 // ---- What stays behind -------------------------------------------------------------------------------------------------

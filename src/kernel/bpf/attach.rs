@@ -90,7 +90,7 @@ fn refused_program(error: ProgramError) -> Error {
 /// The program on one interface, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Attachment {
-    links: Vec<Held>,
+    links: Vec<AttachedLink>,
     /// The interface whose qdisc was made for this.
     made_qdisc: Option<u32>,
     words: &'static str,
@@ -98,7 +98,7 @@ pub(super) struct Attachment {
 
 /// A link that detaches when it is dropped.
 #[derive(Debug)]
-enum Held {
+enum AttachedLink {
     Descriptor(#[expect(dead_code, reason = "detaches when it is dropped")] FdLink),
     Filter(#[expect(dead_code, reason = "detaches when it is dropped")] SchedClassifierLink),
 }
@@ -151,7 +151,7 @@ impl Attachment {
             },
         };
         match attached {
-            Ok(link) => Ok(Self { links: vec![Held::Descriptor(link)], made_qdisc: None, words }),
+            Ok(link) => Ok(Self { links: vec![AttachedLink::Descriptor(link)], made_qdisc: None, words }),
             Err(error) if is_occupied(&error) => Err(Error::Occupied { name: name.to_owned() }),
             Err(error) if mode == XdpMode::Native => {
                 Err(Error::NoNativeXdp { name: name.to_owned(), reason: reason(&error) })
@@ -166,7 +166,7 @@ impl Attachment {
             let program: &mut SchedClassifier = ebpf.program_mut(program).ok_or(ProgramError::NotLoaded)?.try_into()?;
             let order = TcAttachOptions::TcxOrder(LinkOrder::default());
             let link = program.attach_with_options(name, hook, order)?;
-            links.push(Held::Descriptor(
+            links.push(AttachedLink::Descriptor(
                 FdLink::try_from(program.take_link(link)?).map_err(|_| ProgramError::NotAttached)?,
             ));
         }
@@ -185,7 +185,7 @@ impl Attachment {
             let program = classifier(ebpf, program)?;
             let options = TcAttachOptions::Netlink(NlOptions::default());
             let link = program.attach_with_options(name, hook, options).and_then(|link| program.take_link(link));
-            attachment.links.push(Held::Filter(link.map_err(|error| attach_error(name, &error))?));
+            attachment.links.push(AttachedLink::Filter(link.map_err(|error| attach_error(name, &error))?));
         }
         Ok(attachment)
     }

@@ -21,14 +21,14 @@ use ipnet::IpNet;
 
 use super::{Config, Error, InterfaceTotals, KernelInterval};
 use crate::os::bpf::{MapReader, wait_for_programs};
-use crate::policy::{EventPace, Networks as PermittedNetworks, Verdict};
+use crate::policy::{EventPace, Networks, Verdict};
 use attach::Attachment;
 use layout::{
     ANY_PROTOCOL, DROPS, GENERATIONS, JUDGES, Overflow, OverflowKey, Settings, Totals, TotalsKey, VERSION_4, VERSION_6,
 };
-use networks::Networks;
-use rings::Rings;
-use rows::Clock;
+use networks::NetworkTries;
+use rings::RecordRings;
+use rows::ClockOffset;
 
 /// The stripped object that `scripts/ebpf.sh` builds.
 static OBJECT: &[u8] = include_bytes_aligned!("../../../ebpf/trafficmonitor.o");
@@ -48,12 +48,12 @@ pub struct Kernel {
     settings_map: Array<MapData, Settings>,
     totals: PerCpuHashMap<MapData, TotalsKey, Totals>,
     overflow: PerCpuHashMap<MapData, OverflowKey, Overflow>,
-    local: Networks,
-    policy: Networks,
+    local: NetworkTries,
+    policy: NetworkTries,
     /// The conversations of each generation.
     v4: [MapReader; GENERATIONS],
     v6: [MapReader; GENERATIONS],
-    rings: Rings,
+    rings: RecordRings,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -83,10 +83,10 @@ impl Kernel {
         let settings_map = Array::try_from(take("SETTINGS").map_err(refused)?).map_err(refused)?;
         let totals = PerCpuHashMap::try_from(take("TOTALS").map_err(refused)?).map_err(refused)?;
         let overflow = PerCpuHashMap::try_from(take("OVERFLOW").map_err(refused)?).map_err(refused)?;
-        let mut networks = |v4, v6| Networks::new(take(v4)?, take(v6)?);
+        let mut networks = |v4, v6| NetworkTries::new(take(v4)?, take(v6)?);
         let local = networks("LOCAL_V4", "LOCAL_V6").map_err(refused)?;
         let policy = networks("POLICY_V4", "POLICY_V6").map_err(refused)?;
-        let rings = Rings::new(take("MESSAGES").map_err(refused)?, take("REPORTS").map_err(refused)?);
+        let rings = RecordRings::new(take("MESSAGES").map_err(refused)?, take("REPORTS").map_err(refused)?);
         let mut reader = |name| reader(&take(name).map_err(refused)?);
         let (v4, v6) = ([reader("V4_EVEN")?, reader("V4_ODD")?], [reader("V6_EVEN")?, reader("V6_ODD")?]);
         let event_interval = SECOND / u64::from(pace.per_second.max(1));
@@ -180,7 +180,7 @@ impl Kernel {
     ///
     /// # Errors
     /// When the kernel has no memory.
-    pub fn set_policy(&mut self, networks: Option<&PermittedNetworks>) -> Result<(), Error> {
+    pub fn set_policy(&mut self, networks: Option<&Networks>) -> Result<(), Error> {
         let failed = |error| failed("set the permitted networks", error);
         let of = |networks: &[IpNet], verdict| networks.iter().map(|&network| (network, verdict)).collect::<Vec<_>>();
         let permitted = networks.map(|networks| of(networks.permitted(), Verdict::Permitted)).unwrap_or_default();
@@ -208,7 +208,7 @@ impl Kernel {
             tracing::trace!(%error, "the kernel does not wait for its programs");
             std::thread::sleep(PROGRAM_TIME);
         }
-        let clock = Clock::now();
+        let clock = ClockOffset::now();
         let mut interval = KernelInterval::default();
         let at = ended as usize;
         self.take_conversations(at, clock, &mut interval)
@@ -220,7 +220,7 @@ impl Kernel {
         Ok(interval)
     }
 
-    fn take_conversations(&mut self, at: usize, clock: Clock, interval: &mut KernelInterval) -> io::Result<()> {
+    fn take_conversations(&mut self, at: usize, clock: ClockOffset, interval: &mut KernelInterval) -> io::Result<()> {
         while let Some(batch) = self.v4[at].take()? {
             interval.rows_v4.extend(batch.entries().filter_map(|(key, values)| rows::row_v4(clock, key, values)));
             self.rings.read();

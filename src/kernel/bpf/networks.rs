@@ -11,13 +11,13 @@ use super::layout::{NOT_PERMITTED, PERMITTED};
 use crate::policy::Verdict;
 
 /// The tries of both IP versions.
-pub(super) struct Networks {
+pub(super) struct NetworkTries {
     v4: LpmTrie<MapData, [u8; 4], u8>,
     v6: LpmTrie<MapData, [u8; 16], u8>,
     present: BTreeMap<IpNet, Verdict>,
 }
 
-impl Networks {
+impl NetworkTries {
     pub(super) fn new(v4: Map, v6: Map) -> Result<Self, MapError> {
         Ok(Self { v4: LpmTrie::try_from(v4)?, v6: LpmTrie::try_from(v6)?, present: BTreeMap::new() })
     }

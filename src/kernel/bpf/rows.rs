@@ -31,12 +31,12 @@ const REASONS: [NotIp; not_ip::COUNT] = [
 
 /// The difference between the clock of frames and the one that programs read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(super) struct ClockOffset {
     /// Nanoseconds since the epoch at 0 of the monotonic clock.
     offset: i64,
 }
 
-impl Clock {
+impl ClockOffset {
     /// The present difference. It changes when the clock is set.
     pub(super) fn now() -> Self {
         let monotonic = monotonic_nanoseconds();
@@ -49,14 +49,14 @@ impl Clock {
     }
 }
 
-pub(super) fn row_v4(clock: Clock, key: &[u8], values: &[u8]) -> Option<CountedRow<Ipv4Addr>> {
+pub(super) fn row_v4(clock: ClockOffset, key: &[u8], values: &[u8]) -> Option<CountedRow<Ipv4Addr>> {
     let key: Key4 = layout::read(key)?;
     let [low, high] = [(key.low, key.low_port), (key.high, key.high_port)]
         .map(|(address, port)| Endpoint { address: Ipv4Addr::from_bits(address), port });
     row(clock, key.interface, ConversationKey::new(low, high, Protocol(key.protocol)), values)
 }
 
-pub(super) fn row_v6(clock: Clock, key: &[u8], values: &[u8]) -> Option<CountedRow<Ipv6Addr>> {
+pub(super) fn row_v6(clock: ClockOffset, key: &[u8], values: &[u8]) -> Option<CountedRow<Ipv6Addr>> {
     let key: Key6 = layout::read(key)?;
     let [low, high] = [(key.low, key.low_port), (key.high, key.high_port)]
         .map(|(address, port)| Endpoint { address: address_v6(address), port });
@@ -71,7 +71,7 @@ pub(super) fn address_v6([a, b, c, d]: [u32; 4]) -> Ipv6Addr {
 
 /// The row of an entry. The kernel's order of the ends is that of the key, unless one of both is wrong.
 fn row<A: Address>(
-    clock: Clock,
+    clock: ClockOffset,
     interface: u32,
     (key, way): (ConversationKey<A>, Way),
     values: &[u8],
@@ -118,7 +118,7 @@ fn plus(one: Counted, other: Counted) -> Counted {
     }
 }
 
-fn direction_sum(clock: Clock, counted: &Counted) -> DirectionSum {
+fn direction_sum(clock: ClockOffset, counted: &Counted) -> DirectionSum {
     let has_icmp_type = counted.marks & HAS_ICMP_TYPE != 0;
     DirectionSum {
         packets: counted.packets,

@@ -392,7 +392,7 @@ fn super_packet_is_one_packet_and_several_on_the_wire() {
 fn most_specific_network_decides_and_what_is_not_permitted_is_dropped() {
     let Some(mut kernel) = kernel(Daq::Xdp, 1_024, true) else { return };
     let [permitted, denied] = ["10.0.0.0/8", "10.0.0.2/32"].map(|network| network.parse().unwrap());
-    kernel.set_policy(Some(&PermittedNetworks::new(&[permitted], &[denied]))).unwrap();
+    kernel.set_policy(Some(&Networks::new(&[permitted], &[denied]))).unwrap();
     let from = |source| ethernet(&[V4], &v4(source, 8, 17, 0, &[], &udp([40_000, 53], b"query")));
     assert_eq!(kernel.run(&from(1), 5, &[]), XDP_PASS);
     assert_eq!(kernel.run(&from(2), 100, &[]), XDP_DROP);
@@ -400,12 +400,13 @@ fn most_specific_network_decides_and_what_is_not_permitted_is_dropped() {
     let named = |name| &frames.iter().find(|(known, _)| *known == name).unwrap().1;
     assert_eq!(kernel.run(named("v6 udp"), 1, &[]), XDP_DROP);
     assert_eq!(kernel.run(named("v6 solicitation"), 1, &[]), XDP_PASS, "neighbour discovery passes");
+    assert_eq!(kernel.run(named("v6 nine headers"), 1, &[]), XDP_DROP, "no way around the policy");
     assert_eq!(kernel.run(named("arp"), 1, &[]), XDP_PASS);
     let taken = kernel.take_interval().unwrap();
     let [totals] = &taken.totals[..] else { panic!("{:?}", taken.totals) };
-    assert_eq!(totals.verdicts.map(|counters| counters.packets), [5, 102]);
-    assert_eq!((totals.dropped.packets, totals.events_lost), (101, 0));
-    assert_eq!(taken.violations.len() as u64 + totals.suppressed, 102);
+    assert_eq!(totals.verdicts.map(|counters| counters.packets), [5, 103]);
+    assert_eq!((totals.dropped.packets, totals.events_lost), (102, 0));
+    assert_eq!(taken.violations.len() as u64 + totals.suppressed, 103);
     let of_second: Vec<_> =
         taken.violations.iter().filter(|one| one.addresses.source().to_string() == "10.0.0.2").collect();
     assert!((10..=12).contains(&of_second.len()), "{} events", of_second.len());
