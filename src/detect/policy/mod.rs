@@ -21,7 +21,7 @@ use crate::tables::hashing::{self, State};
 use crate::tables::sampling::Seeds;
 use crate::time_grid::{Cell, TimeGrid};
 pub use config::Config;
-use sender::{Sender, Sums};
+use sender::{Sender, WindowSums};
 
 /// The sources that are not permitted, with their packets in the window.
 #[derive(Debug)]
@@ -163,10 +163,10 @@ impl Policy {
     }
 }
 
-fn figures(config: &Config, grid: TimeGrid, cells: u32, sums: Option<Sums>, sender: &Sender) -> Figures {
+fn figures(config: &Config, grid: TimeGrid, cells: u32, sums: Option<WindowSums>, sender: &Sender) -> Figures {
     let [first_targets, last_targets] = sender.targets();
     // By cells: a late packet counts in a later cell than that of its time.
-    let span = |Sums { cells: [first, last], .. }| Span {
+    let span = |WindowSums { cells: [first, last], .. }| Span {
         first: grid.start(first),
         last: grid.start(last),
         precision: grid.length(),

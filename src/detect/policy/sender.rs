@@ -11,7 +11,7 @@ use crate::time_grid::Cell;
 
 /// Packets and bytes in some time cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sums {
+pub(super) struct WindowSums {
     pub packets: u64,
     pub bytes: u64,
     /// The first and the last cell with packets.
@@ -56,11 +56,11 @@ impl Sender {
     }
 
     /// The sums of the cells up to `cell`; none if they have no packet.
-    pub(super) fn sums_to(&self, cell: Cell) -> Option<Sums> {
+    pub(super) fn sums_to(&self, cell: Cell) -> Option<WindowSums> {
         let mut cells = self.cells.iter().take_while(|(of, _)| *of <= cell);
         let &(first, Counters { packets, bytes }) = cells.next()?;
-        let sums = Sums { packets, bytes, cells: [first; 2] };
-        Some(cells.fold(sums, |sums, &(cell, Counters { packets, bytes })| Sums {
+        let sums = WindowSums { packets, bytes, cells: [first; 2] };
+        Some(cells.fold(sums, |sums, &(cell, Counters { packets, bytes })| WindowSums {
             packets: sums.packets + packets,
             bytes: sums.bytes + bytes,
             cells: [first, cell],
