@@ -67,11 +67,17 @@ fn main() {
             }
         }
     }
-    println!("kernel: {PACKETS} packets of {FLOWS} conversations; CPU ns a packet, the best of {ROUNDS} rounds; sending alone {idle:.0}");
+    println!(
+        "kernel: {PACKETS} packets of {FLOWS} conversations; CPU ns a packet, the best of {ROUNDS} rounds; sending alone {idle:.0}"
+    );
     let total = |cost: &Cost| cost.sending - idle + cost.reading;
     for ((name, _), cost) in captures.iter().zip(&costs) {
         let (kernel, ratio) = (cost.sending - idle, total(cost) / total(&costs[0]));
-        println!("kernel/{name}: {kernel:.0} in the kernel + {:.0} reading = {:.0}, {ratio:.2} of libpcap", cost.reading, total(cost));
+        println!(
+            "kernel/{name}: {kernel:.0} in the kernel + {:.0} reading = {:.0}, {ratio:.2} of libpcap",
+            cost.reading,
+            total(cost)
+        );
     }
     println!("kernel: 10,000 permitted networks cost {:+.1} %", (total(&costs[2]) / total(&costs[1]) - 1.0) * 100.0);
 }

@@ -342,7 +342,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                    -localNetworks 192.0.2.0/24,2001:db8::/32 --flow-key pair --max-flows 7 --max-series 5 --max-hosts 6 \
                    --max-host-series 4 --idle-timeout 1h --metrics.seed=false --metrics.flow_packets --metrics.created \
                    -promHTTP localhost:9 -promHTTP [::1]:10 -promRefresh 0.5 --log.level debug --log.format json \
-                   -ExcludedInterfaces lo -r - -TrafficInterval 60 -ByteLimit 5G -NoDestinations -ChartMinBytes 1M \
+                   -ExcludedInterfaces lo -r - -TrafficInterval 61 -ByteLimit 5G -NoDestinations -ChartMinBytes 1M \
                    -ContactedIPsAnalyze=false -NumberContactedIPs 7 -AnalyzePorts=false -NumContactedPorts 8 -PortInterval 9 \
                    --bandwidth.direction both --scan.rule contacts --detect.top_sources 5 --alert.pending 5s --alert.hold 2m \
                    --scan.timeout 2s --scan.use_timeout 11s --scan.used_bytes 7 --scan.echo_requests 4 --scan.echo_window 5s \

@@ -43,6 +43,8 @@ mod masquerade;
 mod output;
 #[path = "live/pages.rs"]
 mod pages;
+#[path = "live/policy.rs"]
+mod policy;
 #[path = "live/refused.rs"]
 mod refused;
 #[path = "live/rights.rs"]

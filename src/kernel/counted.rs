@@ -52,7 +52,7 @@ pub struct InterfaceTotals {
     pub not_ip: Vec<(NotIp, u64)>,
     /// IP packets by verdict: permitted, not permitted.
     pub verdicts: [Counters; 2],
-    /// Those of them that have no conversation, because the map was full.
+    /// IP packets by verdict that have no conversation, because the map was full.
     pub overflow_verdicts: [Counters; 2],
     /// IP packets that were dropped.
     pub dropped: Counters,

@@ -36,7 +36,13 @@ impl Violations {
     /// No event yet. `seed` as for [`EventBuckets::new`].
     pub fn new(pace: EventPace, seed: u64, sink: Box<dyn ViolationSink + Send>) -> Self {
         let interface = (InterfaceId::default(), Arc::from(""));
-        Self { buckets: EventBuckets::new(pace, seed), sink, counts: EventCounts::default(), interface, is_of_kernel: false }
+        Self {
+            buckets: EventBuckets::new(pace, seed),
+            sink,
+            counts: EventCounts::default(),
+            interface,
+            is_of_kernel: false,
+        }
     }
 
     /// Takes the events of the kernel and makes none.

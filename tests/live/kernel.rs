@@ -33,8 +33,7 @@ const MODES: [&[&str]; 4] = [NATIVE, GENERIC, TCX, CLSACT];
 
 /// The program on the host's eth0; none, with a visible line, where the kernel refuses its program.
 fn start<'a>(pair: &'a Pair, arguments: &[&str]) -> Option<Monitor<'a>> {
-    let mode: Vec<&str> =
-        arguments.iter().copied().skip_while(|argument| *argument != "-daq").take(4).collect();
+    let mode: Vec<&str> = arguments.iter().copied().skip_while(|argument| *argument != "-daq").take(4).collect();
     match refusal(&mode) {
         Some(messages) => {
             eprintln!("skipped: {arguments:?}: {messages}");
@@ -126,7 +125,7 @@ fn tag_that_stands_beside_the_frame_counts_as_on_the_wire() {
         pair.other.ip("link set eth0.5 up");
         pair.other.ip("neigh replace 10.5.0.1 lladdr 02:00:00:00:00:09 dev eth0.5 nud permanent");
         let client = pair.other.udp("10.5.0.2:40053");
-        (0..37).for_each(|_| drop(client.send_to(&[0x55; 31], "10.5.0.1:53").unwrap()));
+        (0..37).for_each(|_| assert_eq!(client.send_to(&[0x55; 31], "10.5.0.1:53").unwrap(), 31));
         let counted =
             Counted::default().and_behind(18, "10.5.0.2->10.5.0.1 udp/53(domain)", "eth0", Packets::udp(37, 31));
         monitor.finish(&counted);
@@ -242,12 +241,13 @@ fn received(server: &UdpSocket) -> u64 {
 }
 
 fn verdicts(metrics: &Metrics) -> [u64; 2] {
-    ["permitted", "not_permitted"]
-        .map(|verdict| metrics.value("trafficmonitor_policy_packets_total", &[("verdict", verdict)]).unwrap_or_default())
+    ["permitted", "not_permitted"].map(|verdict| {
+        metrics.value("trafficmonitor_policy_packets_total", &[("verdict", verdict)]).unwrap_or_default()
+    })
 }
 
 #[test]
-fn what_is_not_permitted_is_counted_and_reported_and_dropped_if_asked_for() {
+fn packets_that_are_not_permitted_are_counted_and_reported_and_dropped_if_asked_for() {
     const PERMITTED: u64 = 37;
     const OTHERS: u64 = 229;
     let policy = ["--policy.permitted", "10.1.0.2,10.1.0.1"];
@@ -260,14 +260,16 @@ fn what_is_not_permitted_is_counted_and_reported_and_dropped_if_asked_for() {
         let server = pair.host.udp("10.1.0.1:53");
         queries_from(&pair, "10.1.0.2", PERMITTED);
         queries_from(&pair, "10.1.0.200", OTHERS);
-        let metrics = monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() >= PERMITTED + OTHERS);
+        let metrics =
+            monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() >= PERMITTED + OTHERS);
         let dropped = if arguments.contains(&"--drop-packets") { OTHERS } else { 0 };
         assert_eq!(received(&server), PERMITTED + OTHERS - dropped, "{arguments:?}");
         assert_eq!(verdicts(&metrics), [PERMITTED, OTHERS], "{arguments:?}");
         assert_eq!(metrics.sum("trafficmonitor_policy_dropped_packets_total"), dropped);
         assert_eq!(metrics.sum("trafficmonitor_policy_dropped_bytes_total"), dropped * 59);
         assert_eq!(metrics.sum("trafficmonitor_traffic_packets_total"), PERMITTED + OTHERS, "dropped packets count");
-        let [events, suppressed] = ["trafficmonitor_policy_event_packets_total", "trafficmonitor_policy_events_suppressed_total"];
+        let [events, suppressed] =
+            ["trafficmonitor_policy_event_packets_total", "trafficmonitor_policy_events_suppressed_total"];
         assert_eq!(metrics.sum(events) + metrics.sum(suppressed), OTHERS, "{arguments:?}");
         assert!((10..30).contains(&metrics.sum(events)), "{arguments:?}: {}", metrics.sum(events));
         monitor.stop();

@@ -90,7 +90,7 @@ fn mistakes_in_a_list_of_permitted_networks_are_reported_with_line_and_column() 
         ("{\"permitted_cidrs\": [\n  \"10.0.0.0/33\"]}", "2:3: 10.0.0.0/33: expected a network such as 10.0.0.0/8"),
         ("{\"permitted_cidrs\": [\n\t\"10.1.0.0/8\"]}", "2:2: 10.1.0.0/8: host bits are set; did you mean 10.0.0.0/8?"),
         ("{\"permitted_cidrs\": [\n  \"10.0.0.0/8\",\n]}", "3:1: not valid JSON: trailing comma"),
-        ("{\"permitted_cidrs\": [\"10.0.0.0/8\"]", "1:35: not valid JSON: EOF while parsing an object"),
+        ("{\"permitted_cidrs\": [\"10.0.0.0/8\"]", "1:34: not valid JSON: EOF while parsing an object"),
         ("{\"permitted_cidrs\": [10]}", "1:22: expected a network"),
         ("{\"permitted_cidrs\": \"10.0.0.0/8\"}", "1:21: expected a list of networks, such as [\"10.0.0.0/8\"]"),
         ("{\"permitted_cidrs\": null}", "1:21: expected a list of networks"),

@@ -14,7 +14,7 @@ struct Length {
     networks: Vec<(u128, u16)>,
 }
 
-/// RulesByNetwork by prefix length, the longest first.
+/// The rules of networks by prefix length, the longest first.
 #[derive(Debug, Default)]
 pub(super) struct RulesByNetwork {
     v4: Vec<Length>,

@@ -8,21 +8,20 @@
 mod config;
 mod sender;
 
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
-
-use hashbrown::HashMap;
 
 use super::{Detection, DetectionTable, Figures, Kind, Level, Notes, Span, Subject, TableUse, Target};
 use crate::account::conversation::{Address, OneWay};
+use crate::account::flow::Counters;
 use crate::account::observer::RowBatch;
 use crate::packet::Timestamp;
 use crate::tables::hashing::{self, State};
 use crate::tables::sampling::Seeds;
 use crate::time_grid::{Cell, TimeGrid};
 pub use config::Config;
-use sender::{Sender, Sent};
+use sender::{Sender, WindowSums};
 
 /// The sources that are not permitted, with their packets in the window.
 #[derive(Debug)]
@@ -78,9 +77,10 @@ impl Policy {
         }
         // A late row counts in the first cell that is not judged.
         let cell = self.grid.cell(counted.last).max(self.judged.map_or(Cell(i64::MIN), Cell::next));
-        let OneWay { bytes, first, last, .. } = *counted;
-        let sent = Sent { packets: counted.packets.into(), bytes, first, last };
-        self.senders.entry(source).or_default().add(cell, sent, target);
+        let OneWay { packets, bytes, first, last, .. } = *counted;
+        let sender = self.senders.entry(source).or_default();
+        sender.add(cell, Counters { packets: packets.into(), bytes });
+        sender.note_target(target, [first, last]);
     }
 
     /// The detections of all cells that have ended at `watermark`, in the order of cells and sources.
@@ -118,7 +118,7 @@ impl Policy {
                 sender.since.get_or_insert(cell);
             }
             let Some(since) = sender.since else { continue };
-            let figures = figures(&self.config, self.grid.length().saturating_mul(self.cells), sums, sender);
+            let figures = figures(&self.config, self.grid, self.cells, sums, sender);
             let [since, at] = [since, cell].map(|cell| self.grid.end(cell));
             let (rule, subject) = (self.config.rule.clone(), Subject::Source(*source));
             of_cell.insert(*source, Detection { kind: Kind::Policy, rule, subject, level, since, at, figures });
@@ -163,14 +163,20 @@ impl Policy {
     }
 }
 
-fn figures(config: &Config, window: Duration, sums: Option<Sent>, sender: &Sender) -> Figures {
+fn figures(config: &Config, grid: TimeGrid, cells: u32, sums: Option<WindowSums>, sender: &Sender) -> Figures {
     let [first_targets, last_targets] = sender.targets();
+    // By cells: a late packet counts in a later cell than that of its time.
+    let span = |WindowSums { cells: [first, last], .. }| Span {
+        first: grid.start(first),
+        last: grid.start(last),
+        precision: grid.length(),
+    };
     Figures {
         value: sums.map_or(0.0, |sums| sums.packets as f64),
         limit: config.limit_packets as f64,
-        window,
+        window: grid.length().saturating_mul(cells),
         bytes: sums.map_or(0, |sums| sums.bytes),
-        span: sums.map(|Sent { first, last, .. }| Span { first, last, precision: Duration::ZERO }),
+        span: sums.map(span),
         first_targets,
         last_targets,
         ..Figures::default()

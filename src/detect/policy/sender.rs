@@ -4,33 +4,25 @@
 
 use std::collections::VecDeque;
 
+use crate::account::flow::Counters;
 use crate::detect::{MAXIMUM_TARGETS, Target};
 use crate::packet::Timestamp;
 use crate::time_grid::Cell;
 
-/// Packets of one direction of a conversation in one time cell.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sent {
+/// Packets and bytes in some time cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WindowSums {
     pub packets: u64,
     pub bytes: u64,
-    pub first: Timestamp,
-    pub last: Timestamp,
-}
-
-impl Sent {
-    fn add(&mut self, other: Self) {
-        self.packets += other.packets;
-        self.bytes += other.bytes;
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-    }
+    /// The first and the last cell with packets.
+    pub cells: [Cell; 2],
 }
 
 /// A source that is not permitted.
 #[derive(Debug, Default)]
 pub(super) struct Sender {
     /// The cells with packets, in order.
-    cells: VecDeque<(Cell, Sent)>,
+    cells: VecDeque<(Cell, Counters)>,
     /// The cell in which the rule became true; none while it is not.
     pub since: Option<Cell>,
     /// The first targets, each once, the earliest first; at most [`MAXIMUM_TARGETS`].
@@ -40,36 +32,38 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Adds packets to a target.
-    pub(super) fn add(&mut self, cell: Cell, sent: Sent, target: Target) {
+    /// Adds packets that it sent in a cell.
+    pub(super) fn add(&mut self, cell: Cell, counters: Counters) {
         let at = self.cells.partition_point(|(of, _)| *of < cell);
         match self.cells.get_mut(at).filter(|(of, _)| *of == cell) {
-            Some((_, sums)) => sums.add(sent),
-            None => self.cells.insert(at, (cell, sent)),
+            Some((_, sums)) => sums.add(counters),
+            None => self.cells.insert(at, (cell, counters)),
         }
-        self.follow(sent, target);
     }
 
-    fn follow(&mut self, sent: Sent, target: Target) {
+    /// Notes the times of the first and of the last packet to a target.
+    pub(super) fn note_target(&mut self, target: Target, [first, last]: [Timestamp; 2]) {
         if !self.first.iter().any(|(_, known)| *known == target) {
-            self.first.insert(self.first.partition_point(|(time, _)| *time <= sent.first), (sent.first, target));
+            self.first.insert(self.first.partition_point(|(time, _)| *time <= first), (first, target));
             self.first.truncate(MAXIMUM_TARGETS);
         }
-        self.last.retain(|(time, known)| *known != target || *time > sent.last);
+        self.last.retain(|(time, known)| *known != target || *time > last);
         if !self.last.iter().any(|(_, known)| *known == target) {
-            self.last.insert(self.last.partition_point(|(time, _)| *time <= sent.last), (sent.last, target));
+            self.last.insert(self.last.partition_point(|(time, _)| *time <= last), (last, target));
             let surplus = self.last.len().saturating_sub(MAXIMUM_TARGETS);
             self.last.drain(..surplus);
         }
     }
 
     /// The sums of the cells up to `cell`; none if they have no packet.
-    pub(super) fn sums_to(&self, cell: Cell) -> Option<Sent> {
-        let mut cells = self.cells.iter().take_while(|(of, _)| *of <= cell).map(|(_, sent)| *sent);
-        let first = cells.next()?;
-        Some(cells.fold(first, |mut sums, sent| {
-            sums.add(sent);
-            sums
+    pub(super) fn sums_to(&self, cell: Cell) -> Option<WindowSums> {
+        let mut cells = self.cells.iter().take_while(|(of, _)| *of <= cell);
+        let &(first, Counters { packets, bytes }) = cells.next()?;
+        let sums = WindowSums { packets, bytes, cells: [first; 2] };
+        Some(cells.fold(sums, |sums, &(cell, Counters { packets, bytes })| WindowSums {
+            packets: sums.packets + packets,
+            bytes: sums.bytes + bytes,
+            cells: [first, cell],
         }))
     }
 
@@ -107,7 +101,7 @@ impl Sender {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<(Cell, Sent)>()
+        self.cells.capacity() * size_of::<(Cell, Counters)>()
             + (self.first.capacity() + self.last.capacity()) * size_of::<(Timestamp, Target)>()
     }
 }

@@ -1,5 +1,6 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -108,7 +109,7 @@ fn figures_tell_packets_bytes_times_and_targets() {
     assert_eq!((found.kind, &*found.rule, found.since), (Kind::Policy, "policy", at(1.0)));
     let Figures { value, bytes, span, first_targets, last_targets, window, .. } = found.figures;
     assert_eq!((value, bytes, window), (3.0, 300, Duration::from_secs(60)));
-    assert_eq!(span, Some(Span { first: at(0.5), last: at(1.25), precision: Duration::ZERO }));
+    assert_eq!(span, Some(Span { first: at(0.0), last: at(1.0), precision: Duration::from_secs(1) }));
     let names = |targets: &[Target]| targets.iter().map(Target::to_string).collect::<Vec<_>>();
     assert_eq!(names(&first_targets), ["10.0.0.2:22/tcp", "10.0.0.1:22/tcp"]);
     assert_eq!(names(&last_targets), ["10.0.0.1:22/tcp", "10.0.0.2:22/tcp"]);

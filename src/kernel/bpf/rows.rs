@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
 
 use super::layout::{
-    self, Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, Overflow, OverflowKey, PERMITTED, Sum, Totals, UNKNOWN, VERSION_4,
-    not_ip,
+    self, Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, Overflow, OverflowKey, PERMITTED, Sum, Totals,
+    UNKNOWN, VERSION_4, not_ip,
 };
 use crate::account::conversation::{Address, ConversationKey, DirectionSum, Endpoint, Way};
 use crate::account::flow::Counters;

@@ -389,7 +389,7 @@ fn super_packet_is_one_packet_and_several_on_the_wire() {
 
 #[test]
 #[ignore = "needs root: it loads a program into the kernel"]
-fn most_specific_network_decides_and_what_is_not_permitted_is_dropped() {
+fn most_specific_network_decides_and_others_are_dropped() {
     let Some(mut kernel) = kernel(Daq::Xdp, 1_024, true) else { return };
     let [permitted, denied] = ["10.0.0.0/8", "10.0.0.2/32"].map(|network| network.parse().unwrap());
     kernel.set_policy(Some(&Networks::new(&[permitted], &[denied]))).unwrap();
