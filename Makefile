@@ -69,6 +69,10 @@ mutations: ## check that the tests notice deliberate mistakes in the decoder (so
 audit: ## check the dependencies for published vulnerabilities (needs the network)
 	@scripts/audit.sh
 
+.PHONY: ebpf
+ebpf: ## rebuild the kernel's program, compare it with the committed one (ARGS=--replace)
+	scripts/ebpf.sh $(ARGS)
+
 .PHONY: picture
 picture: ## draw docs/replay.svg, the picture of the README
 	$(CARGO) build --locked

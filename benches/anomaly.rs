@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
 use trafficmonitor::detect::anomaly::generator::SplitMix64;
-use trafficmonitor::detect::anomaly::{Config, Criteria, Fence, Method, Methods, Pair, Pairs, Verdict};
+use trafficmonitor::detect::anomaly::{Config, Criteria, Fence, Method, Methods, Pair, PairVerdict, Pairs};
 use trafficmonitor::tables::index::NOWHERE;
 
 const PAIRS: u32 = 10_000;
@@ -44,7 +44,7 @@ fn pair(number: u32) -> Pair {
 fn measured(config: Config, traffic: Traffic) -> Vec<[f64; 2]> {
     let mut generator = SplitMix64::new(1);
     let mut pairs = Pairs::new(config);
-    let mut take = |verdict: Verdict| {
+    let mut take = |verdict: PairVerdict| {
         black_box(verdict);
     };
     let one = |interval| {

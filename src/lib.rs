@@ -25,6 +25,7 @@ pub mod alert;
 pub mod events;
 
 pub mod evidence;
+pub mod kernel;
 pub mod notify;
 
 pub mod export;

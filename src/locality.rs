@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::packet::Addresses;
+use crate::tables::ranges::{Ranges, ends_v4, ends_v6};
 
 /// The direction of a packet, seen from the local networks (CONTRACT rule 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +75,15 @@ pub struct Classifier {
     local_v6: Ranges<u128>,
 }
 
+/// The networks that are local: the configured ones and addresses, the addresses of the host's interfaces, and those
+/// that can never be on the Internet.
+pub fn local_networks(config: &Config, interface_addresses: impl IntoIterator<Item = IpAddr>) -> Vec<IpNet> {
+    let own = config.own_addresses.iter().copied().chain(interface_addresses);
+    let (version_4, version_6) = never_on_the_internet();
+    let never = version_4.into_iter().map(IpNet::from).chain(version_6.into_iter().map(IpNet::from));
+    config.networks.iter().copied().chain(own.map(IpNet::from)).chain(never).collect()
+}
+
 impl Classifier {
     /// A classifier for the configured networks and addresses, the addresses of the host's interfaces, and those that
     /// can never be on the Internet.
@@ -87,8 +97,8 @@ impl Classifier {
             }
         }
         Self {
-            local_v4: Ranges::new(local_v4.iter().map(|net| (net.network().to_bits(), net.broadcast().to_bits()))),
-            local_v6: Ranges::new(local_v6.iter().map(|net| (net.network().to_bits(), net.broadcast().to_bits()))),
+            local_v4: Ranges::new(local_v4.into_iter().map(ends_v4)),
+            local_v6: Ranges::new(local_v6.into_iter().map(ends_v6)),
         }
     }
 
@@ -139,107 +149,9 @@ fn v6(address: u128, bits: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::from_bits(address), bits)
 }
 
-trait Bits: Copy + Ord {
-    /// The first octet of the address.
-    fn first_octet(self) -> u8;
-
-    /// The first and the last address that begin with `octet`.
-    fn beginning_with(octet: u8) -> (Self, Self);
-}
-
-impl Bits for u32 {
-    #[inline]
-    fn first_octet(self) -> u8 {
-        (self >> 24) as u8
-    }
-
-    fn beginning_with(octet: u8) -> (Self, Self) {
-        let first = Self::from(octet) << 24;
-        (first, first | Self::MAX >> 8)
-    }
-}
-
-impl Bits for u128 {
-    #[inline]
-    fn first_octet(self) -> u8 {
-        (self >> 120) as u8
-    }
-
-    fn beginning_with(octet: u8) -> (Self, Self) {
-        let first = Self::from(octet) << 120;
-        (first, first | Self::MAX >> 8)
-    }
-}
-
-/// The part of a range of addresses that is local.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LocalPart {
-    None,
-    Some,
-    All,
-}
-
-/// Disjoint ranges of addresses in order. For most addresses the first octet decides whether they are inside. For the
-/// others a binary search takes a few nanoseconds, even with many networks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Ranges<A> {
-    by_first_octet: [LocalPart; 256],
-    /// First and last address.
-    ranges: Vec<(A, A)>,
-}
-
-impl<A: Bits> Default for Ranges<A> {
-    fn default() -> Self {
-        Self::new([])
-    }
-}
-
-impl<A: Bits> Ranges<A> {
-    fn new(ranges: impl IntoIterator<Item = (A, A)>) -> Self {
-        let mut sorted: Vec<(A, A)> = ranges.into_iter().collect();
-        sorted.sort_unstable();
-        let mut merged: Vec<(A, A)> = Vec::with_capacity(sorted.len());
-        for (first, last) in sorted {
-            match merged.last_mut() {
-                Some(open) if first <= open.1 => open.1 = open.1.max(last),
-                _ => merged.push((first, last)),
-            }
-        }
-        let mut by_first_octet = [LocalPart::None; 256];
-        for (octet, inside) in (0..=u8::MAX).zip(&mut by_first_octet) {
-            *inside = how_many_inside(&merged, A::beginning_with(octet));
-        }
-        Self { by_first_octet, ranges: merged }
-    }
-
-    #[inline]
-    fn contains(&self, address: A) -> bool {
-        match self.by_first_octet[usize::from(address.first_octet())] {
-            LocalPart::None => false,
-            LocalPart::All => true,
-            LocalPart::Some => self.search(address),
-        }
-    }
-
-    fn search(&self, address: A) -> bool {
-        let after = self.ranges.partition_point(|&(first, _)| first <= address);
-        after > 0 && self.ranges[after - 1].1 >= address
-    }
-}
-
-/// The part of the addresses from `first` to `last` that is local. Adjacent ranges are not joined.
-fn how_many_inside<A: Bits>(ranges: &[(A, A)], (first, last): (A, A)) -> LocalPart {
-    match ranges.iter().find(|range| range.0 <= last && range.1 >= first) {
-        None => LocalPart::None,
-        Some(range) if range.0 <= first && range.1 >= last => LocalPart::All,
-        Some(_) => LocalPart::Some,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn direction(classifier: &Classifier, source: &str, destination: &str) -> Direction {
         let addresses = match (source.parse().unwrap(), destination.parse().unwrap()) {
@@ -285,24 +197,5 @@ mod tests {
         let classifier = Classifier::new(&config, ["2001:db8::5".parse().unwrap()]);
         assert_eq!(direction(&classifier, "203.0.113.5", "8.8.8.8"), Direction::Outgoing);
         assert_eq!(direction(&classifier, "2001:db8::6", "2001:db8::5"), Direction::Incoming);
-    }
-
-    proptest! {
-        #[test]
-        fn ranges_contain_what_any_network_contains(
-            networks in prop::collection::vec((any::<u32>(), 0u8..=32), 0..20), address in any::<u32>(), near in any::<prop::sample::Index>()
-        ) {
-            let networks: Vec<Ipv4Net> = networks.into_iter().map(|(bits, length)| Ipv4Net::new_assert(Ipv4Addr::from_bits(bits), length)).collect();
-            let ranges = Ranges::new(networks.iter().map(|net| (net.network().to_bits(), net.broadcast().to_bits())));
-            let mut addresses = vec![address];
-            if !networks.is_empty() {
-                let edge = networks[near.index(networks.len())];
-                addresses.extend([edge.network().to_bits().wrapping_sub(1), edge.network().to_bits(), edge.broadcast().to_bits(), edge.broadcast().to_bits().wrapping_add(1)]);
-            }
-            for address in addresses {
-                let expected = networks.iter().any(|network| network.contains(&Ipv4Addr::from_bits(address)));
-                prop_assert_eq!(ranges.contains(address), expected);
-            }
-        }
     }
 }

@@ -93,14 +93,20 @@ fn the_xdp_monitors_command_lines_are_known() {
     are_as_said(seeds::XDP_TRAFFIC_MONITOR);
 }
 
+#[test]
+fn default_list_is_that_of_the_xdp_monitors_description() {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(read(include_str!("../configs/default.json")), read(seeds::PERMITTED_CIDRS));
+}
+
 /// Each line is read by a shell and checked rather than run: its interface is not there.
 fn are_as_said(lines: &[(&str, Outcome)]) {
     let folder = folder();
     fs::create_dir(folder.path().join("configs")).unwrap();
     for (name, text) in [
         ("TrafficAlerted.conf", seeds::TRAFFICALERTED_CONF),
-        ("configs/default.json", seeds::PERMITTED_CIDRS),
-        ("configs/strict.json", seeds::PERMITTED_CIDRS),
+        ("configs/default.json", include_str!("../configs/default.json")),
+        ("configs/strict.json", include_str!("../configs/strict.json")),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -110,13 +116,6 @@ fn are_as_said(lines: &[(&str, Outcome)]) {
             Outcome::Right => assert_eq!(done(ended), "configuration OK\n", "{line}"),
             Outcome::Noticed(notice) => {
                 assert_eq!((ended.status, ended.messages.trim_end()), (Some(0), *notice), "{line}");
-            }
-            Outcome::NotYet(what) => {
-                is_refused(&ended, &[]);
-                let verb = if what.contains(" and ") { "are" } else { "is" };
-                let said = format!("trafficmonitor: {what} {verb} not available yet; leave ");
-                assert!(ended.messages.starts_with(&said), "{line}: {}", ended.messages);
-                assert!(ended.messages.contains(" out, and meanwhile "), "{line}: {}", ended.messages);
             }
             Outcome::Refused(words) => is_refused(&ended, &[words]),
         }
@@ -249,14 +248,12 @@ fn file_in_the_place_of_the_filter_is_refused_with_the_right_option() {
 
 #[test]
 fn all_that_is_not_built_yet_is_named_in_one_line() {
-    let ended = run("--web.config.file /tmp/x -daq xdp --drop-packets");
     is_refused(
-        &ended,
-        &["--web.config.file, -daq and --drop-packets are not available yet; leave them out, and meanwhile "],
+        &run("--web.config.file /tmp/x"),
+        &["--web.config.file is not available yet; leave it out, and meanwhile "],
     );
-    let mut command = program(["--web.config.file", "/tmp/x"]);
-    let ended: Ended = command.env("TRAFFICMONITOR_DAQ", "xdp").output().unwrap().into();
-    is_refused(&ended, &["--web.config.file and TRAFFICMONITOR_DAQ are not available yet"]);
+    let ended: Ended = program([""; 0]).env("TRAFFICMONITOR_WEB_CONFIG_FILE", "/tmp/x").output().unwrap().into();
+    is_refused(&ended, &["TRAFFICMONITOR_WEB_CONFIG_FILE is not available yet"]);
 }
 
 #[test]
@@ -324,6 +321,7 @@ fn the_configuration_that_is_printed_gives_itself() {
     let rules = "bandwidth: {networks: [{network: 10.0.0.0/8, limit: 5G, interval: 10m, rule: lab, total: true}]}\n\
                  alert: {exclusions: [{network: 192.0.2.0/24, port: 53, kind: host_scan}], max_alerts: 7}\n\
                  anomaly: {max_pairs: 7}\n\
+                 policy: {rule: strangers, max_sources: 7}\n\
                  notify: {receivers: [\n\
                  {name: a, type: alertmanager, url_file: /a, timeout: 3, headers: {}, header_files: {X-A: /b}, ca_file: /c},\n\
                  {name: b, type: pagerduty, url: \"https://events.eu.pagerduty.com\", routing_key_env: KEY, kinds: [host_scan, anomaly], severity: critical},\n\
@@ -336,14 +334,16 @@ fn the_configuration_that_is_printed_gives_itself() {
                    -localNetworks 192.0.2.0/24,2001:db8::/32 --flow-key pair --max-flows 7 --max-series 5 --max-hosts 6 \
                    --max-host-series 4 --idle-timeout 1h --metrics.seed=false --metrics.flow_packets --metrics.created \
                    -promHTTP localhost:9 -promHTTP [::1]:10 -promRefresh 0.5 --log.level debug --log.format json \
-                   -ExcludedInterfaces lo -r - -TrafficInterval 60 -ByteLimit 5G -NoDestinations -ChartMinBytes 1M \
+                   -ExcludedInterfaces lo -r - -TrafficInterval 61 -ByteLimit 5G -NoDestinations -ChartMinBytes 1M \
                    -ContactedIPsAnalyze=false -NumberContactedIPs 7 -AnalyzePorts=false -NumContactedPorts 8 -PortInterval 9 \
                    --bandwidth.direction both --scan.rule contacts --detect.top_sources 5 --alert.pending 5s --alert.hold 2m \
                    --scan.timeout 2s --scan.use_timeout 11s --scan.used_bytes 7 --scan.echo_requests 4 --scan.echo_window 5s \
                    --scan.touching_datagrams 0 --scan.memory 2h --scan.question_timeout 9s --scan.link_answers 0 --scan.routers 10.0.0.1 \
                    --scan.group_factor 0 --scan.touched_factor 3 --scan.any_port_factor 5 --scan.site_factor 6 \
                    --scan.everywhere_factor 17 --scan.answered_factor 2 --scan.answered_everywhere_factor 8 --scan.port_share 5 \
-                   --alert.severity host_scan=critical,port_scan=info,group_scan=critical,bandwidth=critical,anomaly=warning \
+                   --alert.severity host_scan=critical,port_scan=info,group_scan=critical,bandwidth=critical,anomaly=warning,policy=info \
+                   --policy.permitted 192.0.2.0/24,2001:db8::/32 --policy.denied 192.0.2.7 --policy.limit_packets 1 --policy.interval 30 \
+                   --policy.events_burst 9 --policy.events_per_second 2 \
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -slack_url_file /f -slack_channel #x -slack_emoji nil -slack_icon nil \

@@ -80,6 +80,14 @@ fn traffic_without_a_row_matches_its_golden_file() {
     }
 }
 
+#[test]
+fn policy_matches_its_golden_files() {
+    let policy = ["--policy.permitted", "10.0.0.0/8,198.51.100.0/24,fd00::/8", "--policy.denied", "198.51.100.64/27"];
+    for (kept, output) in [("policy.prom", "prometheus"), ("policy.txt", "table"), ("policy.jsonl", "jsonl")] {
+        is_golden(kept, &replay(&[&["--output", output][..], &policy].concat()));
+    }
+}
+
 /// The page in OpenMetrics, except for values that differ from run to run.
 #[test]
 fn the_page_in_openmetrics_is_as_it_is_kept() {
@@ -255,7 +263,8 @@ fn label_values_of_a_page_are_those_in_the_documents() {
     std::fs::write(folder.path().join("networks.yml"), networks).unwrap();
     let config = folder.path().join("networks.yml");
     let options = ["-r", file.to_str().unwrap(), "-c", config.to_str().unwrap(), "-promHTTP", "127.0.0.1:0"];
-    let exporter = Exporter::start(options.iter().chain(&["--anom.alerts", "--metrics.flow_packets"]));
+    let more = ["--anom.alerts", "--metrics.flow_packets", "--policy.permitted", "10.0.0.0/8"];
+    let exporter = Exporter::start(options.iter().chain(&more));
     exporter.is_ready();
     let page = parse(&client::get(exporter.address(), "/metrics"));
     assert_eq!(labels::unlisted_values(&page).into_iter().collect::<Vec<_>>(), Vec::<String>::new());

@@ -123,6 +123,12 @@ const LIMITS: &[Limit] = &[
         &[],
     ),
     Limit(
+        "sources that are not permitted",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"policy_sources\"}"]),
+        &[],
+    ),
+    Limit("sources with a pace of events", Counted(&["trafficmonitor_policy_events_suppressed_total"]), &[]),
+    Limit(
         "scanners: sources",
         Counted(&[
             "trafficmonitor_detection_table_evicted_total{table=\"scan_sources\"}",
@@ -180,6 +186,18 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_overflow_packets_total"]),
         &["account/interval/table.rs MAXIMUM_ROWS", "tables/probe.rs MOST"],
     ),
+    Limit("conversations in the kernel", Counted(&["trafficmonitor_overflow_packets_total"]), &[]),
+    Limit(
+        "messages of the kernel",
+        Counted(&["trafficmonitor_kernel_messages_lost_total"]),
+        &["kernel/bpf/rings.rs MAXIMUM_MESSAGES"],
+    ),
+    Limit(
+        "violations that the kernel reports",
+        Counted(&["trafficmonitor_policy_events_suppressed_total"]),
+        &["kernel/bpf/rings.rs MAXIMUM_VIOLATIONS"],
+    ),
+    Limit("interfaces of the kernel path", Kept("the interface is tried again; a line in the log names it"), &[]),
     Limit(
         "refusals of an interval",
         Counted(&["trafficmonitor_refusals_lost_total"]),

@@ -5,7 +5,7 @@
 //! test sends. `LIVE_FOLDER` names a folder that keeps captures of the scans, the benign programs and the masquerading
 //! router.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod common;
 
@@ -37,6 +37,8 @@ mod host;
 mod increase;
 #[path = "live/interfaces.rs"]
 mod interfaces;
+#[path = "live/kernel.rs"]
+mod kernel;
 #[path = "live/lan.rs"]
 mod lan;
 #[path = "live/masquerade.rs"]
@@ -45,6 +47,8 @@ mod masquerade;
 mod output;
 #[path = "live/pages.rs"]
 mod pages;
+#[path = "live/policy.rs"]
+mod policy;
 #[path = "live/recording.rs"]
 mod recording;
 #[path = "live/refused.rs"]

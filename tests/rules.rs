@@ -158,7 +158,7 @@ fn runbooks_are_at_one_absolute_address_that_is_set_at_the_top() {
 fn rules_about_detections_take_their_severity_and_give_their_figures() {
     let of_exporter = |rule: &Value| text(&rule["expr"]).starts_with("trafficmonitor_alert_value{kind=");
     let found: Vec<Value> = rules().into_iter().filter(of_exporter).collect();
-    assert_eq!(found.len(), 6, "{found:?}");
+    assert_eq!(found.len(), 7, "{found:?}");
     for rule in found {
         let (name, severity) = (text(&rule["alert"]), text(&rule["labels"]["severity"]));
         assert!(severity.contains("$labels.severity"), "{name}: {severity}");

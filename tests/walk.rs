@@ -64,7 +64,7 @@ fn an_address_goes_from_a_capture_file_to_the_metrics() {
 fn through_the_accountant(file: &Path) -> String {
     let classifier = Arc::new(Classifier::new(&locality::Config::default(), []));
     let ledger = Ledger::new(&account::Config::default(), 0);
-    let mut replay = Replay::new(ledger, alarms(), &classifier, 0, 2).unwrap();
+    let mut replay = Replay::new(ledger, alarms(), || Interval::new(Arc::clone(&classifier), 0), 2).unwrap();
     replay.read(file, None, |_| ControlFlow::Continue(())).unwrap();
     let (_, alarms) = replay.finish().unwrap();
     alarms.resolve().0

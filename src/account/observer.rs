@@ -164,6 +164,10 @@ pub trait RowObserver {
         true
     }
 
+    /// Takes the name of the interface whose rows follow, and the packets of sources that are not permitted and have no
+    /// row.
+    fn enter(&mut self, _interface: InterfaceId, _name: &str, _not_permitted: u64) {}
+
     /// Takes merged rows. The rows of one time cell come in no particular order. A capture thread that is ahead may
     /// give rows of a later cell first. (Rows come in batches, so that an observer can go through all of them for one
     /// table after the other: cache lines stay near, and cache misses overlap.)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::InterfaceId;
 use super::delivery::EndedScrapes;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
-use super::interval::FrameCounters;
+use super::interval::{FrameCounters, KernelSums, VerdictCounters};
 use super::series::OutsideRows;
 pub use super::series::ShownRow;
 use super::series::others::ByDirection;
@@ -80,6 +80,10 @@ pub struct Totals {
     pub not_ip: [u64; NotIp::ALL.len()],
     /// IP packets and bytes by direction and IP version, in the orders of their `ALL`.
     pub traffic: [[Counters; IpVersion::ALL.len()]; Direction::ALL.len()],
+    /// The sums that only the kernel path has; none without it.
+    pub kernel: Option<KernelSums>,
+    /// IP packets and bytes by verdict; none without a policy.
+    pub verdicts: Option<VerdictCounters>,
 }
 
 impl Totals {

@@ -31,6 +31,7 @@ impl Alert {
             Kind::GroupScan => self.scan("targets"),
             Kind::Bandwidth => self.bandwidth(),
             Kind::Anomaly => self.anomaly(),
+            Kind::Policy => self.policy(),
         };
         let Some(lasted) = self.lasted() else { return found };
         let lasted = MeasuredTime(lasted, false);
@@ -113,6 +114,14 @@ impl Alert {
         let (actor, window, Peak { value, limit, bytes, .. }) = (Actor(&self.subject), self.window(), self.shown());
         let bytes = ShownBytes(bytes as f64, DECIMALS);
         format!("{actor} differs from its past: {bytes} {window}, score {value:.2} (threshold {limit})")
+    }
+
+    fn policy(&self) -> String {
+        let (actor, window, Peak { value, limit, bytes, .. }) = (Actor(&self.subject), self.window(), self.shown());
+        let packets = if value == 1.0 { "packet" } else { "packets" };
+        let bytes = ShownBytes(bytes as f64, DECIMALS);
+        let limit = if limit > 0.0 { format!(" (limit {limit})") } else { String::new() };
+        format!("{actor}, which is not permitted, sent {value} {packets} ({bytes}) {window}{limit}") + &self.targets()
     }
 
     fn targets(&self) -> String {

@@ -92,6 +92,7 @@ impl Exclusion {
                 Err(Error::KindWithoutPorts(number, kind.label()))
             }
             (Some(Kind::Bandwidth), Some(_), Some(_)) => Err(Error::BothEndsOfBandwidth(number)),
+            (Some(Kind::Policy), _, Some(_)) => Err(Error::DestinationOfPolicy(number)),
             (_, Some(source), Some(destination)) if source.addr().is_ipv4() != destination.addr().is_ipv4() => {
                 Err(Error::DifferentVersions(number, source, destination))
             }
@@ -187,6 +188,9 @@ pub enum Error {
     /// Both ends of traffic for alerts that are about one.
     #[error("exclusion {0}: a bandwidth alert is about one address; give either source or destination")]
     BothEndsOfBandwidth(usize),
+    /// A destination for alerts that are about a source.
+    #[error("exclusion {0}: a policy alert is about a source; remove destination")]
+    DestinationOfPolicy(usize),
     /// Two ends between which there is no traffic.
     #[error("exclusion {0}: source {1} and destination {2} are of different IP versions, so nothing matches")]
     DifferentVersions(usize, IpNet, IpNet),

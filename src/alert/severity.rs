@@ -77,11 +77,11 @@ pub struct SeverityRule {
 pub struct Severities([[Severity; 2]; Kind::ALL.len()]);
 
 impl Default for Severities {
-    /// Warning for bandwidth and for scans from inside. Info for anomalies and for scans from outside, which are
+    /// Warning for bandwidth, for sources that are not permitted and for scans from inside. Info for anomalies and for scans from outside, which are
     /// common.
     fn default() -> Self {
         let by_side = |kind| match kind {
-            Kind::Bandwidth => [Severity::Warning; 2],
+            Kind::Bandwidth | Kind::Policy => [Severity::Warning; 2],
             Kind::HostScan | Kind::PortScan | Kind::GroupScan => [Severity::Warning, Severity::Info],
             Kind::Anomaly => [Severity::Info; 2],
         };

@@ -30,9 +30,12 @@ use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
 use crate::export::{Published, Report};
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
+use crate::kernel::{Daq, Kernel, lockout};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
 use crate::pipeline::supervisor::{self, Setup};
+use crate::pipeline::violations::Violations;
+use crate::policy::Verdict;
 use crate::{capture, cli, pipeline};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
@@ -53,6 +56,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let filter = user_filter(&config)?;
     start::check_source(&config)?;
     start::check_files(&config)?;
+    let kernel = load_kernel(&config)?;
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
@@ -80,7 +84,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let exporter = Exporter { published, site, alerts: alerting.outputs(), stop, runtime };
     let end = match &config.source {
         Some(file) => read_file(file, &config, &exporter),
-        None => capture_interfaces(config, filter, (scraped, vitals, alerting.recording()), &exporter),
+        None => capture_interfaces(config, (filter, kernel), (scraped, vitals, alerting.recording()), &exporter),
     };
     alerting.finish(exporter.stop.outputs_end());
     let ExporterEnd { status, summary } = end?;
@@ -219,8 +223,9 @@ fn start_reading(
     stop: Stop,
 ) -> Result<oneshot::Receiver<FileReport>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
+    let violations = Box::new(alerts.clone());
     let read = move || {
-        let read = super::replay::read(&[file], &config, &config.detect, 1, alerts, |progress| {
+        let read = super::replay::read(&[file], &config, &config.detect, 1, (alerts, violations), |progress| {
             meanwhile.publish_if_due(progress, &config);
             if stop.is_received() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -243,7 +248,7 @@ async fn read_or_stopped(
 
 fn capture_interfaces(
     mut config: Config,
-    filter: Option<Arc<UserFilter>>,
+    (filter, kernel): (Option<Arc<UserFilter>>, Option<Kernel>),
     (scraped, vitals, recording): (ScrapeReports, Vitals, Option<RecorderSettings>),
     exporter: &Exporter,
 ) -> anyhow::Result<ExporterEnd> {
@@ -252,13 +257,23 @@ fn capture_interfaces(
         scan.routers.extend(Network::read().unwrap_or_default().router_addresses());
     }
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
-    let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());
+    let policy = config.policy.networks().map(Arc::new);
+    let mut ledger = Ledger::new(&config.account, seed);
+    if policy.is_some() {
+        ledger.count_verdicts();
+    }
+    let violations =
+        policy.as_ref().map(|_| Violations::new(config.policy.events, seed, Box::new(exporter.alerts.clone())));
+    let violations = if kernel.is_some() { violations.map(Violations::of_kernel) } else { violations };
+    let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone()).with_violations(violations);
     let setup = Setup {
         capture: config.capture,
         filter,
+        kernel,
         locality: config.locality,
+        policy,
         pipeline: config.pipeline,
-        ledger: Ledger::new(&config.account, seed),
+        ledger,
         alarms,
         recording,
         snapshot_builder: SnapshotBuilder::new(&config.account),
@@ -272,6 +287,18 @@ fn capture_interfaces(
     exporter.wait_for_a_signal();
     running.stop();
     Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?) })
+}
+
+/// The kernel path, if it is configured: loaded before anything starts.
+fn load_kernel(config: &Config) -> Result<Option<Kernel>, pipeline::Error> {
+    if config.kernel.daq == Daq::Libpcap || config.source.is_some() {
+        return Ok(None);
+    }
+    if config.kernel.drops_packets && !config.kernel.force {
+        let networks = config.policy.networks().unwrap_or_default();
+        lockout::check(|address| networks.verdict(address) == Verdict::Permitted)?;
+    }
+    Ok(Some(Kernel::load(&config.kernel, config.policy.events)?))
 }
 
 /// Ends the program because one of its threads is dead. A service manager then starts it again.

@@ -15,7 +15,7 @@ pub(super) const COMPLETIONS: &str = "completions";
 pub(super) const MAN: &str = "man";
 
 /// Sections that `replay` and `test` do not use: they deliver no alerts and keep no packets.
-const SECTIONS_NOT_IN_REPLAY: [&str; 4] = ["capture", "notify", "state", "evidence"];
+const SECTIONS_NOT_IN_REPLAY: [&str; 5] = ["capture", "kernel", "notify", "state", "evidence"];
 /// Settings outside of these sections that `replay` and `test` do not use: they are for live captures and for the server.
 const NOT_IN_REPLAY: [(&str, &str); 4] =
     [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout"), ("events", "summary_interval")];

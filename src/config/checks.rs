@@ -10,7 +10,7 @@ use super::declaration::FileKey;
 use super::kinds::ValueKind as _;
 use super::kinds::keywords::{BOOLEAN, EVENT_FORMAT};
 use super::kinds::numbers::BOUND;
-use super::{Config, Error, Settings, delivery, trafficalerted};
+use super::{Config, Error, Settings, delivery, kernel_path, policy, trafficalerted};
 use crate::alert::Exclusion;
 use crate::capture::{Selection, file_name};
 use crate::detect::anomaly::{self, Fence, Method};
@@ -24,6 +24,7 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     if config.http.listen.is_empty() {
         return Err(refused(settings, ("http", "listen"), "no address to listen on; give one, such as :8888"));
     }
+    policy::complete(settings, config)?;
     complete_detection(settings, config)?;
     delivery::complete(settings, config)?;
     complete_events(settings, config)?;
@@ -31,6 +32,7 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     let account = &mut config.account;
     fit_exported(settings, "max_series", &mut account.max_series, account.max_flows, "flows")?;
     fit_exported(settings, "max_host_series", &mut account.max_host_series, account.max_hosts, "hosts")?;
+    kernel_path::complete(settings, config)?;
     // With TrafficAlerted's configuration its port is served too, unless that port is served anyway.
     let listen = &mut config.http.listen;
     if settings.serves_trafficalerted && listen.iter().all(|address| address.port != trafficalerted::PORT) {
@@ -134,6 +136,7 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
     let is_off = settings.value(("detect", "enabled")).is_some_and(|given| BOOLEAN.parse_given(given) == Ok(false));
     if is_off {
         (config.detect.bandwidth, config.detect.scan, config.detect.anomaly) = (None, None, None);
+        config.detect.policy = None;
     }
     if let Some(anomaly) = &config.detect.anomaly {
         config.notices.extend(notices(settings, anomaly));

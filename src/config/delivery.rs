@@ -60,6 +60,7 @@ fn detected(config: &Config) -> Vec<Kind> {
         Kind::GroupScan => scan.is_some_and(|scan| scan.analyze_hosts || scan.analyze_ports),
         Kind::Bandwidth => config.detect.bandwidth.is_some(),
         Kind::Anomaly => config.detect.anomaly.as_ref().is_some_and(|anomaly| anomaly.alerts),
+        Kind::Policy => config.detect.policy.is_some(),
     };
     Kind::ALL.into_iter().filter(is_detected).collect()
 }

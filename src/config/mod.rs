@@ -10,8 +10,10 @@ mod delivery;
 pub(crate) mod environment;
 pub(crate) mod file;
 pub(crate) mod given;
+mod kernel_path;
 pub(crate) mod kinds;
 pub(crate) mod nearest;
+mod policy;
 mod settings;
 mod slack;
 pub(crate) mod trafficalerted;
@@ -28,7 +30,7 @@ pub(crate) use unavailable::Unavailable;
 use tracing::Level;
 
 use crate::events::line::LineForm;
-use crate::{account, alert, capture, detect, events, evidence, export, http, locality, notify, pipeline};
+use crate::{account, alert, capture, detect, events, evidence, export, http, kernel, locality, notify, pipeline};
 
 /// Each value once, in the order of its first appearance.
 pub(crate) fn without_repeats<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -47,8 +49,12 @@ pub struct Config {
     pub source: Option<PathBuf>,
     /// Interfaces and the way of capturing.
     pub capture: capture::Config,
+    /// The kernel path.
+    pub kernel: kernel::Config,
     /// The local networks.
     pub locality: locality::Config,
+    /// The permitted networks.
+    pub policy: crate::policy::Config,
     /// The identity of flows, and the capacity of their tables.
     pub account: account::Config,
     /// Limits of bandwidth, of scans and of anomalies.

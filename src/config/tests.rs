@@ -73,7 +73,7 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("filter", _) => "tcp",
             ("pcapfile", _) => "a.pcap",
             ("localIPs" | "scan.routers", _) => "192.0.2.1",
-            ("localNetworks" | "filter_ip_CIDR", _) => "192.0.2.0/24",
+            ("localNetworks" | "filter_ip_CIDR" | "policy.permitted", _) => "192.0.2.0/24",
             ("anom_lower_bound", _) => continue,
             ("anom_upper_bound", _) => "1000",
             ("anom_gv_cap", _) => "11",
@@ -91,13 +91,16 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("slack_url_file", _) => "a.txt",
             ("state.dir" | "l", _) => "/a",
             // They imply or need another setting.
-            ("archive_dir" | "log_packets" | "log-format" | "verbose", _) => continue,
+            ("archive_dir" | "log_packets" | "log-format" | "verbose" | "policy.denied" | "drop-packets", _) => {
+                continue;
+            }
             ("log-file", _) => "events.log",
             ("log-max-size", _) => "5MiB",
             ("log-max-age", _) => "50s",
             ("evidence.longest", _) => "50s",
             ("evidence.ring" | "evidence.max_bytes" | "evidence.quota", _) => "5MiB",
             ("evidence.packet_bytes", _) => "200",
+            ("xdp.ring-size", _) => "64KiB",
             (_, "true") => "false",
             (_, "false") => "true",
             (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",
@@ -118,8 +121,16 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
 }
 
 /// Options with values, of which each set is given together.
-const GIVEN: [&[(&str, &str)]; 10] = [
+const GIVEN: [&[(&str, &str)]; 11] = [
     &[],
+    &[
+        ("policy.permitted", "192.0.2.0/24,2001:db8::/32"),
+        ("policy.denied", "192.0.2.7"),
+        ("policy.limit_packets", "5"),
+        ("policy.interval", "0.5"),
+        ("policy.events_burst", "1000"),
+        ("policy.events_per_second", "2"),
+    ],
     &[("i", "eth0,no,0x10"), ("ExcludedInterfaces", "lo"), ("w", "3s"), ("promRefresh", "1.5"), ("r", "-"), ("s", "0")],
     &[("i", "any"), ("f", "host 10.0.0.1 and (tcp or udp) # \"x\": y"), ("buffer-size", "1234567"), ("r", "a: b.pcap")],
     &[

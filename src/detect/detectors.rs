@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::anomaly::Anomalies;
 use super::bandwidth::Bandwidth;
+use super::policy::Policy;
 use super::scan::Scan;
 use super::{Config, Detection, Kind, Notes, View, rules};
 use crate::account::InterfaceId;
@@ -31,6 +32,7 @@ pub struct Detectors {
     scan: Option<Scan>,
     scan_timeout: Duration,
     anomaly: Option<Anomalies>,
+    policy: Option<Policy>,
     top_sources: usize,
     rules: BTreeSet<(Kind, Arc<str>)>,
     /// A view with the configured limits alone.
@@ -66,8 +68,9 @@ impl Detectors {
             scan: scan.map(|config| Scan::new(config, seeds)),
             scan_timeout: scan.map_or(Duration::ZERO, super::scan::Config::longest_wait),
             anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, rules::ANOMALY, tick)),
+            policy: config.policy.as_ref().map(|config| Policy::new(config, seeds)),
             top_sources: config.top_sources,
-            rules: rules::configured(config.bandwidth.as_ref(), config.scan.as_ref(), config.anomaly.as_ref()),
+            rules: rules::configured(config),
             limits: limits(config),
         }
     }
@@ -88,6 +91,7 @@ impl Detectors {
         found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(watermark)));
         found.extend(self.scan.iter_mut().flat_map(|scan| scan.advance(watermark)));
         found.extend(self.anomaly.iter_mut().flat_map(|anomaly| anomaly.advance(watermark)));
+        found.extend(self.policy.iter_mut().flat_map(|policy| policy.advance(watermark)));
         found
     }
 
@@ -96,6 +100,7 @@ impl Detectors {
         self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.restart(to));
         self.scan.iter_mut().for_each(Scan::restart);
         self.anomaly.iter_mut().for_each(|anomaly| anomaly.restart(to));
+        self.policy.iter_mut().for_each(|policy| policy.restart(to));
     }
 
     /// The last detections, and the time up to which they are. No packet follows, and the last cell ends at `end`.
@@ -107,6 +112,7 @@ impl Detectors {
         let deadline = end + self.scan_timeout;
         let mut found = Vec::new();
         found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(end)));
+        found.extend(self.policy.iter_mut().flat_map(|policy| policy.advance(end)));
         // Contacts wait for an answer until a deadline, so the last cell to judge is that of the last deadline.
         let judged = grid.end(grid.cell(deadline));
         found.extend(self.scan.iter_mut().flat_map(|scan| scan.advance(judged)));
@@ -135,6 +141,7 @@ impl Detectors {
             view.anomalies = anomaly.probabilities(self.top_sources);
             view.tables.extend(anomaly.tables());
         }
+        view.tables.extend(self.policy.iter().map(Policy::table));
         view
     }
 
@@ -143,7 +150,8 @@ impl Detectors {
         let bandwidth = self.bandwidth.as_ref().map_or(0, Bandwidth::memory_bytes);
         let scan = self.scan.as_ref().map_or(0, Scan::memory_bytes);
         let anomaly = self.anomaly.as_ref().map_or(0, Anomalies::memory_bytes);
-        (bandwidth + scan + anomaly) as u64
+        let policy = self.policy.as_ref().map_or(0, Policy::memory_bytes);
+        (bandwidth + scan + anomaly + policy) as u64
     }
 }
 
@@ -151,13 +159,14 @@ impl RowObserver for Detectors {
     type Notes = Notes;
 
     fn is_active(&self) -> bool {
-        self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some()
+        self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some() || self.policy.is_some()
     }
 
     fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
         self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.observe(rows));
         self.scan.iter_mut().for_each(|scan| scan.observe(rows));
         self.anomaly.iter_mut().for_each(|anomaly| anomaly.observe(rows));
+        self.policy.iter_mut().for_each(|policy| policy.observe(rows));
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

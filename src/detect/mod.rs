@@ -8,6 +8,7 @@ mod config;
 pub mod detectors;
 mod ends;
 mod notes;
+pub mod policy;
 mod rules;
 pub mod scan;
 pub mod view;
@@ -37,11 +38,14 @@ pub enum Kind {
     Bandwidth,
     /// Traffic between two hosts that differs from its past.
     Anomaly,
+    /// A source that is not permitted sends.
+    Policy,
 }
 
 impl Kind {
     /// All, in order.
-    pub const ALL: [Self; 5] = [Self::HostScan, Self::PortScan, Self::GroupScan, Self::Bandwidth, Self::Anomaly];
+    pub const ALL: [Self; 6] =
+        [Self::HostScan, Self::PortScan, Self::GroupScan, Self::Bandwidth, Self::Anomaly, Self::Policy];
 
     /// True for the kinds of scans.
     pub const fn is_scan(self) -> bool {
@@ -56,6 +60,7 @@ impl Kind {
             Self::GroupScan => "group_scan",
             Self::Bandwidth => "bandwidth",
             Self::Anomaly => "anomaly",
+            Self::Policy => "policy",
         }
     }
 }
@@ -154,7 +159,7 @@ pub struct ScanEvidence {
 /// The figures behind a detection.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
-    /// The value that is compared: bytes, hosts, ports, or a probability.
+    /// The value that is compared: bytes, packets, hosts, ports, or a probability.
     pub value: f64,
     /// The limit, in the same unit.
     pub limit: f64,

@@ -5,19 +5,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Kind, anomaly, bandwidth, scan};
+use super::{Config, Kind, bandwidth, scan};
 
 pub(super) const ANOMALY: &str = "anomaly";
 
 /// The configured rules, by kind and by name.
-pub(super) fn configured(
-    bandwidth: Option<&bandwidth::Config>,
-    scan: Option<&scan::Config>,
-    anomaly: Option<&anomaly::Config>,
-) -> BTreeSet<(Kind, Arc<str>)> {
-    let scans = scan.into_iter().flat_map(of_scan);
-    let anomalies = anomaly.filter(|config| config.alerts).map(|_| (Kind::Anomaly, ANOMALY.into()));
-    bandwidth.into_iter().flat_map(of_bandwidth).chain(scans).chain(anomalies).collect()
+pub(super) fn configured(config: &Config) -> BTreeSet<(Kind, Arc<str>)> {
+    let bandwidth = config.bandwidth.iter().flat_map(of_bandwidth);
+    let scans = config.scan.iter().flat_map(of_scan);
+    let anomaly = config.anomaly.as_ref().filter(|config| config.alerts).map(|_| (Kind::Anomaly, ANOMALY.into()));
+    let policy = config.policy.as_ref().map(|config| (Kind::Policy, Arc::clone(&config.rule)));
+    bandwidth.chain(scans).chain(anomaly).chain(policy).collect()
 }
 
 fn of_bandwidth(config: &bandwidth::Config) -> impl Iterator<Item = (Kind, Arc<str>)> {
@@ -37,6 +35,7 @@ fn of_scan(config: &scan::Config) -> impl Iterator<Item = (Kind, Arc<str>)> {
 mod tests {
     use super::*;
     use crate::detect::bandwidth::NetworkLimit;
+    use crate::detect::{anomaly, policy};
 
     fn names(rules: &BTreeSet<(Kind, Arc<str>)>) -> Vec<&str> {
         rules.iter().map(|(_, rule)| rule.as_ref()).collect()
@@ -53,16 +52,17 @@ mod tests {
         };
         let bandwidth =
             bandwidth::Config { networks: vec![network(None), network(Some("guests"))], ..Default::default() };
-        let quiet = anomaly::Config::default();
-        let rules = configured(Some(&bandwidth), Some(&scan::Config::default()), Some(&quiet));
-        assert_eq!(names(&rules), ["host_scan", "port_scan", "group_scan", "bandwidth", "guests"]);
+        let policy = policy::Config::of(&crate::policy::Config::default());
+        let rules = configured(&Config { bandwidth: Some(bandwidth), policy: Some(policy), ..Config::default() });
+        assert_eq!(names(&rules), ["host_scan", "port_scan", "group_scan", "bandwidth", "guests", "policy"]);
     }
 
     #[test]
     fn disabled_detectors_have_no_rule() {
         let ports_alone = scan::Config { analyze_hosts: false, ..Default::default() };
         let loud = anomaly::Config { alerts: true, ..Default::default() };
-        assert_eq!(names(&configured(None, Some(&ports_alone), Some(&loud))), ["port_scan", "group_scan", "anomaly"]);
-        assert_eq!(names(&configured(None, None, None)), [""; 0]);
+        let some = Config { scan: Some(ports_alone), anomaly: Some(loud), ..Config::nothing() };
+        assert_eq!(names(&configured(&some)), ["port_scan", "group_scan", "anomaly"]);
+        assert_eq!(names(&configured(&Config::nothing())), [""; 0]);
     }
 }

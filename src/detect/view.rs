@@ -75,6 +75,8 @@ pub enum DetectionTable {
     ScanPrefixes,
     /// Pairs with a series of bytes.
     AnomalyPairs,
+    /// Sources that are not permitted.
+    PolicySources,
 }
 
 impl DetectionTable {
@@ -92,6 +94,7 @@ impl DetectionTable {
             Self::ScanKnown => "scan_known",
             Self::ScanPrefixes => "scan_prefixes",
             Self::AnomalyPairs => "anomaly_pairs",
+            Self::PolicySources => "policy_sources",
         }
     }
 }

@@ -85,6 +85,23 @@ families! {
         "IP bytes by direction (as determined by -localNetworks) and IP version.";
     TRAFFIC_PACKETS = Counter "trafficmonitor_traffic_packets_total" ["direction", "ip_version"]
         "IP packets by direction (as determined by -localNetworks) and IP version.";
+    TRAFFIC_WIRE_PACKETS = Counter "trafficmonitor_traffic_wire_packets_total" ["direction"]
+        "IP packets on the wire by direction: a packet that the network card joins or splits counts as several (only with -daq xdp or tc).";
+    DROPPED_PACKETS = Counter "trafficmonitor_policy_dropped_packets_total" []
+        "IP packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+    DROPPED_BYTES = Counter "trafficmonitor_policy_dropped_bytes_total" []
+        "IP bytes of packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+    KERNEL_MESSAGES_LOST = Counter "trafficmonitor_kernel_messages_lost_total" []
+        "ICMP errors and messages of address resolution that were lost because a ring was full (--xdp.ring-size; only with -daq xdp or tc).";
+    POLICY_BYTES = Counter "trafficmonitor_policy_bytes_total" ["verdict"]
+        "IP bytes by verdict on their source (policy.permitted); the sum is that of trafficmonitor_traffic_bytes_total.";
+    POLICY_PACKETS = Counter "trafficmonitor_policy_packets_total" ["verdict"]
+        "IP packets by verdict on their source (policy.permitted); the sum is that of trafficmonitor_traffic_packets_total.";
+    POLICY_EVENTS = Counter "trafficmonitor_policy_events_total" []
+        "Events of violations of the policy: packets of one direction of a conversation whose source is not permitted.";
+    POLICY_EVENT_PACKETS = Counter "trafficmonitor_policy_event_packets_total" [] "Packets of these events.";
+    POLICY_EVENTS_SUPPRESSED = Counter "trafficmonitor_policy_events_suppressed_total" []
+        "Packets of sources that are not permitted without an event of their own, because their source had too many events (policy.events_burst, policy.events_per_second) or a table was full.";
     UNDECODED_PACKETS = Counter "trafficmonitor_undecoded_packets_total" ["reason"]
         "Frames not counted as IP traffic, by reason.";
     INTERFACE_FRAMES = Counter "trafficmonitor_interface_frames_total" ["interface"]
@@ -224,6 +241,11 @@ families! {
 
 /// Families of what is off by default: written only where it is configured.
 pub const CONFIGURED_ONLY: &[Family] = &[
+    POLICY_BYTES,
+    POLICY_PACKETS,
+    POLICY_EVENTS,
+    POLICY_EVENT_PACKETS,
+    POLICY_EVENTS_SUPPRESSED,
     EVIDENCE_RING_BYTES,
     EVIDENCE_RING_SECONDS,
     EVIDENCE_PACKETS_LOST,
@@ -267,6 +289,10 @@ pub const LIVE_ONLY: &[Family] = &[
     CAPTURE_COVERAGE,
     CAPTURE_COMPARABLE,
     OVERFLOW_PACKETS,
+    TRAFFIC_WIRE_PACKETS,
+    DROPPED_PACKETS,
+    DROPPED_BYTES,
+    KERNEL_MESSAGES_LOST,
     SCRAPES,
     SCRAPES_UNTRACKED,
     HANDOVER_DELAYS,

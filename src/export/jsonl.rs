@@ -9,6 +9,7 @@
 //! | `service` | IANA's name of the port; null if there is none |
 //! | `direction` | `incoming`, `outgoing`, `local` or `transit` |
 //! | `packets`, `bytes` | IP packets and their IP bytes |
+//! | `permitted_packets`, `not_permitted_packets`, and the same with `bytes` | in the last line, with a policy: by the verdict on the source |
 //! | `first`, `last` | times of the first packet that was read and of the latest one, in seconds since the epoch |
 
 use std::io::{self, Write};
@@ -21,6 +22,7 @@ use crate::account::flow::{FlowKey, FlowKeying};
 use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::locality::Direction;
 use crate::packet::{Seconds, Timestamp};
+use crate::policy::Verdict;
 use crate::services::service_name;
 
 #[derive(Serialize)]
@@ -63,6 +65,17 @@ struct TotalsLine {
     outgoing_bytes: u64,
     local_bytes: u64,
     transit_bytes: u64,
+    #[serde(flatten)]
+    verdicts: Option<VerdictFields>,
+}
+
+/// With a policy only.
+#[derive(Serialize)]
+struct VerdictFields {
+    permitted_packets: u64,
+    permitted_bytes: u64,
+    not_permitted_packets: u64,
+    not_permitted_bytes: u64,
 }
 
 /// Writes the flows in the order of their keys, then the others, then the totals.
@@ -97,6 +110,15 @@ fn totals_line(snapshot: &Snapshot) -> TotalsLine {
         outgoing_bytes: bytes(Direction::Outgoing),
         local_bytes: bytes(Direction::Local),
         transit_bytes: bytes(Direction::Transit),
+        verdicts: snapshot.totals.verdicts.map(|sums| {
+            let [permitted, others] = Verdict::ALL.map(|verdict| sums.of(verdict));
+            VerdictFields {
+                permitted_packets: permitted.packets,
+                permitted_bytes: permitted.bytes,
+                not_permitted_packets: others.packets,
+                not_permitted_bytes: others.bytes,
+            }
+        }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Writes reports: as metric families in Prometheus' text format or OpenMetrics, as JSON lines, comma-separated values
 //! or a table. Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of
-//! its kind: [`seed`], [`traffic`], [`detection`], [`evidence`], [`notifications`], [`process`], [`vitals`]. Must not know HTTP.
+//! its kind: [`seed`], [`traffic`], [`policy`], [`detection`], [`evidence`], [`notifications`], [`process`], [`vitals`]. Must not know HTTP.
 
 pub mod chart;
 pub mod connections;
@@ -10,6 +10,7 @@ mod evidence;
 pub mod family;
 pub mod jsonl;
 mod notifications;
+mod policy;
 pub mod process;
 mod rows;
 mod seed;
@@ -27,6 +28,7 @@ use arc_swap::ArcSwap;
 
 use crate::account::snapshot::Snapshot;
 use crate::packet::Timestamp;
+use crate::policy::EventCounts;
 use crate::{alert, detect};
 pub use notifications::NotificationFigures;
 use process::SelfMetrics;
@@ -94,6 +96,8 @@ pub struct Report {
     pub detection: detect::View,
     /// State of alerts.
     pub alerts: alert::AlertView,
+    /// Events of violations; none without a policy.
+    pub events: Option<EventCounts>,
 }
 
 /// Accounts without detection.
@@ -147,6 +151,7 @@ pub fn write<W: Write>(
     }
     rows::write(config, accounts, &mut writer)?;
     traffic::write(accounts, &mut writer)?;
+    policy::write(report, &mut writer)?;
     write_memory(report, &mut writer)?;
     detection::write(report, &mut writer)?;
     if let Some(program) = program {

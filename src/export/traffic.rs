@@ -14,6 +14,7 @@ use crate::packet::IpVersion;
 pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     write_traffic(snapshot, writer, &family::TRAFFIC_BYTES, |counters| counters.bytes)?;
     write_traffic(snapshot, writer, &family::TRAFFIC_PACKETS, |counters| counters.packets)?;
+    write_kernel_sums(snapshot, writer)?;
     writer.family(&family::UNDECODED_PACKETS)?;
     for reason in NotIp::ALL {
         let frames = snapshot.totals.not_ip[reason as usize];
@@ -32,6 +33,19 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     writer.single(&family::CONVERSATIONS_FORGOTTEN, snapshot.conversations_forgotten)?;
     write_scrapes(snapshot, writer)?;
     writer.single(&family::HANDOVER_DELAYS, snapshot.handover_delays)
+}
+
+/// The families of the kernel path, where it counts.
+fn write_kernel_sums<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
+    let Some(sums) = snapshot.totals.kernel else { return Ok(()) };
+    writer.family(&family::TRAFFIC_WIRE_PACKETS)?;
+    for direction in Direction::ALL {
+        let sample = writer.sample(family::TRAFFIC_WIRE_PACKETS.name).label("direction", direction.label());
+        sample.value(sums.wire_packets[direction as usize])?;
+    }
+    writer.single(&family::DROPPED_PACKETS, sums.dropped.packets)?;
+    writer.single(&family::DROPPED_BYTES, sums.dropped.bytes)?;
+    writer.single(&family::KERNEL_MESSAGES_LOST, sums.messages_lost)
 }
 
 fn write_scrapes<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {

@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod bpf;
 pub mod ethtool;
 pub mod files;
 pub mod socket;

@@ -135,11 +135,12 @@ impl<T: AlertSink> Accountant<T> {
         let (delivery, scrapes) = (self.deliveries.delivery(now), self.deliveries.ended());
         self.end_interfaces(delivery);
         let (detection, alerts) = self.alarms.view();
+        let events = self.alarms.event_counts();
         let latest = self.published.latest();
         let is_news = latest.accounts.scrapes != scrapes || latest.detection != detection || latest.alerts != alerts;
         if is_news || !self.snapshot_builder.is_unchanged(&self.ledger, delivery, now) {
             let accounts = Snapshot { scrapes, ..self.snapshot_builder.next(&mut self.ledger, delivery, now) };
-            self.published.publish(Report { accounts, detection, alerts });
+            self.published.publish(Report { accounts, detection, alerts, events });
         }
     }
 
@@ -156,12 +157,13 @@ impl<T: AlertSink> Accountant<T> {
         }
     }
 
-    fn merge(&mut self, full: FullInterval) -> bool {
+    fn merge(&mut self, mut full: FullInterval) -> bool {
         let plan = self.control.plan();
         self.alarms.set_classifier(&plan.classifier);
         let interface = self.ledger.interface(&full.interface);
         let was_up = self.ledger.is_up(interface);
         self.ledger.merge(interface, &full.interval, self.alarms.rows());
+        self.alarms.take_reports(std::mem::take(&mut full.reports));
         self.ledger.record_interval(interface, full.worker, full.interval.memory_bytes());
         self.ledger.record_capture(interface, &full.interface, full.capture);
         self.ledger.record_handover_delays(full.delays);
@@ -173,7 +175,7 @@ impl<T: AlertSink> Accountant<T> {
         if let Some(advance) = self.watermarks.report(thread, full.time) {
             advance.notify(&mut self.alarms);
         }
-        full.give_back(&plan.classifier);
+        full.give_back(&plan.classifier, plan.policy.as_ref());
         self.ledger.is_up(interface) != was_up
     }
 

@@ -1,24 +1,36 @@
-//! The detectors and the alerts together, live and for files. Takes merged rows and packet time for the detectors;
-//! gives each change of an alert to its receiver. Must not know the rules, nor what the receiver does.
+//! The detectors, the alerts and the events of violations together, live and for files. Takes merged rows and packet
+//! time; gives each change of an alert to its receiver. Must not know the rules, nor what the receiver does.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::clock::ClockObserver;
-use crate::account::observer::RowObserver;
+use super::violations::{KernelReports, Violations};
+use crate::account::InterfaceId;
+use crate::account::conversation::Address;
+use crate::account::observer::{RowBatch, RowObserver};
+use crate::account::refusals::Refused;
 use crate::alert::AlertSink;
 use crate::alert::{self, Alerts};
 use crate::detect::{self, Detection, Detectors, Notes, Subject};
 use crate::locality::Classifier;
-use crate::packet::Timestamp;
+use crate::packet::{Resolution, Timestamp};
+use crate::policy::EventCounts;
 use crate::time_grid::TimeGrid;
+
+/// The observers of merged rows: the detectors, and the events of violations if there is a policy.
+#[derive(Debug)]
+struct Observers {
+    detectors: Detectors,
+    violations: Option<Violations>,
+}
 
 /// The detectors, the alerts that their detections become, and the receiver of changes.
 #[derive(Debug)]
 pub struct Alarms<T> {
     grids: Vec<TimeGrid>,
-    detectors: Detectors,
+    observers: Observers,
     alerts: Alerts,
     sink: T,
     /// The time of the last packet, once the packets have ended for good.
@@ -30,7 +42,15 @@ impl<T: AlertSink> Alarms<T> {
     pub fn new(detectors: Detectors, alerts: &alert::Config, sink: T) -> Self {
         let mut alerts = Alerts::new(alerts);
         alerts.expect_rules(detectors.rules());
-        Self { grids: detectors.grids().to_vec(), detectors, alerts, sink, ended: None }
+        let grids = detectors.grids().to_vec();
+        Self { grids, observers: Observers { detectors, violations: None }, alerts, sink, ended: None }
+    }
+
+    /// Makes events of violations too.
+    #[must_use]
+    pub fn with_violations(mut self, violations: Option<Violations>) -> Self {
+        self.observers.violations = violations;
+        self
     }
 
     /// Observes packet time in the cells of `grids` instead of the grids that the detectors need. Intervals then end at
@@ -56,7 +76,19 @@ impl<T: AlertSink> Alarms<T> {
         let alerts = self.alerts.view();
         let subjects = alerts.firing.iter().map(|alert| alert.subject);
         let named: BTreeSet<IpAddr> = subjects.filter_map(source).collect();
-        (self.detectors.view(&named), alerts)
+        (self.observers.detectors.view(&named), alerts)
+    }
+
+    /// Takes the violations that the kernel reported.
+    pub(super) fn take_reports(&mut self, reports: KernelReports) {
+        if let Some(violations) = &mut self.observers.violations {
+            violations.take_reports(reports);
+        }
+    }
+
+    /// The events of violations so far; none if none are made.
+    pub fn event_counts(&self) -> Option<EventCounts> {
+        self.observers.violations.as_ref().map(Violations::counts)
     }
 
     /// The receiver of changes.
@@ -86,7 +118,7 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
 
     #[inline]
     fn rows(&mut self) -> &mut impl RowObserver<Notes = Notes> {
-        &mut self.detectors
+        &mut self.observers
     }
 
     fn grids(&self) -> Vec<TimeGrid> {
@@ -94,18 +126,59 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
     }
 
     fn advance(&mut self, watermark: Timestamp) {
-        let detections = self.detectors.advance(watermark);
+        let detections = self.observers.detectors.advance(watermark);
         self.apply(&detections, watermark);
     }
 
     fn step(&mut self, to: Timestamp) {
-        self.detectors.restart(to);
+        self.observers.detectors.restart(to);
+        self.observers.violations.iter_mut().for_each(Violations::restart);
         self.alerts.restart(to);
     }
 
     fn finish(&mut self, end: Timestamp, last: Timestamp) {
-        let (detections, now) = self.detectors.finish(end);
+        let (detections, now) = self.observers.detectors.finish(end);
         self.apply(&detections, now);
         self.ended = Some(last);
+    }
+}
+
+impl RowObserver for Observers {
+    type Notes = Notes;
+
+    fn is_active(&self) -> bool {
+        self.detectors.is_active() || self.violations.is_some()
+    }
+
+    fn enter(&mut self, interface: InterfaceId, name: &str, not_permitted: u64) {
+        if let Some(violations) = &mut self.violations {
+            violations.enter(interface, name, not_permitted);
+        }
+    }
+
+    #[inline]
+    fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        self.detectors.observe(rows);
+        if let Some(violations) = &mut self.violations {
+            violations.observe(rows);
+        }
+    }
+
+    #[inline]
+    fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
+        self.detectors.refuse(interface, refused);
+    }
+
+    #[inline]
+    fn resolve(&mut self, interface: InterfaceId, resolution: &Resolution) {
+        self.detectors.resolve(interface, resolution);
+    }
+
+    fn note_lost(&mut self, interface: InterfaceId, packets: u64, lost: u64, time: Timestamp) {
+        self.detectors.note_lost(interface, packets, lost, time);
+    }
+
+    fn forget_interface(&mut self, interface: InterfaceId) {
+        self.detectors.forget_interface(interface);
     }
 }

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 
 use crate::capture::once::Origins;
 use crate::locality::Classifier;
+use crate::policy::Networks;
 
 /// The number of a capture: one interface with all its workers, whatever its name. Never used again.
 pub(super) type CaptureNumber = u64;
@@ -29,6 +31,10 @@ pub(super) struct Plan {
     /// Origins of forwarded frames; on `any` alone, where copies are left out in user space.
     pub origins: Option<Arc<Origins>>,
     pub classifier: Arc<Classifier>,
+    /// The local networks, as the classifier has them.
+    pub local: Vec<IpNet>,
+    /// The permitted networks; none without a policy.
+    pub policy: Option<Arc<Networks>>,
     /// The size of the kernel's ring of each handle. A larger one is replaced.
     pub ring_bytes: u32,
 }

@@ -8,12 +8,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::cells::Cells;
+use super::violations::KernelReports;
 use crate::account::interval::Interval;
 use crate::account::snapshot::{Capture, Coverage};
 use crate::capture::live::Statistics;
 use crate::evidence::PacketRecorder;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
+use crate::policy::Networks;
 use crate::time_grid::TimeGrid;
 
 /// Longest time that a capture thread without frames waits for an empty interval.
@@ -41,14 +43,17 @@ pub(super) struct FullInterval {
     pub capture: Capture,
     /// Ticks since the last hand-over at which there was no empty interval.
     pub delays: u64,
+    /// Empty without the kernel path.
+    pub reports: KernelReports,
     back: Sender<Box<Interval>>,
 }
 
 impl FullInterval {
     /// Empties the interval and gives it back. If the capture thread has ended, the interval is dropped.
-    pub(super) fn give_back(mut self, classifier: &Arc<Classifier>) {
+    pub(super) fn give_back(mut self, classifier: &Arc<Classifier>, policy: Option<&Arc<Networks>>) {
         self.interval.reset();
         self.interval.classify_by(Arc::clone(classifier));
+        self.interval.judge_by(policy.cloned());
         if self.back.send(self.interval).is_err() {
             tracing::trace!(interface = self.interface, "the capture thread has ended");
         }
@@ -69,6 +74,7 @@ pub(super) struct Exchange {
     has_ended_cell: bool,
     capture: Capture,
     delays: u64,
+    reports: KernelReports,
     full: Sender<WorkerMessage>,
     recorder: Option<PacketRecorder>,
     /// An empty interval, if there is one here.
@@ -97,6 +103,7 @@ impl Exchange {
             has_ended_cell: false,
             capture: Capture::default(),
             delays: 0,
+            reports: KernelReports::default(),
             full,
             recorder: None,
             spare: Some(interval()),
@@ -105,12 +112,25 @@ impl Exchange {
         }
     }
 
+    /// The same exchange, with intervals that are judged by `policy`.
+    pub(super) fn judged_by(mut self, policy: Option<&Arc<Networks>>) -> Self {
+        for interval in std::iter::once(&mut self.filling).chain(&mut self.spare) {
+            interval.judge_by(policy.cloned());
+        }
+        self
+    }
+
     /// Adds the kernel's counters since the last call. They are handed over with the interval.
     pub(super) fn record(&mut self, since: Statistics, coverage: Coverage) {
         self.capture.received += since.received;
         self.capture.dropped_by_kernel += since.dropped_by_kernel;
         self.capture.dropped_by_interface += since.dropped_by_interface;
         self.capture.coverage.add(coverage);
+    }
+
+    /// The violations that the kernel reported. They are handed over with the interval.
+    pub(super) fn reports(&mut self) -> &mut KernelReports {
+        &mut self.reports
     }
 
     #[inline]
@@ -183,6 +203,13 @@ impl Exchange {
         }
     }
 
+    /// As [`Exchange::hand_over`], but waits for the accountant first. For a thread without frames of its own: the
+    /// kernel goes on counting.
+    pub(super) fn hand_over_patiently(&mut self) {
+        self.spare = self.spare.take().or_else(|| self.empty.recv_timeout(PATIENCE).ok());
+        self.hand_over();
+    }
+
     /// Hands the filled interval over while the interface is not captured, so that there is time to wait for the
     /// accountant.
     pub(super) fn hand_over_last(&mut self) {
@@ -213,7 +240,7 @@ impl Exchange {
 
     fn send(&mut self, empty: Box<Interval>, time: Option<Timestamp>) {
         let mut interval = std::mem::replace(&mut self.filling, empty);
-        interval.settle();
+        interval.close();
         // Before the interval: an alert that rests on these packets comes after them.
         self.recorder.iter_mut().for_each(PacketRecorder::hand_over);
         self.is_up_changed = false;
@@ -224,6 +251,7 @@ impl Exchange {
             interval,
             capture: Capture { up: self.is_up, ..std::mem::take(&mut self.capture) },
             delays: std::mem::take(&mut self.delays),
+            reports: std::mem::take(&mut self.reports),
             back: self.back.clone(),
         };
         if self.full.send(WorkerMessage::Interval(handed)).is_err() {
@@ -272,7 +300,7 @@ mod tests {
         // The accountant is late: polls ask, only the tick counts.
         (0..5).for_each(|_| assert!(!exchange.has_empty()));
         exchange.hand_over();
-        first.give_back(&Arc::default());
+        first.give_back(&Arc::default(), None);
         assert!(exchange.has_empty());
         exchange.hand_over();
         assert_eq!(next(&intervals).unwrap().delays, 1);
@@ -287,7 +315,7 @@ mod tests {
                 .map(|handed| {
                     let frames = handed.interval.frames().frames;
                     let time = handed.time;
-                    handed.give_back(&Arc::default());
+                    handed.give_back(&Arc::default(), None);
                     (time, frames)
                 })
                 .collect::<Vec<_>>()
@@ -320,7 +348,7 @@ mod tests {
         [10, 11, 11, 12].map(at).into_iter().for_each(|time| count(&mut exchange, time));
         let first = next(&intervals).unwrap();
         assert_eq!((first.time, first.interval.frames().frames), (Some(at(11)), 1));
-        first.give_back(&Arc::default());
+        first.give_back(&Arc::default(), None);
         count(&mut exchange, at(13));
         let second = next(&intervals).unwrap();
         assert_eq!((second.time, second.interval.frames().frames, second.delays), (Some(at(13)), 3, 1));
@@ -333,7 +361,7 @@ mod tests {
         let taken = || {
             let handed = next(&intervals).unwrap();
             let taken = (handed.interface.clone(), handed.interval.frames().frames, handed.capture.up);
-            handed.give_back(&Arc::default());
+            handed.give_back(&Arc::default(), None);
             taken
         };
         let is_left = |name| matches!(intervals.try_recv(), Ok(WorkerMessage::Left { interface, worker: 0 }) if interface == name);
@@ -363,14 +391,14 @@ mod tests {
         assert!(exchange.set_up(false));
         exchange.hand_over();
         assert!(exchange.set_up(false));
-        first.give_back(&Arc::default());
+        first.give_back(&Arc::default(), None);
         exchange.hand_over();
         let second = next(&intervals).unwrap();
         assert!(!second.capture.up && !exchange.set_up(false));
-        second.give_back(&Arc::default());
+        second.give_back(&Arc::default(), None);
         assert!(exchange.set_up(true));
         exchange.hand_over();
-        next(&intervals).unwrap().give_back(&Arc::default());
+        next(&intervals).unwrap().give_back(&Arc::default(), None);
         exchange.hand_over_last();
         assert!(!next(&intervals).unwrap().capture.up && exchange.set_up(true));
     }

@@ -10,6 +10,7 @@ mod control;
 mod coverage;
 mod fanout;
 mod handover;
+mod kernel_loop;
 mod notices;
 mod opening;
 mod planner;
@@ -18,6 +19,7 @@ pub mod replay;
 mod rings;
 pub mod supervisor;
 mod threads;
+pub mod violations;
 mod watchdog;
 mod watermarks;
 
@@ -27,6 +29,7 @@ use std::time::Duration;
 
 use crate::capture::{self, printable};
 use crate::decode::{UnsupportedLinkType, supported_link_types};
+use crate::kernel;
 
 /// An error of the pipeline.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,9 @@ pub enum Error {
     /// An interface or file from which no frames can be read.
     #[error(transparent)]
     Capture(#[from] capture::Error),
+    /// The kernel path cannot be used.
+    #[error(transparent)]
+    Kernel(#[from] kernel::Error),
     /// More threads than make sense.
     #[error("{workers} workers are too many for {cores} cores; use at most {WORKERS_A_CORE} per core")]
     Workers {
@@ -84,7 +90,9 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Workers { .. } | Self::Capture(capture::Error::Selection(_) | capture::Error::Filter { .. })
+            Self::Workers { .. }
+                | Self::Capture(capture::Error::Selection(_) | capture::Error::Filter { .. })
+                | Self::Kernel(kernel::Error::NotBuilt | kernel::Error::Lockout(_))
         )
     }
 }

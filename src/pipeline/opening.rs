@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 use super::Error;
 use crate::capture::network::Network;
 use crate::capture::{self, Selection};
+use crate::kernel;
 
 pub(super) struct FirstTry {
     pub interface: String,
@@ -46,7 +47,9 @@ pub(super) fn check_first_tries(
         let Err(error) = result else { continue };
         let is_down = network.named(&interface).is_some_and(|link| !link.up);
         match error {
-            Error::Capture(capture::Error::Permission { .. }) => return Err(error),
+            Error::Capture(capture::Error::Permission { .. }) | Error::Kernel(kernel::Error::Permission { .. }) => {
+                return Err(error);
+            }
             _ if is_down || *selection == Selection::All => {
                 tracing::warn!(interface, %error, "cannot capture yet; retrying");
             }

@@ -11,6 +11,7 @@ use crate::capture::once::{HandleKind, Origins, filter_expression};
 use crate::capture::selection::{LinkOutcome, Reason};
 use crate::capture::{self, Selection, printable, selection};
 use crate::locality::{self, Classifier};
+use crate::policy::Networks;
 
 /// libpcap's name of the pseudo-device that shows all interfaces.
 const ANY: &str = "any";
@@ -18,6 +19,7 @@ const ANY: &str = "any";
 pub(super) struct Planner {
     pub capture: capture::Config,
     pub locality: locality::Config,
+    pub policy: Option<Arc<Networks>>,
 }
 
 pub(super) struct Planned {
@@ -48,9 +50,12 @@ impl Planner {
         notices.extend(self.unopenable(network));
         let origins = is_any.then(|| Arc::new(Origins::new(network, &captured)));
         let classifier = Arc::new(Classifier::new(&self.locality, network.own_addresses()));
+        let local = locality::local_networks(&self.locality, network.own_addresses());
         let kept = self.kept(network, &filters);
         let ring_bytes = rings::ring_bytes(&self.capture, filters.len() * self.capture.workers);
-        let plan = Plan { filters, indexes, captures: BTreeMap::new(), kept, up, origins, classifier, ring_bytes };
+        let policy = self.policy.clone();
+        let captures = BTreeMap::new();
+        let plan = Plan { filters, indexes, captures, kept, up, origins, classifier, local, policy, ring_bytes };
         Planned { plan, notices }
     }
 
@@ -100,7 +105,7 @@ mod tests {
 
     fn planner(selection: Selection) -> Planner {
         let capture = capture::Config { selection, filter: Some("udp".to_owned()), ..capture::Config::default() };
-        Planner { capture, locality: locality::Config::default() }
+        Planner { capture, locality: locality::Config::default(), policy: None }
     }
 
     fn plan(network: &Network) -> Plan {

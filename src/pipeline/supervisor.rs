@@ -14,6 +14,7 @@ use super::capture_loop::CaptureLoop;
 use super::clock::ClockObserver as _;
 use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
+use super::kernel_loop::{Exchanges, KernelLoop};
 use super::notices::{Notices, log_changes};
 use super::opening::{FirstTry, Opening, check_first_tries};
 use super::planner::Planner;
@@ -37,7 +38,9 @@ use crate::evidence::RecorderSettings;
 use crate::export::Published;
 use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
+use crate::kernel::Kernel;
 use crate::locality;
+use crate::policy::Networks;
 use crate::time_grid::TimeGrid;
 
 /// Interval at which the supervisor checks whether to stop, while the network is quiet.
@@ -54,8 +57,12 @@ pub struct Setup<T> {
     pub capture: capture::Config,
     /// The user's filter of the same configuration, compiled.
     pub filter: Option<Arc<UserFilter>>,
+    /// The kernel path, where it captures in the place of libpcap.
+    pub kernel: Option<Kernel>,
     /// The local networks.
     pub locality: locality::Config,
+    /// The permitted networks; none without a policy.
+    pub policy: Option<Arc<Networks>>,
     /// Settings of the pipeline.
     pub pipeline: Config,
     /// Empty accounts.
@@ -121,7 +128,7 @@ pub fn start<T: AlertSink + Send + 'static>(
     let capture = selection::as_they_stand(&network, &setup.capture);
     selection::check_names(&network, &capture).map_err(capture::Error::from)?;
     let (full, messages) = channel();
-    let planner = Planner { capture, locality: setup.locality };
+    let planner = Planner { capture, locality: setup.locality, policy: setup.policy };
     let mut notices = Notices::default();
     let control = first_control(&planner, &network, &mut notices);
     let mut ledger = setup.ledger;
@@ -152,6 +159,8 @@ pub fn start<T: AlertSink + Send + 'static>(
         rings: Rings::new(&planner.capture.selection, setup.vitals.clone()),
         planner,
         filter: setup.filter,
+        takes_kernel_path: setup.kernel.is_some(),
+        kernel: setup.kernel,
         notices,
         network,
         unopened: BTreeSet::new(),
@@ -196,6 +205,10 @@ fn first_control(planner: &Planner, network: &Network, notices: &mut Notices) ->
 struct Supervisor {
     planner: Planner,
     filter: Option<Arc<UserFilter>>,
+    /// True if the kernel path captures.
+    takes_kernel_path: bool,
+    /// The kernel path, until its thread is started.
+    kernel: Option<Kernel>,
     notices: Notices,
     network: Network,
     /// The interfaces that could not be opened when the plan was made.
@@ -227,6 +240,10 @@ impl Supervisor {
                 self.follow();
             }
             self.follow_openings();
+            if self.threads.has_kernel_ended() {
+                tracing::error!("the thread of the kernel path has ended; this is a bug in trafficmonitor");
+                break;
+            }
             // A thread may have ended just before its interface was wanted again.
             self.start_missing_threads();
         }
@@ -322,6 +339,10 @@ impl Supervisor {
         let (first_try, first_tries) = channel();
         self.threads.join_finished();
         self.number_captures();
+        if self.takes_kernel_path {
+            self.start_kernel(first_try, on_open)?;
+            return Ok(first_tries);
+        }
         let plan = self.control.plan();
         let handles = plan.filters.len() * self.planner.capture.workers;
         let notice = rings::notice(&self.planner.capture, handles);
@@ -338,7 +359,8 @@ impl Supervisor {
                 user_filter: self.filter.clone(),
                 tick: self.tick,
                 control: Arc::clone(&self.control),
-                exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, self.grids.clone(), self.seed),
+                exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, self.grids.clone(), self.seed)
+                    .judged_by(plan.policy.as_ref()),
                 recording: self.recording.clone(),
                 interface,
                 first_try: opening.is_some().then(|| first_try.clone()),
@@ -348,5 +370,20 @@ impl Supervisor {
             self.threads.start(capture_loop)?;
         }
         Ok(first_tries)
+    }
+
+    /// Starts the thread that captures all interfaces by the kernel path, once.
+    fn start_kernel(
+        &mut self,
+        first_try: Sender<FirstTry>,
+        on_open: Option<Box<dyn Fn() + Send + Sync>>,
+    ) -> Result<(), Error> {
+        let Some(kernel) = self.kernel.take() else { return Ok(()) };
+        let interfaces = self.control.plan().captures.len();
+        let opening = on_open.map(|on_open| Opening::new(interfaces, on_open));
+        let exchanges = Exchanges { full: self.full.clone(), grids: self.grids.clone(), seed: self.seed };
+        let settings = (self.tick, self.planner.capture.selection.clone());
+        let control = Arc::clone(&self.control);
+        self.threads.start_kernel(KernelLoop::new(kernel, control, exchanges, settings, (first_try, opening)))
     }
 }

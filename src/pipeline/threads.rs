@@ -9,6 +9,7 @@ use super::Error;
 use super::capture_loop::CaptureLoop;
 use super::control::{CaptureNumber, Plan};
 use super::fanout::Fanout;
+use super::kernel_loop::KernelLoop;
 
 /// The capture threads that have been started and not joined yet.
 pub(super) struct Threads {
@@ -17,6 +18,8 @@ pub(super) struct Threads {
     /// By capture and worker.
     running: BTreeMap<(CaptureNumber, usize), CaptureThread>,
     fanouts: BTreeMap<CaptureNumber, Arc<Fanout>>,
+    /// The thread of the kernel path, which stands for all others.
+    kernel: Option<JoinHandle<()>>,
 }
 
 struct CaptureThread {
@@ -27,7 +30,7 @@ struct CaptureThread {
 
 impl Threads {
     pub(super) fn new(workers: usize) -> Self {
-        Self { workers, running: BTreeMap::new(), fanouts: BTreeMap::new() }
+        Self { workers, running: BTreeMap::new(), fanouts: BTreeMap::new(), kernel: None }
     }
 
     /// The captures of a plan that lack threads: number, name and worker of each thread.
@@ -49,6 +52,17 @@ impl Threads {
         let handle = spawn(&thread_name(&interface, worker, self.workers), move || capture_loop.run())?;
         self.running.insert((number, worker), CaptureThread { interface, handle });
         Ok(())
+    }
+
+    /// Starts the thread of the kernel path.
+    pub(super) fn start_kernel(&mut self, kernel_loop: KernelLoop) -> Result<(), Error> {
+        self.kernel = Some(spawn("kernel", move || kernel_loop.run())?);
+        Ok(())
+    }
+
+    /// True if the thread of the kernel path has ended.
+    pub(super) fn has_kernel_ended(&self) -> bool {
+        self.kernel.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
     /// Notes the names that `plan` has for the interfaces of the captures.
@@ -82,9 +96,8 @@ impl Threads {
 
     /// Waits for all threads. Fails when one panicked.
     pub(super) fn join_all(&mut self) -> Result<(), Error> {
-        std::mem::take(&mut self.running)
-            .into_values()
-            .try_for_each(|thread| thread.handle.join().map_err(|_| Error::Panicked))
+        let captures = std::mem::take(&mut self.running).into_values().map(|thread| thread.handle);
+        captures.chain(self.kernel.take()).try_for_each(|handle| handle.join().map_err(|_| Error::Panicked))
     }
 }
 

@@ -1,9 +1,15 @@
 //! The permitted networks: which sources may send. Takes networks; gives a [`Verdict`] for each source, and describes
 //! [`Violation`]s. Must not know the accounting, nor event logs.
 
+mod bucket;
+mod config;
+mod networks;
 mod violation;
 
-pub use violation::{Action, Violation};
+pub use bucket::EventBuckets;
+pub use config::{Config, EventPace};
+pub use networks::Networks;
+pub use violation::{Action, EventCounts, Violation};
 
 /// The judgement of a packet by its source address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

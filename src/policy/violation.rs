@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
 
-/// What was done with the packets.
+/// The treatment of the packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// They went on.
@@ -22,6 +22,17 @@ impl Action {
             Self::Dropped => "dropped",
         }
     }
+}
+
+/// The events of violations, and the packets that have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventCounts {
+    /// Number of events.
+    pub events: u64,
+    /// Packets of these events.
+    pub packets: u64,
+    /// Packets of sources that are not permitted without an event.
+    pub suppressed_packets: u64,
 }
 
 /// Packets of a source that is not permitted: those of one direction of a conversation in one time cell, or one packet
@@ -48,7 +59,7 @@ pub struct Violation {
     pub packets: u64,
     /// IP bytes.
     pub bytes: u64,
-    /// What was done with them.
+    /// Their treatment.
     pub action: Action,
     /// Packets of this source that had no event of their own since its last event.
     pub suppressed: u64,

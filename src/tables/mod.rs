@@ -1,4 +1,4 @@
-//! Bounded containers and the hashing under them.
+//! Bounded containers and the hashing under them; sets of addresses.
 //!
 //! Takes keys, hashes and limits; gives positions, counts and samples. Must not know what is counted or why.
 
@@ -8,6 +8,7 @@ pub(crate) mod hashing;
 pub mod index;
 pub mod lookup;
 pub(crate) mod probe;
+pub mod ranges;
 pub mod sampling;
 pub mod slab;
 pub mod top;

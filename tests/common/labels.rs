@@ -10,6 +10,7 @@ use trafficmonitor::export::process::Queue;
 use trafficmonitor::locality::Direction;
 use trafficmonitor::notify::FailureReason;
 use trafficmonitor::packet::IpVersion;
+use trafficmonitor::policy::Verdict;
 
 use super::exposition;
 
@@ -73,7 +74,7 @@ const LABELS: &[Label] = &[
         "rule",
         Every,
         Open(
-            "`bandwidth`, `host_scan`, `port_scan`, `group_scan`, `anomaly`, or the `rule` of an entry of `bandwidth.networks`",
+            "`bandwidth`, `host_scan`, `port_scan`, `group_scan`, `anomaly`, `policy`, or the `rule` of an entry of `bandwidth.networks` or of `policy`",
         ),
     ),
     Label("source", ALERTS, Open("Address of the source if the alert is about a source or a pair, otherwise empty")),
@@ -149,6 +150,7 @@ const LABELS: &[Label] = &[
             "scan_known",
             "scan_prefixes",
             "anomaly_pairs",
+            "policy_sources",
         ]),
     ),
     Label(
@@ -163,6 +165,7 @@ const LABELS: &[Label] = &[
     ),
     Label("receiver", Every, Open("Name of the receiver in the configuration")),
     Label("le", Every, Open("Upper end of the bucket, in seconds")),
+    Label("verdict", Every, Typed(|| Verdict::ALL.map(Verdict::label).to_vec())),
     Label("queue", Every, Typed(|| Queue::ALL.iter().map(|queue| queue.label()).collect())),
     Label("version", Every, Open("Version of the program")),
     Label("commit", Every, Open("Commit that it was built from")),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use trafficmonitor::account::{self, ledger::Ledger};
+use trafficmonitor::account::{self, interval::Interval, ledger::Ledger};
 use trafficmonitor::alert::{self, AlertSink, Change, EvidenceIndex};
 use trafficmonitor::capture::savefile::Savefile;
 use trafficmonitor::decode::Decoder;
@@ -144,7 +144,13 @@ fn collect(file: &Path, archive: &Path, config: Config, detect: &detect::Config,
     let classifier = Arc::new(Classifier::new(&locality::Config::default(), []));
     let mut alarms = Alarms::new(Detectors::new(detect, 1, None), &alert::Config::default(), feed);
     alarms.set_classifier(&classifier);
-    let mut replay = Replay::new(Ledger::new(&account::Config::default(), 1), alarms, &classifier, 1, 1).unwrap();
+    let mut replay = Replay::new(
+        Ledger::new(&account::Config::default(), 1),
+        alarms,
+        || Interval::new(Arc::clone(&classifier), 1),
+        1,
+    )
+    .unwrap();
     replay.read(file, None, |_| ControlFlow::Continue(())).unwrap();
     let (_, alarms) = replay.finish().unwrap();
     let mut feed = alarms.resolve();

@@ -15,13 +15,13 @@ const UNPRIVILEGED: &str = "65534";
 const NET_RAW_ALONE: &str = "0000000000002000";
 
 /// A copy of the program in a folder that every user may read.
-struct Copy {
+pub struct Copy {
     _folder: TempDir,
-    path: PathBuf,
+    pub path: PathBuf,
 }
 
 impl Copy {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let path = folder.path().join("trafficmonitor");
@@ -30,7 +30,7 @@ impl Copy {
     }
 
     /// The program as an unprivileged user, with these capabilities.
-    fn unprivileged(&self, capabilities: &str) -> Command {
+    pub fn unprivileged(&self, capabilities: &str) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", UNPRIVILEGED, "--regid", UNPRIVILEGED, "--clear-groups", "--no-new-privs"]);
         for set in ["--inh-caps", "--ambient-caps", "--bounding-set"] {

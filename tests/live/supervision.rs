@@ -242,9 +242,11 @@ fn panicking(vitals: &Vitals) -> Setup<Panicking> {
     let selection = capture::Selection::Named(vec!["eth0".to_owned()]);
     let detectors = Detectors::new(&config.detect, 1, Some(supervisor::tick(&config.pipeline)));
     Setup {
+        kernel: None,
         capture: capture::Config { selection, ..config.capture },
         filter: None,
         locality: config.locality,
+        policy: None,
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, 1),
         alarms: Alarms::new(detectors, &config.alert, Panicking),

@@ -174,8 +174,52 @@ const OPENS: u8 = 1;
 const REFUSED: u8 = 2;
 const HAS_ICMP_TYPE: u8 = 4;
 const HAS_PAYLOAD: u8 = 8;
+const NOT_PERMITTED: u8 = 16;
+
+/// One direction of a conversation as another counter summed it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectionSum {
+    /// Number of packets.
+    pub packets: u32,
+    /// IP bytes.
+    pub bytes: u64,
+    /// Time of the first packet.
+    pub first: Timestamp,
+    /// Time of the last packet.
+    pub last: Timestamp,
+    /// The first packet's TCP flags.
+    pub first_flags: TcpFlags,
+    /// The first packet's ICMP type.
+    pub icmp_type: Option<u8>,
+    /// The union of all packets' TCP flags.
+    pub flags: TcpFlags,
+    /// True if a packet was TCP with data.
+    pub has_payload: bool,
+}
+
+impl From<DirectionSum> for OneWay {
+    fn from(sum: DirectionSum) -> Self {
+        let DirectionSum { packets, bytes, first, last, first_flags, icmp_type, flags, has_payload } = sum;
+        let marks = if icmp_type.is_some() { HAS_ICMP_TYPE } else { 0 } | if has_payload { HAS_PAYLOAD } else { 0 };
+        let first_control = icmp_type.unwrap_or(first_flags.0);
+        Self { packets, bytes, first, last, first_control, flags, marks, ..Self::NOTHING }
+    }
+}
 
 impl OneWay {
+    /// Adds the counters of later packets of the same direction.
+    pub(super) fn add(&mut self, later: &Self) {
+        if self.packets == 0 {
+            (self.first, self.last, self.first_control) = (later.first, later.last, later.first_control);
+            self.marks |= later.marks;
+        }
+        self.marks |= later.marks & HAS_PAYLOAD;
+        self.last = self.last.max(later.last);
+        self.flags = self.flags.union(later.flags);
+        self.packets += later.packets;
+        self.bytes += later.bytes;
+    }
+
     /// The counters before the first packet.
     pub(super) const NOTHING: Self = Self {
         bytes: 0,
@@ -233,6 +277,17 @@ impl OneWay {
     /// time.
     pub const fn is_refused(&self) -> bool {
         self.marks & REFUSED != 0
+    }
+
+    /// Notes that the sender of this direction is not permitted.
+    pub(super) const fn forbid(&mut self) {
+        self.marks |= NOT_PERMITTED;
+    }
+
+    /// False if a policy does not permit the sender of this direction.
+    #[inline]
+    pub const fn is_permitted(&self) -> bool {
+        self.marks & NOT_PERMITTED == 0
     }
 
     /// True if a packet was TCP with data.

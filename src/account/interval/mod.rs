@@ -5,8 +5,10 @@
 //! The packet path ends here, so [`Interval::observe`] neither allocates in steady state nor locks or logs. Packets are
 //! looked up in small batches, so that cache misses overlap.
 
+mod counted;
 pub mod partial;
 mod table;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -19,9 +21,12 @@ use super::refusals::Refused;
 use crate::decode::NotIp;
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal, Resolution};
+use crate::policy::{Networks, Verdict};
 use crate::tables::hashing::{self, State};
+pub use counted::{CountedConversation, KernelSums};
 pub use table::Row;
 use table::{IntervalTable, PendingPacket};
+pub use verdicts::VerdictCounters;
 
 /// Frames and their bytes on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,13 +56,28 @@ impl FrameCounters {
 #[derive(Debug, Clone, Default)]
 pub struct Overflow {
     counters: BTreeMap<(Direction, Protocol, IpVersion), Counters>,
+    /// All zero without a policy.
+    verdicts: VerdictCounters,
 }
 
 impl Overflow {
-    fn count<A: Address>(&mut self, direction: Direction, packet: &PendingPacket<A>) {
+    fn add(&mut self, key: (Direction, Protocol, IpVersion), counters: Counters) {
+        self.counters.entry(key).or_default().add(counters);
+    }
+
+    fn count<A: Address>(&mut self, direction: Direction, packet: &PendingPacket<A>, policy: Option<&Networks>) {
         let (source, destination) = packet.key.endpoints(packet.way);
+        if let Some(policy) = policy {
+            let counters = Counters { packets: 1, bytes: u64::from(packet.bytes) };
+            self.verdicts.add(policy.verdict(source.address.into()), counters);
+        }
         let version = A::pair(source.address, destination.address).ip_version();
         self.counters.entry((direction, packet.key.protocol(), version)).or_default().count(packet.bytes);
+    }
+
+    /// Packets of sources that are not permitted.
+    pub fn not_permitted(&self) -> u64 {
+        self.verdicts.of(Verdict::NotPermitted).packets
     }
 
     /// The counters in key order.
@@ -71,12 +91,15 @@ impl Overflow {
 pub struct Interval {
     state: State,
     classifier: Arc<Classifier>,
+    policy: Option<Arc<Networks>>,
+    verdicts: VerdictCounters,
     v4: IntervalTable<Ipv4Addr>,
     v6: IntervalTable<Ipv6Addr>,
     frames: FrameCounters,
     copies: FrameCounters,
     not_ip: [u64; NotIp::ALL.len()],
     overflow: Overflow,
+    kernel: Option<KernelSums>,
     resolutions: Vec<Resolution>,
     resolutions_lost: u64,
 }
@@ -90,12 +113,15 @@ impl Interval {
         Self {
             state: hashing::state(seed),
             classifier,
+            policy: None,
+            verdicts: VerdictCounters::default(),
             v4: IntervalTable::new(),
             v6: IntervalTable::new(),
             frames: FrameCounters::default(),
             copies: FrameCounters::default(),
             not_ip: [0; NotIp::ALL.len()],
             overflow: Overflow::default(),
+            kernel: None,
             resolutions: Vec::new(),
             resolutions_lost: 0,
         }
@@ -106,14 +132,22 @@ impl Interval {
         self.classifier = classifier;
     }
 
+    /// Sets the policy that judges the sources of packets, from the next call of [`Interval::close`] on; none judges
+    /// nothing.
+    pub fn judge_by(&mut self, policy: Option<Arc<Networks>>) {
+        self.policy = policy;
+    }
+
     /// Empties the interval for its next use.
     pub fn reset(&mut self) {
+        self.verdicts = VerdictCounters::default();
         self.v4.clear();
         self.v6.clear();
         self.frames = FrameCounters::default();
         self.copies = FrameCounters::default();
         self.not_ip = [0; NotIp::ALL.len()];
         self.overflow = Overflow::default();
+        self.kernel = None;
         self.resolutions.clear();
         self.resolutions_lost = 0;
     }
@@ -145,12 +179,12 @@ impl Interval {
         match packet.addresses {
             Addresses::V4 { source, destination } => {
                 if self.v4.push(packet, number, source, destination, &self.state) {
-                    self.v4.settle(&self.state, &self.classifier, &mut self.overflow);
+                    self.v4.settle(&self.state, &self.classifier, self.policy.as_deref(), &mut self.overflow);
                 }
             }
             Addresses::V6 { source, destination } => {
                 if self.v6.push(packet, number, source, destination, &self.state) {
-                    self.v6.settle(&self.state, &self.classifier, &mut self.overflow);
+                    self.v6.settle(&self.state, &self.classifier, self.policy.as_deref(), &mut self.overflow);
                 }
             }
         }
@@ -182,10 +216,33 @@ impl Interval {
         }
     }
 
-    /// Looks up the pending packets. Called before the interval is handed over.
+    /// Looks up the pending packets.
     pub fn settle(&mut self) {
-        self.v4.settle(&self.state, &self.classifier, &mut self.overflow);
-        self.v6.settle(&self.state, &self.classifier, &mut self.overflow);
+        let policy = self.policy.as_deref();
+        self.v4.settle(&self.state, &self.classifier, policy, &mut self.overflow);
+        self.v6.settle(&self.state, &self.classifier, policy, &mut self.overflow);
+    }
+
+    /// Looks up the pending packets, and judges the sources of all rows by the policy. Called once, before the interval is
+    /// merged. (So each direction of a conversation is judged once in an interval, and never on the way of a packet.)
+    pub fn close(&mut self) {
+        self.settle();
+        let Self { policy, v4, v6, verdicts, overflow, .. } = self;
+        if let Some(policy) = policy {
+            verdicts.add_all(&overflow.verdicts);
+            verdicts.add_all(&v4.judge(policy));
+            verdicts.add_all(&v6.judge(policy));
+        }
+    }
+
+    /// Adds packets that were judged elsewhere. They are not among the rows, or the interval has no policy.
+    pub fn add_verdicts(&mut self, judged: &VerdictCounters) {
+        self.verdicts.add_all(judged);
+    }
+
+    /// The packets by verdict, after [`Interval::close`]; all zero without a policy.
+    pub fn verdicts(&self) -> &VerdictCounters {
+        &self.verdicts
     }
 
     /// True if it should be handed over.

@@ -3,10 +3,13 @@
 //! Takes packets and refusals; gives rows in the order of their first packets. Must not know the other IP version.
 
 use super::Overflow;
-use crate::account::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
+use super::verdicts::VerdictCounters;
+use crate::account::conversation::{Address, ConversationKey, DirectionSum, Endpoint, OneWay, Way};
+use crate::account::flow::Counters;
 use crate::account::refusals::{Refusals, Refused};
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Packet, Refusal, TcpFlags, Timestamp};
+use crate::policy::{Networks, Verdict};
 use crate::tables::hashing::State;
 use crate::tables::probe::{self, ProbeTable};
 
@@ -39,6 +42,21 @@ impl<A: Address> Row<A> {
         row.ways[way].open();
         row.ways[way].direction = direction;
         row.ways[other].direction = direction.reversed();
+    }
+
+    /// The row of a conversation that was counted elsewhere. The first packet went `opener`; `direction` is that of the
+    /// packets that go forward.
+    pub(super) fn counted(
+        key: ConversationKey<A>,
+        opener: Way,
+        sums: [Option<DirectionSum>; 2],
+        direction: Direction,
+    ) -> Self {
+        let mut ways = sums.map(|sum| sum.map_or(OneWay::NOTHING, OneWay::from));
+        ways[opener as usize].open();
+        ways[Way::Forward as usize].direction = direction;
+        ways[Way::Backward as usize].direction = direction.reversed();
+        Self { key, ways }
     }
 
     const BLANK: Self = Self { key: ConversationKey::BLANK, ways: [OneWay::NOTHING; 2] };
@@ -136,7 +154,13 @@ impl<A: Address> IntervalTable<A> {
     }
 
     /// Counts the pending packets in their rows, or in `overflow` if there is no space for a row.
-    pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
+    pub(super) fn settle(
+        &mut self,
+        state: &State,
+        classifier: &Classifier,
+        policy: Option<&Networks>,
+        overflow: &mut Overflow,
+    ) {
         let Self { rows, made_by, positions, pending, refusals } = self;
         let count = (rows.len() + pending.len()).min(MAXIMUM_ROWS);
         positions.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
@@ -148,7 +172,7 @@ impl<A: Address> IntervalTable<A> {
                     let direction = packet.direction(classifier);
                     let at = rows.len();
                     if at >= MAXIMUM_ROWS {
-                        overflow.count(direction, packet);
+                        overflow.count(direction, packet, policy);
                         continue;
                     }
                     positions.fill(vacant, packet.hash, at);
@@ -164,6 +188,45 @@ impl<A: Address> IntervalTable<A> {
             rows[at].ways[packet.way as usize].count(time, flags, has_payload, icmp_type, bytes);
         }
         pending.clear();
+    }
+
+    /// Adds counters of a conversation to its row, which is made if need be. False if there is no space for it.
+    pub(super) fn add(&mut self, counted: &Row<A>, number: u32, state: &State) -> bool {
+        let hash = counted.key.hash_under(state);
+        let Self { rows, made_by, positions, refusals, .. } = self;
+        positions.reserve((rows.len() + 1).min(MAXIMUM_ROWS), rows.len(), |at| rows[at].key.hash_under(state));
+        match positions.find(hash, |at| rows[at].key == counted.key) {
+            Ok(at) => rows[at].ways.iter_mut().zip(&counted.ways).for_each(|(way, counted)| way.add(counted)),
+            Err(_) if rows.len() >= MAXIMUM_ROWS => return false,
+            Err(vacant) => {
+                let at = rows.len();
+                positions.fill(vacant, hash, at);
+                rows.push(counted.clone());
+                made_by.push(number);
+                if !refusals.is_empty() {
+                    rows[at].mark(hash, refusals);
+                }
+            }
+        }
+        true
+    }
+
+    /// Marks the directions with packets whose senders are not permitted. Gives the sums of all, by verdict.
+    pub(super) fn judge(&mut self, policy: &Networks) -> VerdictCounters {
+        let mut sums = VerdictCounters::default();
+        for row in &mut self.rows {
+            for way in Way::BOTH {
+                let counted = &mut row.ways[way as usize];
+                if counted.packets > 0 {
+                    let verdict = policy.verdict(row.key.endpoints(way).0.address.into());
+                    if verdict == Verdict::NotPermitted {
+                        counted.forbid();
+                    }
+                    sums.add(verdict, Counters { packets: u64::from(counted.packets), bytes: counted.bytes });
+                }
+            }
+        }
+        sums
     }
 
     /// Adds the refusal of the conversation that an error quotes, and marks its row if there is one. A row that is made

@@ -274,3 +274,41 @@ fn scans_do_not_stand_in_a_row_whatever_the_seed() {
         }
     }
 }
+
+#[test]
+fn each_direction_is_judged_by_its_source_and_packets_without_a_row_are_too() {
+    use crate::policy::{Networks, Verdict};
+    for is_v6 in [false, true] {
+        let permitted = if is_v6 { "2001:db8::1/128" } else { "10.0.0.1/32" };
+        let mut interval = interval();
+        interval.judge_by(Some(Arc::new(Networks::new(&[permitted.parse().unwrap()], &[]))));
+        for (source, destination) in [(1, 2), (1, 2), (2, 1), (3, 1), (3, 4)] {
+            interval.observe(&packet(1, addresses(is_v6, source, destination), Protocol::UDP, [5, 5]), 60);
+        }
+        let full = table::MAXIMUM_ROWS as u32;
+        (10..10 + full).for_each(|host| {
+            interval.observe(&packet(1, addresses(is_v6, host, 1), Protocol::UDP, [5, 5]), 60);
+        });
+        interval.close();
+        assert_eq!(interval.overflow().not_permitted(), 3);
+        let verdict = |verdict| interval.verdicts().of(verdict);
+        assert_eq!(verdict(Verdict::Permitted), Counters { packets: 2, bytes: 80 });
+        let others = 3 + u64::from(full);
+        assert_eq!(verdict(Verdict::NotPermitted), Counters { packets: others, bytes: 40 * others });
+        let marks = |ways: &[OneWay; 2]| ways.map(|way| (way.packets, way.is_permitted()));
+        let first = if is_v6 { marks(&interval.rows_v6()[0].ways) } else { marks(&interval.rows_v4()[0].ways) };
+        assert_eq!(first, [(2, true), (1, false)]);
+        interval.reset();
+        interval.close();
+        assert_eq!(*interval.verdicts(), VerdictCounters::default());
+    }
+}
+
+#[test]
+fn without_a_policy_nothing_is_judged() {
+    let mut interval = interval();
+    interval.observe(&query(false, 1), 60);
+    interval.close();
+    assert_eq!(*interval.verdicts(), VerdictCounters::default());
+    assert!(interval.rows_v4()[0].ways[0].is_permitted());
+}

@@ -68,6 +68,7 @@ impl<N: Copy + Default> Ledger<N> {
     /// Adds the interval of one capture thread on `interface`, and shows its rows and refusals to `observer`.
     pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, observer: &mut impl RowObserver<Notes = N>) {
         self.add_sums(interface, interval);
+        self.announce(interface, interval.overflow().not_permitted(), observer);
         self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
         show_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
         interval.resolutions().iter().for_each(|resolution| observer.resolve(interface, resolution));
@@ -81,10 +82,18 @@ impl<N: Copy + Default> Ledger<N> {
         observer: &mut impl RowObserver<Notes = N>,
     ) {
         intervals.iter().for_each(|interval| self.add_sums(interface, interval));
+        let not_permitted = intervals.iter().map(|interval| interval.overflow().not_permitted()).sum();
+        self.announce(interface, not_permitted, observer);
         self.add_rows(interface, partial::rows_v4(intervals), partial::rows_v6(intervals), observer);
         show_refused(interface, partial::refused_v4(intervals), partial::refused_v6(intervals), observer);
         let resolutions = intervals.iter().flat_map(|interval| interval.resolutions());
         resolutions.for_each(|resolution| observer.resolve(interface, resolution));
+    }
+
+    /// Announces the rows of an interface to the observer.
+    fn announce(&self, interface: InterfaceId, not_permitted: u64, observer: &mut impl RowObserver<Notes = N>) {
+        let name = self.interfaces.get(interface).map_or("", |interface| &interface.name);
+        observer.enter(interface, name, not_permitted);
     }
 
     fn add_rows<'a>(
@@ -112,6 +121,11 @@ impl<N> Ledger<N> {
     pub fn limit_overlap(&mut self, overlap: Duration) {
         self.tables.flows.limit_overlap(overlap);
         self.tables.hosts.limit_overlap(overlap);
+    }
+
+    /// Counts packets by the verdict of a policy from now on.
+    pub fn count_verdicts(&mut self) {
+        self.totals.verdicts.get_or_insert_default();
     }
 
     /// The entry of the interface or file `name`, which is made if there is none. Past the limit all new ones share one
@@ -163,6 +177,12 @@ impl<N> Ledger<N> {
         }
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
+        if let Some(sums) = interval.kernel_sums() {
+            self.totals.kernel.get_or_insert_default().add(sums);
+        }
+        if let Some(verdicts) = &mut self.totals.verdicts {
+            verdicts.add_all(interval.verdicts());
+        }
         self.refusals_lost += interval.refusals_lost() + interval.resolutions_lost();
         for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
             *total += counted;

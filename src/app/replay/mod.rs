@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::alerting::finish_events;
 use super::output::Blocking;
 use super::{DONE, random_seed, say_error};
+use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::plain;
@@ -28,7 +29,8 @@ use crate::export::{self, Format, Report, table, units::Units};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::pipeline::replay::Progress;
-use crate::pipeline::{self, alarms::Alarms};
+use crate::pipeline::{self, alarms::Alarms, violations::Violations};
+use crate::policy::ViolationSink;
 use crate::tables::sampling::Seeds;
 
 /// Seed of the hash that decides, past the limits, which keys are admitted and which targets are sampled. Fixed, so
@@ -280,34 +282,52 @@ pub(super) fn report<T: AlertSink>(
     max_rows: usize,
 ) -> Report {
     let (detection, alerts) = alarms.view();
-    Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
+    let accounts = plain(ledger, max_rows, config.account.max_host_series);
+    Report { accounts, detection, alerts, events: alarms.event_counts() }
 }
 
 fn read_all<T: AlertSink + Send + 'static>(
     replay: &ReplayInvocation,
     detect: &detect::Config,
-    sink: T,
-) -> ReadResult<T> {
-    read(&replay.files, &replay.config, detect, replay.workers, sink, |_| ControlFlow::Continue(()))
+    sink: Logged<T>,
+) -> ReadResult<Logged<T>> {
+    let violations: Box<dyn ViolationSink + Send> = match &sink.events {
+        Some(events) => Box::new(events.clone()),
+        None => Box::new(()),
+    };
+    let go_on = |_: &mut Progress<'_, _>| ControlFlow::Continue(());
+    read(&replay.files, &replay.config, detect, replay.workers, (sink, violations), go_on)
 }
 
-/// Reads `files`, counted by so many `workers`, with the detectors of `detect`; `sink` receives the changes of alerts.
+/// Reads `files`, counted by so many `workers`, with the detectors of `detect`; `sink` receives the changes of alerts,
+/// `violation_sink` the violations of the policy.
 /// Stops once `on_progress`, which is called often, breaks off.
 pub(super) fn read<T: AlertSink + Send + 'static>(
     files: &[impl AsRef<Path>],
     config: &Config,
     detect: &detect::Config,
     workers: usize,
-    sink: T,
+    (sink, violation_sink): (T, Box<dyn ViolationSink + Send>),
     mut on_progress: impl FnMut(&mut Progress<'_, Alarms<T>>) -> ControlFlow<()>,
 ) -> ReadResult<T> {
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
-    let ledger = Ledger::new(&config.account, seed);
+    let policy = config.policy.networks().map(Arc::new);
+    let mut ledger = Ledger::new(&config.account, seed);
+    if policy.is_some() {
+        ledger.count_verdicts();
+    }
+    let violations = policy.as_ref().map(|_| Violations::new(config.policy.events, seed, violation_sink));
     let detectors = Detectors::new(detect, Seeds { tables: seed, sampling: SAMPLING }, None);
     let mut alarms = Alarms::new(detectors, &config.alert, sink).in_cells_of(config.detect.grids());
+    alarms = alarms.with_violations(violations);
     alarms.set_classifier(&classifier);
-    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, seed, workers) {
+    let interval = || {
+        let mut interval = Interval::new(Arc::clone(&classifier), seed);
+        interval.judge_by(policy.clone());
+        interval
+    };
+    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, interval, workers) {
         Ok(replay) => replay,
         Err(error) => return ReadResult { counted: None, span: None, outcome: Err(error) },
     };

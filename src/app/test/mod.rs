@@ -105,10 +105,11 @@ fn warn_once<'a>(cases: impl Iterator<Item = &'a TestCase>) {
 fn run_case(case: &TestCase) -> CaseResult<'_> {
     let detect = case.config.detect.for_alerts_alone();
     let mut frames = 0;
-    let mut read = replay::read(&case.captures, &case.config, &detect, 1, FiredAlerts::default(), |progress| {
-        frames += progress.frames;
-        ControlFlow::Continue(())
-    });
+    let mut read =
+        replay::read(&case.captures, &case.config, &detect, 1, (FiredAlerts::default(), Box::new(())), |progress| {
+            frames += progress.frames;
+            ControlFlow::Continue(())
+        });
     let fired = read.resolve().unwrap_or_default();
     let outcome = match (read.outcome, read.span) {
         (Err(error), _) => Outcome::Unreadable(error.to_string()),

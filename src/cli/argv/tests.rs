@@ -104,7 +104,7 @@ fn an_unknown_option_is_never_cut_into_a_letter_and_its_value() {
         }
     }
     let unexplained = "no such option; see --help for the list of options; a value follows after a space or =";
-    for option in ["--foo", "-foo", "--fq", "-fq", "--ixyz", "-wx"] {
+    for option in ["--fqq", "-fqq", "--fq", "-fq", "--ixyz", "-wx"] {
         assert_eq!(rewritten(option).unwrap_err(), format!("{option}: {unexplained}"));
     }
 }

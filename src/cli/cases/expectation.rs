@@ -108,7 +108,7 @@ fn foreign_subject(kind: Kind, pattern: &AlertPattern) -> Option<String> {
     let [source, destination, network] =
         [pattern.source, pattern.destination, pattern.network].map(|subject| subject.is_some());
     let (is_foreign, subject) = match kind {
-        Kind::HostScan | Kind::PortScan => (destination || network, "a source; give source"),
+        Kind::HostScan | Kind::PortScan | Kind::Policy => (destination || network, "a source; give source"),
         Kind::GroupScan => (source || destination, "a network as their subject; give network"),
         Kind::Anomaly => (network, "a source and a destination; give these"),
         Kind::Bandwidth => (false, ""),

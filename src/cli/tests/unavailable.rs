@@ -29,8 +29,6 @@ fn other_reserved_options_are_not_available_yet() {
         ("-web.config.file x", "-web.config.file is"),
         ("--web.config.file=x", "--web.config.file is"),
         ("-web.config.file= -web.config.file x", "-web.config.file is"),
-        ("-daq=xdp", "-daq is"),
-        ("--drop-packets", "--drop-packets is"),
     ];
     for (line, expected) in table {
         assert_eq!(unavailable(line), expected, "{line}");
@@ -41,20 +39,12 @@ fn other_reserved_options_are_not_available_yet() {
 #[test]
 fn all_unavailable_options_are_named_in_one_message_with_advice() {
     assert_eq!(
-        refusal("--web.config.file /x -i eth0 --drop-packets -daq xdp"),
-        "--web.config.file, --drop-packets and -daq are not available yet; leave them out, and meanwhile for \
-         --web.config.file: serve one address (--web.listen-address 127.0.0.1:8888), behind a proxy that authenticates if \
-         others scrape it; for --drop-packets: drop packets with a firewall such as nftables; for -daq: let libpcap capture, \
-         which needs no option"
+        refusal("--web.config.file /x -i eth0"),
+        "--web.config.file is not available yet; leave it out, and meanwhile serve one address (--web.listen-address \
+         127.0.0.1:8888), behind a proxy that authenticates if others scrape it"
     );
-    let usage = parse_all(&["-web.config.file", "x"], &[("TRAFFICMONITOR_DAQ", "xdp")]).unwrap_err();
-    assert!(usage.message.starts_with("-web.config.file and TRAFFICMONITOR_DAQ are not available yet"), "{usage}");
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("strict.json");
-    fs::write(&path, "{\"permitted_cidrs\": []}").unwrap();
-    let path = path.to_str().unwrap();
-    let names = unavailable(&format!("-c {path} --drop-packets"));
-    assert_eq!(names, format!("--drop-packets and {path}: the list of permitted networks (permitted_cidrs) are"));
+    let usage = parse_all(&[], &[("TRAFFICMONITOR_WEB_CONFIG_FILE", "x")]).unwrap_err();
+    assert!(usage.message.starts_with("TRAFFICMONITOR_WEB_CONFIG_FILE is not available yet"), "{usage}");
     // Other mistakes wait.
     assert_eq!(unavailable("-web.config.file /x -s many"), "-web.config.file is");
 }
@@ -78,6 +68,11 @@ fn command_lines_of_the_older_programs_are_read_or_reported_as_not_available_yet
     ] {
         run(line);
     }
-    run("-i eth0 --log-format json --log-file traffic.json");
-    unavailable("--interface eth0 --drop-packets");
+    for line in [
+        "-i eth0 --verbose",
+        "-i eth0 --log-format json --log-file traffic.json",
+        "--interface eth0 --drop-packets --policy.permitted 10.0.0.0/8",
+    ] {
+        run(line);
+    }
 }

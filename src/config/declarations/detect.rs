@@ -93,7 +93,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
                match an entry with source, destination or source_port, or with a port alone, do not count"),
     setting(&[("alert", "severity")], SEVERITIES)
         .named("alert.severity", "TRAFFICMONITOR_ALERT_SEVERITY", "KIND[.SIDE]=SEVERITY,...", "host_scan.inside=warning,host_scan.outside=info,port_scan.inside=warning,port_scan.outside=info,\
-                  group_scan.inside=warning,group_scan.outside=info,bandwidth=warning,anomaly=info")
+                  group_scan.inside=warning,group_scan.outside=info,bandwidth=warning,anomaly=info,policy=warning")
         .taking(Arity::List)
         .reloadable()
         .help("Severity of alerts by kind and, if given, by the side of the subject (inside or outside the local networks): \

@@ -9,6 +9,8 @@ mod capture;
 mod delivery;
 mod detect;
 mod events;
+mod kernel;
+mod policy;
 mod scan;
 mod serving;
 
@@ -20,7 +22,9 @@ use super::given::Given;
 /// The settings by their rooms, in the order of the help.
 static ROOMS: &[&[Declaration]] = &[
     capture::DECLARATIONS,
+    kernel::DECLARATIONS,
     account::DECLARATIONS,
+    policy::DECLARATIONS,
     detect::DECLARATIONS,
     scan::DECLARATIONS,
     anomaly::DECLARATIONS,
@@ -30,10 +34,12 @@ static ROOMS: &[&[Declaration]] = &[
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 16] = [
+pub(crate) const SECTIONS: [(&str, &str); 18] = [
     ("capture", "Capture"),
+    ("kernel", "Capture in the kernel"),
     ("locality", "Local networks"),
     ("account", "Flows"),
+    ("policy", "Permitted networks"),
     ("bandwidth", DETECTION),
     ("scan", DETECTION),
     ("detect", DETECTION),

@@ -1,9 +1,10 @@
 //! The configuration file ↔ one layer of [`Settings`].
 //!
-//! Takes the text of a file: YAML, or TrafficAlerted's. Gives the settings, each with its line and column, and writes a
+//! Takes the text of a file: YAML, TrafficAlerted's, or that of the XDP traffic monitor. Gives the settings, each with its line and column, and writes a
 //! configuration as YAML; reads other YAML files that contain settings too. Must not know what a setting does.
 
 mod notation;
+mod permitted;
 mod yaml;
 
 use std::fs;
@@ -14,24 +15,21 @@ use serde_saphyr::Error as YamlError;
 use super::declarations::{SECTIONS, options, settings};
 use super::given::{Content, Given, RefusedSetting, SettingOrigin};
 use super::nearest::nearest;
-use super::{Error, Settings, Unavailable, trafficalerted};
+use super::{Error, Settings, trafficalerted};
 use notation::Slip;
 use yaml::Mistake;
 
-/// Advice for the list of permitted networks.
-const WITHOUT_PERMITTED_NETWORKS: &str = "count what is not permitted with a filter, such as not net 10.0.0.0/8";
-
-/// Reads a configuration file. The file of another program that is known but not read yet gives [`Error::Unavailable`].
+/// Reads a configuration file.
 pub fn load(path: &Path) -> Result<Settings, Error> {
     let text = fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
     parse(&text, path)
 }
 
-/// Reads the text of the configuration file `path`: YAML, or TrafficAlerted's format, which has keys of its own.
+/// Reads the text of the configuration file `path`: YAML, or the format of TrafficAlerted or of the XDP traffic monitor,
+/// which have keys of their own.
 pub(crate) fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
-    if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
-        let what = format!("{}: the list of permitted networks (permitted_cidrs)", path.display());
-        return Err(Error::Unavailable(vec![Unavailable { what, meanwhile: WITHOUT_PERMITTED_NETWORKS }]));
+    if permitted::is_file(text) {
+        return permitted::parse(text, path);
     }
     if is_of_trafficalerted(text, path) {
         return trafficalerted::parse(text, path);

@@ -72,14 +72,61 @@ fn broken_yaml_is_reported_with_its_place() {
     }
 }
 
+fn permitted(text: &str) -> Vec<String> {
+    let config = parse(text, Path::new("t.json")).and_then(Settings::validate).unwrap();
+    config.policy.permitted.unwrap().iter().map(ToString::to_string).collect()
+}
+
 #[test]
-fn the_list_of_permitted_networks_is_known_but_not_read_yet() {
-    let permitted = "{\n  \"permitted_cidrs\": [\"10.0.0.0/8\"]\n}";
+fn list_of_permitted_networks_is_known_by_its_content() {
+    let seed = "{\n  \"permitted_cidrs\": [\n\t\"127.0.0.0/8\",\r\n    \"10.0.0.0/8\", \n    \"fd00::\\/8\", \"192.0.2.1\"\n  ]\n}\n";
+    assert_eq!(permitted(seed), ["127.0.0.0/8", "10.0.0.0/8", "fd00::/8", "192.0.2.1/32"]);
+    assert_eq!(permitted("\u{feff} {\"permitted_cidrs\":[]}"), [""; 0]);
+}
+
+#[test]
+fn mistakes_in_a_list_of_permitted_networks_are_reported_with_line_and_column() {
+    for (text, expected) in [
+        ("{\"permitted_cidrs\": [\n  \"10.0.0.0/33\"]}", "2:3: 10.0.0.0/33: expected a network such as 10.0.0.0/8"),
+        ("{\"permitted_cidrs\": [\n\t\"10.1.0.0/8\"]}", "2:2: 10.1.0.0/8: host bits are set; did you mean 10.0.0.0/8?"),
+        ("{\"permitted_cidrs\": [\n  \"10.0.0.0/8\",\n]}", "3:1: not valid JSON: trailing comma"),
+        ("{\"permitted_cidrs\": [\"10.0.0.0/8\"]", "1:34: not valid JSON: EOF while parsing an object"),
+        ("{\"permitted_cidrs\": [10]}", "1:22: expected a network"),
+        ("{\"permitted_cidrs\": \"10.0.0.0/8\"}", "1:21: expected a list of networks, such as [\"10.0.0.0/8\"]"),
+        ("{\"permitted_cidrs\": null}", "1:21: expected a list of networks"),
+        ("{\"permitted_cidrs\": [],\n \"drop\": true}", "2:2: unknown key drop; the keys here are permitted_cidrs"),
+        ("{\"permitted_cidrs\": [], \"permitted_cidrs\": []}", "1:25: duplicate key permitted_cidrs; remove one"),
+        (
+            "{\"permitted_cidrs\": [\"::/0\",\n \"10.0.0.0/8\",\n \"10.0.0.0/8\"]}",
+            "3:2: 10.0.0.0/8 is listed twice (t.yml:2:2); remove one",
+        ),
+    ] {
+        let message = message(text);
+        assert!(message.starts_with(&format!("t.yml:{expected}")), "{text}: {message}");
+    }
+}
+
+#[test]
+fn contradictions_between_permitted_and_denied_networks_name_both_places() {
     assert_eq!(
-        message(permitted),
-        "t.yml: the list of permitted networks (permitted_cidrs) is not available yet; leave it out, and meanwhile count what is \
-         not permitted with a filter, such as not net 10.0.0.0/8"
+        message("policy:\n  permitted: [10.0.0.0/8]\n  denied:\n  - 10.1.0.0/16\n  - 10.0.0.0/8\n"),
+        "t.yml:5:5: 10.0.0.0/8 is permitted too (t.yml:2:15); remove it from one of both lists"
     );
+    assert_eq!(
+        message("policy:\n  denied: [10.0.0.0/8]\n"),
+        "t.yml:2:11: networks are denied, but none is permitted; give policy.permitted too, such as [0.0.0.0/0, \"::/0\"]"
+    );
+}
+
+#[test]
+fn networks_without_effect_and_an_empty_list_are_noted() {
+    let notices = |text: &str| parse(text, Path::new("t.yml")).and_then(Settings::validate).unwrap().notices;
+    assert_eq!(
+        notices("policy:\n  permitted: [10.0.0.0/8]\n  denied:\n  - 10.1.0.0/16\n  - 10.1.2.0/24\n  - 192.0.2.0/24\n"),
+        ["t.yml:5:5: 10.1.2.0/24 changes nothing, like 1 more: without it its addresses have the same verdict"]
+    );
+    assert_eq!(notices("policy:\n  permitted: []\n"), ["t.yml:2:14: the list is empty, so no source is permitted"]);
+    assert_eq!(notices("policy:\n  permitted: [10.0.0.0/8, 10.1.2.0/24]\n  denied: [10.1.0.0/16]\n"), [""; 0]);
 }
 
 #[track_caller]

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::super::given::Content;
-use super::{Scalar, Scalars};
+use super::{Scalar, Scalars, ValueKind};
 use crate::capture::names;
 use crate::capture::printable::is_unsafe;
 use crate::http::ListenAddress;
@@ -94,6 +94,29 @@ pub(crate) const NETWORK: Scalar<IpNet> = Scalar {
     show: |network| Content::Text(network.to_string()),
     parse_raw: None,
 };
+
+/// A network without host bits, or an address as a network of one host. Host bits would leave open which network is
+/// meant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WholeNetwork;
+
+impl ValueKind for WholeNetwork {
+    type Value = IpNet;
+
+    fn form(&self) -> String {
+        NETWORK.form()
+    }
+
+    fn parse(&self, text: &str) -> Result<IpNet, String> {
+        let network = NETWORK.parse(text)?;
+        let meant = network.trunc();
+        if meant == network { Ok(network) } else { Err(format!("host bits are set; did you mean {meant}?")) }
+    }
+
+    fn show(&self, network: &IpNet) -> Content {
+        NETWORK.show(network)
+    }
+}
 
 /// An address, also as `ip address` prints it, with the bits of its network behind it.
 pub(crate) const ADDRESS: Scalar<IpAddr> = Scalar {

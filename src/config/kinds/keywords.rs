@@ -14,6 +14,7 @@ use crate::detect::bandwidth::BandwidthDirection;
 use crate::detect::{Kind, scan};
 use crate::events::line::LineForm;
 use crate::events::log::EventFormat;
+use crate::kernel::{Daq, TcHook, XdpMode};
 
 #[derive(Debug, Clone, Copy)]
 pub struct Keywords<T: 'static> {
@@ -51,12 +52,18 @@ pub(crate) const DIRECTION: Keywords<BandwidthDirection> = Keywords::of(&[
 ]);
 pub(crate) const SCAN_RULE: Keywords<scan::Rule> =
     Keywords::of(&[("evidence", scan::Rule::Evidence), ("contacts", scan::Rule::Contacts)]);
+pub(crate) const DAQ: Keywords<Daq> = Keywords::of(&[("libpcap", Daq::Libpcap), ("xdp", Daq::Xdp), ("tc", Daq::Tc)]);
+pub(crate) const XDP_MODE: Keywords<XdpMode> =
+    Keywords::of(&[("auto", XdpMode::Auto), ("native", XdpMode::Native), ("generic", XdpMode::Generic)]);
+pub(crate) const TC_HOOK: Keywords<TcHook> =
+    Keywords::of(&[("auto", TcHook::Auto), ("tcx", TcHook::Tcx), ("clsact", TcHook::Clsact)]);
 pub(crate) const ALERT_KIND: Keywords<Kind> = Keywords::of(&[
     ("host_scan", Kind::HostScan),
     ("port_scan", Kind::PortScan),
     ("group_scan", Kind::GroupScan),
     ("bandwidth", Kind::Bandwidth),
     ("anomaly", Kind::Anomaly),
+    ("policy", Kind::Policy),
 ]);
 pub(crate) const SEVERITY: Keywords<Severity> =
     Keywords::of(&[("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)]);

@@ -33,6 +33,15 @@ const COUNT: Scalar<usize> = Scalar {
     parse_raw: None,
 };
 
+/// Packets in a window.
+pub(crate) const PACKETS: Scalar<u64> = Scalar {
+    form: "a number of packets from 0 to 1000000000000",
+    scalars: Scalars::Number,
+    parse: |text| within(text, 0..=1_000_000_000_000),
+    show: |packets| Content::Unsigned(*packets),
+    parse_raw: None,
+};
+
 /// Hosts or ports that may be contacted.
 pub(crate) const CONTACTS: Scalar<u32> =
     Scalar { form: "a number from 1 to 65535", parse: |text| within(text, 1..=HIGHEST_CONTACT_LIMIT), ..SNAP_LENGTH };
@@ -106,6 +115,16 @@ pub(crate) const RING_BYTES: Scalar<u32> = Scalar {
     },
     show: |bytes| Content::Text(size(u64::from(*bytes))),
     parse_raw: None,
+};
+
+/// The size of a ring of the kernel path in bytes.
+pub(crate) const KERNEL_RING_BYTES: Scalar<u32> = Scalar {
+    form: "a power of two from 64KiB to 1GiB, such as 256KiB, 1MiB or 262144",
+    parse: |text| {
+        let bytes = u32::try_from(bytes_of(text)?).ok()?;
+        (bytes.is_power_of_two() && (64 << 10..=1 << 30).contains(&bytes)).then_some(bytes)
+    },
+    ..RING_BYTES
 };
 
 /// Memory for recent packets; 0 for none. Each capture thread fills a chunk of 1 MiB.

@@ -20,7 +20,7 @@ impl ValueKind for SeverityOfKind {
 
     fn form(&self) -> String {
         "KIND=SEVERITY or KIND.SIDE=SEVERITY, such as bandwidth=critical or host_scan.outside=warning (kinds host_scan, \
-         port_scan, group_scan, bandwidth, anomaly; sides inside, outside; severities info, warning, critical)"
+         port_scan, group_scan, bandwidth, anomaly, policy; sides inside, outside; severities info, warning, critical)"
             .to_owned()
     }
 

@@ -37,7 +37,7 @@ pub use magnitude::magnitude;
 pub use method::{Method, Methods, Probabilities};
 pub use pairs::{Pair, Pairs};
 pub use rank_sum::{highrank, lowrank};
-pub use verdict::{Verdict, evaluate};
+pub use verdict::{PairVerdict, evaluate};
 pub use watch::Anomalies;
 pub use windows::Windows;
 

@@ -14,7 +14,7 @@ use crate::tables::sampling::mixed;
 
 /// The verdict on the last values of a pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Verdict {
+pub struct PairVerdict {
     /// The pair.
     pub pair: Pair,
     /// The interval of the last active value.
@@ -31,7 +31,7 @@ pub struct Verdict {
     pub is_anomaly: bool,
 }
 
-impl Verdict {
+impl PairVerdict {
     /// Judges `series`, the bytes of `pair` per interval up to `interval`, oldest first. It depends on nothing else.
     pub(crate) fn of(pair: Pair, interval: i64, series: &[f64], config: &Config) -> Self {
         let criteria = &config.criteria;
@@ -113,9 +113,9 @@ mod tests {
     use super::super::method::Methods;
     use super::*;
 
-    fn verdict(series: &[f64], config: &Config) -> Verdict {
+    fn verdict(series: &[f64], config: &Config) -> PairVerdict {
         let host = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
-        Verdict::of(Pair { source: host(1), destination: host(2) }, 7, series, config)
+        PairVerdict::of(Pair { source: host(1), destination: host(2) }, 7, series, config)
     }
 
     #[test]

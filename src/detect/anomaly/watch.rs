@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Config, Pair, Pairs, Verdict};
+use super::{Config, Pair, PairVerdict, Pairs};
 use crate::account::conversation::Address;
 use crate::account::observer::{DirectedRow, RowBatch};
 use crate::detect::ends::Between;
@@ -206,7 +206,7 @@ impl Verdicts {
         self.complete.clear();
     }
 
-    fn take(&mut self, verdict: &Verdict) {
+    fn take(&mut self, verdict: &PairVerdict) {
         if verdict.interval != self.interval {
             self.next_interval(verdict.interval);
         }
@@ -231,8 +231,8 @@ impl Verdicts {
     }
 
     /// The detection of a pair while it is over the threshold, and then until it was reported clearly below once.
-    fn detection(&mut self, verdict: &Verdict) -> Option<Detection> {
-        let Verdict { pair, interval, probability, active_bytes, is_anomaly, .. } = *verdict;
+    fn detection(&mut self, verdict: &PairVerdict) -> Option<Detection> {
+        let PairVerdict { pair, interval, probability, active_bytes, is_anomaly, .. } = *verdict;
         let at = self.grid.end(Cell(interval));
         let level = Level::of_score(is_anomaly, probability, self.config.threshold);
         if is_anomaly {

@@ -29,7 +29,7 @@ use crate::tables::sampling::Seeds;
 use crate::tables::top::{heaviest_first, top_n};
 use chart::pairs;
 pub use config::{BandwidthDirection, Config, Error, MAXIMUM_INTERVALS, MAXIMUM_NETWORKS, NetworkLimit};
-use networks::Networks;
+use networks::RulesByNetwork;
 use window::{Occupancy, Window, WindowBounds, WindowReading};
 
 /// When a table is nearly full, a new key must have this part of the smallest limit.
@@ -66,7 +66,7 @@ pub struct Bandwidth {
     direction: BandwidthDirection,
     chart_min_bytes: u64,
     rules: Vec<LimitRule>,
-    networks: Networks,
+    networks: RulesByNetwork,
     /// True if any network is summed as one subject.
     has_totals: bool,
     scopes: Vec<Scope>,
@@ -93,7 +93,7 @@ impl Bandwidth {
         });
         let rules: Vec<LimitRule> = std::iter::once(default).chain(own).collect();
         let scopes = intervals.iter().map(|interval| Scope::new(config, *interval, &rules, seeds)).collect();
-        let networks = Networks::new((1..).zip(&config.networks).map(|(rule, own)| (own.network, rule)));
+        let networks = RulesByNetwork::new((1..).zip(&config.networks).map(|(rule, own)| (own.network, rule)));
         let has_totals = rules.iter().any(|rule| rule.total.is_some());
         let Config { direction, chart_min_bytes, .. } = *config;
         Self { direction, chart_min_bytes, rules, networks, has_totals, scopes }

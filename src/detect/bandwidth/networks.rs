@@ -14,14 +14,14 @@ struct Length {
     networks: Vec<(u128, u16)>,
 }
 
-/// Networks by prefix length, the longest first.
+/// The rules of networks by prefix length, the longest first.
 #[derive(Debug, Default)]
-pub(super) struct Networks {
+pub(super) struct RulesByNetwork {
     v4: Vec<Length>,
     v6: Vec<Length>,
 }
 
-impl Networks {
+impl RulesByNetwork {
     /// Takes each network with the number of its rule. Of two equal networks the first counts.
     pub(super) fn new(networks: impl Iterator<Item = (IpNet, u16)>) -> Self {
         let mut by_length: [BTreeMap<u8, BTreeMap<u128, u16>>; 2] = Default::default();
@@ -71,8 +71,8 @@ fn bits(address: IpAddr) -> u128 {
 mod tests {
     use super::*;
 
-    fn networks(texts: &[&str]) -> Networks {
-        Networks::new((1..).zip(texts).map(|(rule, text)| (text.parse().unwrap(), rule)))
+    fn networks(texts: &[&str]) -> RulesByNetwork {
+        RulesByNetwork::new((1..).zip(texts).map(|(rule, text)| (text.parse().unwrap(), rule)))
     }
 
     #[test]

@@ -114,18 +114,20 @@ struct Firing {
     bandwidth: bool,
     scan: bool,
     anomaly: bool,
+    policy: bool,
     /// The most bytes that its alerts name.
     bytes: u64,
 }
 
 impl Firing {
     const fn event_type(self) -> &'static str {
-        match (self.bandwidth, self.scan, self.anomaly) {
-            (true, true, _) => "TRAFFIC+SCANNING",
-            (true, false, _) => "TRAFFIC",
-            (false, true, _) => "SCANNING",
-            (false, false, true) => "ANOMALY",
-            (false, false, false) => "",
+        match (self.bandwidth, self.scan) {
+            (true, true) => "TRAFFIC+SCANNING",
+            (true, false) => "TRAFFIC",
+            (false, true) => "SCANNING",
+            (false, false) if self.policy => "POLICY",
+            (false, false) if self.anomaly => "ANOMALY",
+            (false, false) => "",
         }
     }
 }
@@ -147,6 +149,7 @@ fn firing(alerts: &[Alert]) -> BTreeMap<IpAddr, Firing> {
             Kind::Bandwidth => of_source.bandwidth = true,
             Kind::HostScan | Kind::PortScan | Kind::GroupScan => of_source.scan = true,
             Kind::Anomaly => of_source.anomaly = true,
+            Kind::Policy => of_source.policy = true,
         }
     }
     firing

@@ -17,7 +17,7 @@ use crate::detect::{self, Subject};
 const MAXIMUM_FIRING_ROWS: usize = 1_000;
 
 pub(super) fn write<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io::Result<()> {
-    let Report { accounts, detection, alerts } = report;
+    let Report { accounts, detection, alerts, .. } = report;
     write_sources(detection, writer)?;
     write_anomalies(detection, writer)?;
     write_sight(detection, accounts, writer)?;

@@ -10,6 +10,7 @@ use crate::capture::printable;
 use crate::decode::NotIp;
 use crate::export::units::{Units, rate, share, utc};
 use crate::locality::Direction;
+use crate::policy::Verdict;
 
 /// The width of the names before the text.
 const NAME: usize = 10;
@@ -114,12 +115,18 @@ fn write_directions<W: Write>(units: Units, replayed: &Replayed<'_>, out: &mut W
     };
     let head = ["PACKETS", "BYTES", "SHARE", "RATE"].map(str::to_owned);
     let directions = Direction::ALL.map(|direction| (direction.label(), figures(totals.direction(direction))));
-    let lines = [[("DIRECTION", head)].as_slice(), &directions, &[("all IP", figures(all))]].concat();
+    let verdicts = totals.verdicts.iter().flat_map(|sums| {
+        [("permitted", Verdict::Permitted), ("not permitted", Verdict::NotPermitted)]
+            .map(|(name, verdict)| (name, figures(sums.of(verdict))))
+    });
+    let verdicts: Vec<_> = verdicts.collect();
+    let lines = [[("DIRECTION", head)].as_slice(), &directions, &[("all IP", figures(all))], &verdicts].concat();
+    let name_width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let width = |column: usize| lines.iter().map(|(_, cells)| cells[column].len()).max().unwrap_or(0);
     let widths: [usize; 4] = std::array::from_fn(width);
     for (name, cells) in &lines {
         let cells: String = cells.iter().zip(widths).map(|(cell, width)| format!("  {cell:>width$}")).collect();
-        writeln!(out, "{}", format!("{name:<9}{cells}").trim_end())?;
+        writeln!(out, "{}", format!("{name:<name_width$}{cells}").trim_end())?;
     }
     Ok(())
 }

@@ -335,10 +335,11 @@ impl CaptureLoop {
             session.live.attach(filter.as_deref(), self.user_filter.as_deref())?;
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
         }
-        // From the next packet on, as the local networks may have changed.
+        // From the next packet on, as the local networks may have changed. The policy judges whole intervals.
         let interval = self.exchange.filling();
         interval.settle();
         interval.classify_by(Arc::clone(&plan.classifier));
+        interval.judge_by(plan.policy.clone());
         tracing::debug!(interface = self.interface, "local networks updated");
         session.plan = plan;
         Ok(())

@@ -58,7 +58,6 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
     pub(super) fn accounts(&mut self, name: &str) -> Option<(&Ledger<F::Notes>, &F)> {
         match self {
             Self::SingleThread(single) => {
-                single.interval.settle();
                 single.merge(name);
                 Some((&single.ledger, &single.observer))
             }
@@ -166,7 +165,6 @@ impl<F: ClockObserver> SingleThread<F> {
         let advance = self.cells.enter(time);
         self.span.restart_after(advance);
         if !self.interval.is_empty() {
-            self.interval.settle();
             self.merge(name);
         }
         advance.notify(&mut self.observer);
@@ -183,6 +181,7 @@ impl<F: ClockObserver> SingleThread<F> {
     }
 
     fn merge(&mut self, name: &str) {
+        self.interval.close();
         let interface = self.ledger.interface(name);
         self.ledger.merge(interface, &self.interval, self.observer.rows());
         self.ledger.make_room();

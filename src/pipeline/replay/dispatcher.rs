@@ -15,9 +15,9 @@ use std::thread::JoinHandle;
 use super::frames::{CHECKS_BEHIND, FRAMES_AT_ONCE, FrameSpan, is_to_be_merged};
 use super::worker::{Batch, Collector, CollectorMessage, NumberedPacket, WorkerHandle};
 use crate::account::fill::Fill;
+use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::decode::Decoder;
-use crate::locality::Classifier;
 use crate::packet::{Addresses, Frame, Protocol, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::cells::Cells;
@@ -45,12 +45,11 @@ impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
     pub(super) fn start(
         ledger: Ledger<F::Notes>,
         observer: F,
-        classifier: &Arc<Classifier>,
-        seed: u64,
+        interval: &impl Fn() -> Interval,
         workers: usize,
     ) -> Result<Self, Error> {
         let (workers, full): (Vec<_>, Vec<_>) = (0..workers)
-            .map(|worker| WorkerHandle::start(worker, classifier, seed, BATCHES))
+            .map(|worker| WorkerHandle::start(worker, interval, BATCHES))
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .unzip();
@@ -201,7 +200,7 @@ mod tests {
         const PORT_UNREACHABLE: [u8; 8] = [3, 3, 0, 0, 0, 0, 0, 0];
         for workers in 2..6 {
             let ledger = Ledger::new(&account::Config::default(), 1);
-            let mut dispatcher = Dispatcher::start(ledger, (), &Arc::new(Classifier::default()), 1, workers).unwrap();
+            let mut dispatcher = Dispatcher::start(ledger, (), &|| Interval::new(Arc::default(), 1), workers).unwrap();
             let decoder = Decoder::new(LinkType(101)).unwrap();
             let name: Arc<str> = "raw".into();
             for port in 1..200_u16 {

@@ -17,7 +17,6 @@ use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::capture::file_name;
 use crate::capture::savefile::{Savefile, StopReason};
-use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use counting::{Counting, SingleThread};
 use decoders::Decoders;
@@ -31,27 +30,22 @@ pub struct Replay<F: ClockObserver> {
 
 impl<F: ClockObserver + Send + 'static> Replay<F> {
     /// Starts with an empty `ledger`, and as many `workers` beside this thread if they are more than one. `observer`
-    /// sees all that is merged and packet time, always the same however many workers there are. `seed` as for
-    /// [`crate::account::interval::Interval::new`].
+    /// sees all that is merged and packet time, always the same however many workers there are. `interval` makes the
+    /// empty intervals that are filled.
     ///
     /// # Errors
     /// When the workers are more than make sense, or cannot be started.
     pub fn new(
         ledger: Ledger<F::Notes>,
         observer: F,
-        classifier: &Arc<Classifier>,
-        seed: u64,
+        interval: impl Fn() -> Interval,
         workers: usize,
     ) -> Result<Self, Error> {
         check_workers(workers)?;
         let counting = if workers > 1 {
-            Counting::Workers(Box::new(Dispatcher::start(ledger, observer, classifier, seed, workers)?))
+            Counting::Workers(Box::new(Dispatcher::start(ledger, observer, &interval, workers)?))
         } else {
-            Counting::SingleThread(Box::new(SingleThread::new(
-                ledger,
-                observer,
-                Interval::new(Arc::clone(classifier), seed),
-            )))
+            Counting::SingleThread(Box::new(SingleThread::new(ledger, observer, interval())))
         };
         Ok(Self { counting })
     }

@@ -10,7 +10,6 @@ use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::decode::NotIp;
-use crate::locality::Classifier;
 use crate::packet::{Packet, Refusal, Resolution, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::clock::{ClockObserver, TimeAdvance};
@@ -63,11 +62,10 @@ impl WorkerHandle {
     /// Starts a worker that gets its packets in `batches` batches, which are used again.
     pub(super) fn start(
         worker: usize,
-        classifier: &Arc<Classifier>,
-        seed: u64,
+        interval: &impl Fn() -> Interval,
         batches: usize,
     ) -> Result<(Self, IntervalReceiver), Error> {
-        let interval = || Box::new(Interval::new(Arc::clone(classifier), seed));
+        let interval = || Box::new(interval());
         let (work, to_do) = channel();
         let (report, reports) = channel();
         let (hand_over, full) = channel();
@@ -150,6 +148,7 @@ impl Worker {
     /// False if the collector has ended.
     fn hand_over(&mut self) -> bool {
         let Ok(empty) = self.empty.recv() else { return false };
+        self.interval.close();
         self.hand_over.send(std::mem::replace(&mut self.interval, empty)).is_ok()
     }
 }

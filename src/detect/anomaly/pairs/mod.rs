@@ -24,7 +24,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use super::config::Config;
-use super::verdict::Verdict;
+use super::verdict::PairVerdict;
 pub use crate::detect::ends::Pair;
 use crate::tables::Eviction;
 use crate::tables::bloom::BloomFilter;
@@ -131,7 +131,7 @@ impl Pairs {
         pair: impl Lookup<Pair>,
         bytes: u64,
         interval: i64,
-        verdicts: &mut impl FnMut(Verdict),
+        verdicts: &mut impl FnMut(PairVerdict),
     ) {
         if self.open != Some(interval) {
             self.advance(interval, verdicts);
@@ -161,7 +161,7 @@ impl Pairs {
     /// An interval that is one too early is late and counts as the open one. One that is earlier still means that the
     /// clock was set back: it becomes the open one, with the sums so far. If the clock jumps ahead, no more intervals
     /// without bytes are judged than a series holds: after these all pairs have left.
-    pub fn advance(&mut self, interval: i64, verdicts: &mut impl FnMut(Verdict)) {
+    pub fn advance(&mut self, interval: i64, verdicts: &mut impl FnMut(PairVerdict)) {
         let Some(open) = self.open else { return self.enter(interval) };
         if interval > open {
             let empty = interval.abs_diff(open) - 1;
@@ -177,7 +177,7 @@ impl Pairs {
 
     /// Judges this tick's part of the pairs that are due, when `ticks` are left of the interval, this one included;
     /// with 1 all of them. At the end of a file this is all that is left to do: the open interval is not over.
-    pub fn evaluate(&mut self, ticks: u32, verdicts: &mut impl FnMut(Verdict)) {
+    pub fn evaluate(&mut self, ticks: u32, verdicts: &mut impl FnMut(PairVerdict)) {
         let share = self.round.due().div_ceil(ticks.max(1) as usize);
         (0..share).for_each(|_| self.round.judge_next(&self.config, verdicts));
     }
@@ -247,7 +247,7 @@ impl Pairs {
     }
 
     /// Ends the interval `open`, and `empty` ones after it.
-    fn close(&mut self, open: i64, empty: usize, verdicts: &mut impl FnMut(Verdict)) {
+    fn close(&mut self, open: i64, empty: usize, verdicts: &mut impl FnMut(PairVerdict)) {
         self.evaluate(1, verdicts);
         // Frees the memory: only a flood has as many new pairs again.
         self.newcomers = Vec::new();

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::super::config::Config;
-use super::super::verdict::Verdict;
+use super::super::verdict::PairVerdict;
 use super::Pair;
 
 #[derive(Debug)]
@@ -53,13 +53,13 @@ impl Round {
     }
 
     /// Judges the next pair that is due, if there is one.
-    pub(super) fn judge_next(&mut self, config: &Config, verdicts: &mut impl FnMut(Verdict)) {
+    pub(super) fn judge_next(&mut self, config: &Config, verdicts: &mut impl FnMut(PairVerdict)) {
         if self.judged == self.pairs.len() {
             self.go_on(config.capacity);
         }
         let Some(Due { pair, series, .. }) = self.pairs.get(self.judged) else { return };
         if series.len() >= config.criteria.full_size() {
-            verdicts(Verdict::of(*pair, self.interval, series, config));
+            verdicts(PairVerdict::of(*pair, self.interval, series, config));
         }
         self.judged += 1;
         self.due -= 1;

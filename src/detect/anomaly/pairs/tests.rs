@@ -21,13 +21,13 @@ fn config(capacity: usize, max_pairs: usize) -> Config {
     config
 }
 
-fn no_verdict(verdict: Verdict) {
+fn no_verdict(verdict: PairVerdict) {
     panic!("nothing is due: {verdict:?}");
 }
 
 /// The verdicts of `traffic` (interval, source, bytes), with `ticks` shares evaluated after each observation: the same
 /// with bookmarks and without.
-fn verdicts_of(config: Config, traffic: &[(i64, u32, u64)], ticks: Option<u32>) -> (Vec<Verdict>, Pairs) {
+fn verdicts_of(config: Config, traffic: &[(i64, u32, u64)], ticks: Option<u32>) -> (Vec<PairVerdict>, Pairs) {
     let with = observed(config, traffic, ticks, true);
     let without = observed(config, traffic, ticks, false);
     let figures = |pairs: &Pairs| (pairs.len(), pairs.left(), pairs.left_out_bytes);
@@ -40,7 +40,7 @@ fn observed(
     traffic: &[(i64, u32, u64)],
     ticks: Option<u32>,
     keeps_bookmarks: bool,
-) -> (Vec<Verdict>, Pairs) {
+) -> (Vec<PairVerdict>, Pairs) {
     let mut pairs = Pairs::new(config);
     let mut found = Vec::new();
     let mut hints = HashMap::new();

@@ -6,6 +6,7 @@ use crate::alert::{self, Change};
 use crate::detect::{self, Detectors, Notes, anomaly, bandwidth, scan};
 use crate::events::json;
 use crate::pipeline::alarms::Alarms;
+use crate::policy;
 
 /// The changes of alerts, as they are printed.
 #[derive(Debug, Default)]
@@ -47,14 +48,16 @@ impl ClockObserver for Finer {
     }
 }
 
-/// Sources over 25 kB in 100 s, scans, and anomalies, all at once.
+/// Sources over 25 kB in 100 s, scans, anomalies, and sources that are not permitted, all at once.
 fn config() -> detect::Config {
     let bandwidth = bandwidth::Config { limit_bytes: 25_000, interval: Duration::from_secs(100), ..Default::default() };
     let anomaly = anomaly::Config { alerts: true, ..Default::default() };
+    let policy = policy::Config { limit_packets: 20, ..policy::Config::default() };
     detect::Config {
         bandwidth: Some(bandwidth),
         scan: Some(scan::Config::default()),
         anomaly: Some(anomaly),
+        policy: Some(detect::policy::Config::of(&policy)),
         ..detect::Config::default()
     }
 }
@@ -82,7 +85,7 @@ fn alerts_are_the_same_bytes_for_any_number_of_workers_and_any_tick() {
     println!("seed {seed}");
     let files = Files::of("alarms", &[with_scans(seed)]);
     let expected = alerts(&files, &config(), 1_000, 1);
-    for kind in ["bandwidth", "host_scan", "anomaly"] {
+    for kind in ["bandwidth", "host_scan", "anomaly", "policy"] {
         assert!(expected.contains(&format!("\"kind\":\"{kind}\",\"state\":\"firing\"")), "no {kind}: {expected}");
     }
     for (tick, workers) in [(1_000, 2), (1_000, 4), (500, 1), (100, 1), (37, 3), (2_000, 2)] {

@@ -15,6 +15,7 @@ use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::plain;
 use crate::account::{Config, conversation::OneWay};
 use crate::packet::Timestamp;
+use crate::policy::Networks;
 use crate::time_grid::{Cell, TimeGrid};
 
 const SECOND: i64 = 1_000_000_000;
@@ -149,7 +150,18 @@ impl Files {
 
     fn run<F: ClockObserver + Send + 'static>(&self, observer: F, workers: usize) -> (Snapshot, F) {
         let config = Config::default();
-        let mut replay = Replay::new(Ledger::new(&config, 1), observer, &Arc::default(), 1, workers).unwrap();
+        let policy = Arc::new(Networks::new(
+            &["10.0.0.0/8".parse().unwrap()],
+            &["10.0.0.16/30", "10.0.0.77/32"].map(|network| network.parse().unwrap()),
+        ));
+        let interval = || {
+            let mut interval = Interval::new(Arc::default(), 1);
+            interval.judge_by(Some(Arc::clone(&policy)));
+            interval
+        };
+        let mut ledger = Ledger::new(&config, 1);
+        ledger.count_verdicts();
+        let mut replay = Replay::new(ledger, observer, interval, workers).unwrap();
         for path in &self.paths {
             replay.read(path, None, |_| ControlFlow::Continue(())).unwrap();
         }

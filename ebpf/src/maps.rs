@@ -1,0 +1,60 @@
+//! The maps. Takes nothing; gives the tables that the program fills and user space reads. Must not know packets.
+//!
+//! User space sets the sizes of the conversations and rings when it loads the program.
+
+use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, RingBuf};
+
+use crate::layout::{
+    Bucket, Conversation, Key4, Key6, Overflow, OverflowKey, Settings, Totals, TotalsKey,
+};
+use crate::packet::Workspace;
+
+const CONVERSATIONS: u32 = 65_536;
+const RING_BYTES: u32 = 256 * 1024;
+const NETWORKS: u32 = 131_072;
+
+#[map]
+pub static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
+
+#[map]
+pub static V4_EVEN: PerCpuHashMap<Key4, Conversation> = PerCpuHashMap::with_max_entries(CONVERSATIONS, 0);
+#[map]
+pub static V4_ODD: PerCpuHashMap<Key4, Conversation> = PerCpuHashMap::with_max_entries(CONVERSATIONS, 0);
+#[map]
+pub static V6_EVEN: PerCpuHashMap<Key6, Conversation> = PerCpuHashMap::with_max_entries(CONVERSATIONS, 0);
+#[map]
+pub static V6_ODD: PerCpuHashMap<Key6, Conversation> = PerCpuHashMap::with_max_entries(CONVERSATIONS, 0);
+
+#[map]
+pub static WORK_V4: PerCpuArray<Workspace<u32>> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+pub static WORK_V6: PerCpuArray<Workspace<[u32; 4]>> = PerCpuArray::with_max_entries(1, 0);
+
+/// An interface has an entry for each generation while it is captured.
+#[map]
+pub static TOTALS: PerCpuHashMap<TotalsKey, Totals> = PerCpuHashMap::with_max_entries(2_048, 0);
+#[map]
+pub static OVERFLOW: PerCpuHashMap<OverflowKey, Overflow> = PerCpuHashMap::with_max_entries(32_768, 0);
+
+#[map]
+pub static LOCAL_V4: LpmTrie<[u8; 4], u8> = LpmTrie::with_max_entries(NETWORKS, 0);
+#[map]
+pub static LOCAL_V6: LpmTrie<[u8; 16], u8> = LpmTrie::with_max_entries(NETWORKS, 0);
+#[map]
+pub static POLICY_V4: LpmTrie<[u8; 4], u8> = LpmTrie::with_max_entries(NETWORKS, 0);
+#[map]
+pub static POLICY_V6: LpmTrie<[u8; 16], u8> = LpmTrie::with_max_entries(NETWORKS, 0);
+
+/// The sources that were not permitted lately. The one that was seen longest ago makes space.
+#[map]
+pub static SOURCES: LruHashMap<[u32; 4], Bucket> = LruHashMap::with_max_entries(65_536, 0);
+
+/// User space reads the rings by the clock; to wake it for each record would cost more.
+pub const NO_WAKEUP: u64 = BPF_RB_NO_WAKEUP as u64;
+
+#[map]
+pub static MESSAGES: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+#[map]
+pub static REPORTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);

@@ -1,0 +1,263 @@
+//! The way through a frame: its link headers, and the counting of the packet behind them. Takes the bytes of a frame;
+//! counts the frame and gives its fate. Must not know which hook the frame comes from, nor the fields of IP.
+//!
+//! The rules are those of the decoder in user space. Loops are bounded; user space reads what lies behind them.
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::bpf_ktime_get_ns;
+
+use crate::layout::{
+    ANY_PROTOCOL, COUNTED, DROPS, JUDGES, MESSAGE_BYTES, Message, NOT_PERMITTED, Overflow, OverflowKey, PERMITTED,
+    Settings, Sum, Totals, TotalsKey, UNCOUNTED, UNKNOWN, not_ip,
+};
+use crate::maps::{NO_WAKEUP, MESSAGES, OVERFLOW, SETTINGS, TOTALS};
+use crate::packet::{self, Packet, Transport, Version};
+use crate::policy::{self, Prefixes};
+
+/// The most VLAN tags in a frame that are walked here.
+const TAGS: usize = 4;
+
+pub const ICMP: u8 = 1;
+pub const ICMPV6: u8 = 58;
+
+/// A hook of the kernel that shows frames.
+pub trait Hook {
+    const CAN_DROP: bool;
+
+    /// The kernel's number of the interface.
+    fn interface(&self) -> u32;
+    /// Bytes of the frame.
+    fn length(&self) -> u32;
+    /// Bytes of a tag that the network card took off.
+    fn tag_bytes(&self) -> u32;
+    /// Packets on the wire.
+    fn segments(&self) -> u32;
+    /// Copies `length` bytes from `at` on; false if the frame is shorter.
+    fn read(&self, at: u32, into: *mut u8, length: u32) -> bool;
+
+    #[inline(always)]
+    fn load<const N: usize>(&self, at: u32) -> Option<[u8; N]> {
+        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
+        let is_whole = self.read(at, bytes.as_mut_ptr().cast(), N as u32);
+        // SAFETY: the kernel has written all bytes, zeroes if the frame is shorter.
+        is_whole.then(|| unsafe { bytes.assume_init() })
+    }
+}
+
+/// What becomes of a frame.
+pub enum Fate {
+    Pass,
+    Drop,
+}
+
+/// A frame that is being counted.
+pub struct Frame<'a, H> {
+    pub hook: &'a H,
+    pub settings: &'a Settings,
+    pub totals: &'a mut Totals,
+    pub interface: u32,
+    pub length: u32,
+    pub wire_bytes: u32,
+    pub time: u64,
+}
+
+/// True if a packet that leaves came in by a captured interface, where it was counted. Only IP packets are forwarded.
+#[inline(always)]
+pub fn is_copy(hook: &impl Hook, came_by: u32) -> bool {
+    let Some(settings) = SETTINGS.get(0) else { return false };
+    let key = TotalsKey { interface: came_by, generation: settings.generation };
+    came_by != hook.interface() && TOTALS.get_ptr(&key).is_some()
+}
+
+/// Counts a frame.
+#[inline(always)]
+pub fn count<H: Hook>(hook: &H) -> Fate {
+    let Some(settings) = SETTINGS.get(0) else { return Fate::Pass };
+    let interface = hook.interface();
+    let key = TotalsKey { interface, generation: settings.generation };
+    let Some(totals) = TOTALS.get_ptr_mut(&key) else { return Fate::Pass };
+    // SAFETY: user space reads a generation only when no program uses it, and each processor has its own value.
+    let totals = unsafe { &mut *totals };
+    let length = hook.length();
+    let wire_bytes = length + hook.tag_bytes();
+    // SAFETY: the helper has no conditions.
+    let time = unsafe { bpf_ktime_get_ns() };
+    Frame { hook, settings, totals, interface, length, wire_bytes, time }.walk_link()
+}
+
+impl<H: Hook> Frame<'_, H> {
+    #[inline(always)]
+    fn walk_link(mut self) -> Fate {
+        let Some(header) = self.hook.load::<14>(0) else { return self.not_ip(not_ip::TRUNCATED_LINK) };
+        let mut ether_type = u16::from_be_bytes([header[12], header[13]]);
+        let mut at = 14;
+        for _ in 0..TAGS {
+            if !matches!(ether_type, 0x8100 | 0x88a8 | 0x9100) {
+                break;
+            }
+            let Some(tag) = self.hook.load::<4>(at) else { return self.not_ip(not_ip::TRUNCATED_LINK) };
+            ether_type = u16::from_be_bytes([tag[2], tag[3]]);
+            at += 4;
+        }
+        match ether_type {
+            0x0800 if self.version_4(at) => self.count_packet::<u32>(),
+            0x86dd if self.version_6(at) => self.count_packet::<[u32; 4]>(),
+            0x0800 | 0x86dd => Fate::Pass,
+            0x0806 | 0x8035 => {
+                self.message(COUNTED);
+                self.not_ip(not_ip::ARP)
+            }
+            0x8863 => self.not_ip(not_ip::PPPOE_DISCOVERY),
+            // More tags, a length instead of a type, MPLS, PPPoE.
+            0..=1500 | 0x8100 | 0x88a8 | 0x9100 | 0x8847 | 0x8848 | 0x8864 => self.hand_over(),
+            _ => self.not_ip(not_ip::ETHER_TYPE),
+        }
+    }
+
+    #[inline(always)]
+    fn not_ip(&mut self, reason: usize) -> Fate {
+        self.count_frame();
+        self.totals.not_ip[reason] += 1;
+        Fate::Pass
+    }
+
+    /// Counts a frame without a packet.
+    #[inline(always)]
+    pub fn refuse(&mut self, reason: usize) -> bool {
+        self.not_ip(reason);
+        false
+    }
+
+    #[inline(always)]
+    fn count_frame(&mut self) {
+        self.totals.frames += 1;
+        self.totals.frame_bytes += u64::from(self.wire_bytes);
+    }
+
+    /// Lets user space read and count the frame.
+    #[inline(always)]
+    pub fn hand_over(&mut self) -> Fate {
+        if !self.message(UNCOUNTED) {
+            self.not_ip(not_ip::UNREAD);
+        }
+        Fate::Pass
+    }
+
+    /// Writes the beginning of the frame to the ring; false if the ring is full.
+    #[inline(never)]
+    fn message(&mut self, kind: u32) -> bool {
+        let Some(mut entry) = MESSAGES.reserve::<Message>(0) else {
+            self.totals.messages_lost += 1;
+            return false;
+        };
+        let message = entry.as_mut_ptr();
+        let whole = if self.length > MESSAGE_BYTES as u32 { MESSAGE_BYTES as u32 } else { self.length };
+        // SAFETY: the entry is memory for a message, and `whole` is at most the size of its bytes.
+        unsafe {
+            (&raw mut (*message).time).write(self.time);
+            (&raw mut (*message).interface).write(self.interface);
+            (&raw mut (*message).kind).write(kind);
+            (&raw mut (*message).length).write(self.length);
+            (&raw mut (*message).wire_bytes).write(self.wire_bytes);
+        }
+        let bytes = unsafe { (&raw mut (*message).bytes).cast::<u8>() };
+        let is_read = whole > 0 && self.hook.read(0, bytes, whole);
+        if is_read { entry.submit(NO_WAKEUP) } else { entry.discard(0) }
+        is_read
+    }
+
+    /// Counts the packet that was placed.
+    #[inline(never)]
+    fn count_packet<A: Prefixes>(&mut self) -> Fate {
+        let Some((packet, key)) = packet::placed::<A>() else { return Fate::Pass };
+        self.count_frame();
+        let judges = self.settings.flags & JUDGES != 0;
+        let judge = || if judges { policy::judge(packet) } else { UNKNOWN };
+        let verdict = match packet::add(packet, key, self.settings.generation, judge) {
+            Some(verdict) => verdict,
+            None => {
+                overflow(packet, self.settings.generation);
+                judge()
+            }
+        };
+        if concerns_neighbours(&packet.transport) {
+            self.message(COUNTED);
+        }
+        if judges { self.judged(packet, verdict) } else { Fate::Pass }
+    }
+
+    /// Counts the verdict, and reports and drops what is not permitted.
+    #[inline(always)]
+    fn judged<A: Version>(&mut self, packet: &Packet<A>, verdict: u8) -> Fate {
+        let bytes = u64::from(packet.bytes);
+        if verdict == PERMITTED {
+            self.totals.verdicts[0].packets += 1;
+            self.totals.verdicts[0].bytes += bytes;
+            return Fate::Pass;
+        }
+        self.totals.verdicts[1].packets += 1;
+        self.totals.verdicts[1].bytes += bytes;
+        let is_dropped = H::CAN_DROP
+            && verdict == NOT_PERMITTED
+            && self.settings.flags & DROPS != 0
+            && !is_neighbour_discovery(&packet.transport);
+        if is_dropped {
+            self.totals.dropped.packets += 1;
+            self.totals.dropped.bytes += bytes;
+        }
+        policy::report(packet, is_dropped, self.settings, self.totals);
+        if is_dropped { Fate::Drop } else { Fate::Pass }
+    }
+}
+
+/// True for ICMP errors that may refuse, and for messages of neighbour discovery: user space reads them.
+#[inline(always)]
+fn concerns_neighbours(transport: &Transport) -> bool {
+    matches!(
+        (transport.protocol, transport.icmp_type),
+        (ICMP, Some(3)) | (ICMPV6, Some(1 | 4 | 135 | 136))
+    )
+}
+
+/// Router and neighbour solicitations and advertisements, and redirects (RFC 4861): without them a link is dead.
+#[inline(always)]
+fn is_neighbour_discovery(transport: &Transport) -> bool {
+    matches!((transport.protocol, transport.icmp_type), (ICMPV6, Some(133..=137)))
+}
+
+/// Counts a packet without a conversation by direction, protocol and version. The counters of [`ANY_PROTOCOL`] are
+/// always there.
+#[inline(never)]
+fn overflow<A: Prefixes>(packet: &Packet<A>, generation: u32) {
+    let mut key = OverflowKey {
+        interface: packet.interface,
+        generation: generation as u8,
+        direction: policy::direction(packet),
+        protocol: packet.transport.protocol,
+        version: A::NUMBER,
+    };
+    let one = Overflow {
+        sum: Sum { packets: 1, bytes: u64::from(packet.bytes) },
+        segments: u64::from(packet.segments),
+    };
+    if !add_overflow(&key, &one)
+        && OVERFLOW.insert(&key, &one, u64::from(BPF_NOEXIST)).is_err()
+        && !add_overflow(&key, &one)
+    {
+        key.protocol = ANY_PROTOCOL;
+        add_overflow(&key, &one);
+    }
+}
+
+#[inline(always)]
+fn add_overflow(key: &OverflowKey, one: &Overflow) -> bool {
+    let Some(counters) = OVERFLOW.get_ptr_mut(key) else { return false };
+    // SAFETY: as for the totals.
+    let counters = unsafe { &mut *counters };
+    counters.sum.packets += one.sum.packets;
+    counters.sum.bytes += one.sum.bytes;
+    counters.segments += one.segments;
+    true
+}

@@ -1,0 +1,222 @@
+//! The interval as the kernel counted it. Takes nothing; gives types. Must not know maps.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use crate::account::conversation::Address;
+use crate::account::flow::Counters;
+use crate::account::interval::{CountedConversation, FrameCounters, Interval, KernelSums, VerdictCounters};
+use crate::decode::{Decoder, NotIp};
+use crate::locality::Direction;
+use crate::packet::{Addresses, Frame, IpVersion, Protocol, TcpFlags, Timestamp};
+use crate::policy::{Action, Verdict, Violation};
+
+/// A conversation of an interval, on one interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountedRow<A: Address> {
+    /// The kernel's number of the interface.
+    pub interface: u32,
+    /// Time of the first packet.
+    pub first: Timestamp,
+    /// The conversation with its counters.
+    pub conversation: CountedConversation<A>,
+    /// The kernel's verdicts on its packets: permitted, not permitted.
+    pub verdicts: [Counters; 2],
+}
+
+/// Packets without a conversation, because the map was full.
+#[derive(Debug, Clone, Copy)]
+pub struct OverflowSum {
+    /// The kernel's number of the interface.
+    pub interface: u32,
+    /// The direction relative to the local networks.
+    pub direction: Direction,
+    /// The protocol above IP.
+    pub protocol: Protocol,
+    /// The IP version.
+    pub version: IpVersion,
+    /// Packets and bytes.
+    pub counters: Counters,
+    /// Packets on the wire.
+    pub segments: u64,
+}
+
+/// The totals of an interface in an interval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceTotals {
+    /// The kernel's number of the interface.
+    pub interface: u32,
+    /// Frames that the kernel counted, IP or not.
+    pub frames: FrameCounters,
+    /// Frames that are not IP, by reason.
+    pub not_ip: Vec<(NotIp, u64)>,
+    /// IP packets by verdict: permitted, not permitted.
+    pub verdicts: [Counters; 2],
+    /// IP packets by verdict that have no conversation, because the map was full.
+    pub overflow_verdicts: [Counters; 2],
+    /// IP packets that were dropped.
+    pub dropped: Counters,
+    /// Violations without an event, because their source had too many.
+    pub suppressed: u64,
+    /// Violations without an event, because the ring was full.
+    pub events_lost: u64,
+    /// ICMP errors and messages of address resolution that found no space in the ring.
+    pub messages_lost: u64,
+}
+
+impl InterfaceTotals {
+    /// The totals of an interface without frames.
+    pub fn nothing(interface: u32) -> Self {
+        Self {
+            interface,
+            frames: FrameCounters::default(),
+            not_ip: Vec::new(),
+            verdicts: [Counters::default(); 2],
+            overflow_verdicts: [Counters::default(); 2],
+            dropped: Counters::default(),
+            suppressed: 0,
+            events_lost: 0,
+            messages_lost: 0,
+        }
+    }
+}
+
+/// The beginning of a frame.
+#[derive(Debug, Clone)]
+pub struct KernelMessage {
+    /// The kernel's number of the interface.
+    pub interface: u32,
+    /// Time of the frame.
+    pub time: Timestamp,
+    /// Bytes of the frame, without a tag that the network card took off.
+    pub length: u32,
+    /// Bytes on the wire.
+    pub wire_bytes: u32,
+    /// True if the frame is not counted yet.
+    pub is_uncounted: bool,
+    /// The first bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A packet whose source is not permitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelViolation {
+    /// The kernel's number of the interface.
+    pub interface: u32,
+    /// Time of the packet.
+    pub time: Timestamp,
+    /// Source and destination.
+    pub addresses: Addresses,
+    /// The protocol above IP.
+    pub protocol: Protocol,
+    /// Source port, 0 if there is none.
+    pub source_port: u16,
+    /// Destination port, 0 if there is none.
+    pub destination_port: u16,
+    /// TCP flags.
+    pub tcp_flags: TcpFlags,
+    /// IP bytes.
+    pub bytes: u32,
+    /// True if the packet was dropped.
+    pub is_dropped: bool,
+    /// Packets of this source without an event since its last event.
+    pub suppressed: u64,
+}
+
+/// All that the kernel counted in an interval.
+#[derive(Debug, Default)]
+pub struct KernelInterval {
+    /// The IPv4 conversations by interface, in the order of their first packets.
+    pub rows_v4: Vec<CountedRow<Ipv4Addr>>,
+    /// The IPv6 conversations likewise.
+    pub rows_v6: Vec<CountedRow<Ipv6Addr>>,
+    /// Packets without a conversation.
+    pub overflow: Vec<OverflowSum>,
+    /// The totals of each interface.
+    pub totals: Vec<InterfaceTotals>,
+    /// The beginnings of frames.
+    pub messages: Vec<KernelMessage>,
+    /// Messages that were dropped because there were too many.
+    pub messages_lost: u64,
+    /// Packets whose sources are not permitted.
+    pub violations: Vec<KernelViolation>,
+    /// Violations that were dropped because there were too many.
+    pub violations_lost: u64,
+}
+
+impl OverflowSum {
+    /// Adds the packets to an interval.
+    pub fn add_to(&self, interval: &mut Interval) {
+        interval.add_overflow((self.direction, self.protocol, self.version), self.counters, self.segments);
+    }
+}
+
+impl InterfaceTotals {
+    /// Adds the frames, whose packets are added apart, to an interval.
+    pub fn add_to(&self, interval: &mut Interval) {
+        interval.add_frames(self.frames);
+        self.not_ip.iter().for_each(|&(reason, frames)| interval.add_not_ip(reason, frames));
+        let Self { dropped, messages_lost, .. } = *self;
+        let mut verdicts = VerdictCounters::default();
+        for (verdict, counters) in Verdict::ALL.into_iter().zip(self.overflow_verdicts) {
+            verdicts.add(verdict, counters);
+        }
+        interval.add_verdicts(&verdicts);
+        interval.add_kernel_sums(&KernelSums { dropped, messages_lost, ..KernelSums::default() });
+    }
+}
+
+impl KernelViolation {
+    /// The violation, on the interface of this name.
+    pub fn named(&self, interface: &Arc<str>) -> Violation {
+        Violation {
+            first: self.time,
+            last: self.time,
+            interface: Arc::clone(interface),
+            addresses: self.addresses,
+            protocol: self.protocol,
+            source_port: self.source_port,
+            destination_port: self.destination_port,
+            tcp_flags: self.tcp_flags,
+            packets: 1,
+            bytes: u64::from(self.bytes),
+            action: if self.is_dropped { Action::Dropped } else { Action::Logged },
+            suppressed: self.suppressed,
+        }
+    }
+}
+
+impl KernelMessage {
+    /// The source of a packet that the kernel has not counted; none if the frame is counted or not IP.
+    pub fn uncounted_source(&self, decoder: &Decoder) -> Option<IpAddr> {
+        let frame = Frame { time: self.time, captured: &self.bytes, wire_bytes: self.length };
+        let packet = decoder.decode(&frame).ok().filter(|_| self.is_uncounted)?;
+        Some(packet.addresses.source())
+    }
+
+    /// Adds what the frame tells to an interval: refusals, address resolution, and the frame itself if the kernel has not
+    /// counted it.
+    pub fn add_to(&self, decoder: &Decoder, interval: &mut Interval) {
+        let frame = Frame { time: self.time, captured: &self.bytes, wire_bytes: self.length };
+        match decoder.decode(&frame) {
+            Ok(packet) => {
+                if let Some(refusal) = decoder.refusal(&frame, &packet) {
+                    interval.refuse(&refusal);
+                }
+                let icmp_type = packet.icmp_type.unwrap_or_default();
+                if let Some(resolution) = decoder.neighbor_resolution(&frame, packet.protocol, icmp_type) {
+                    interval.resolve(&resolution);
+                }
+                if self.is_uncounted {
+                    interval.observe(&packet, self.wire_bytes);
+                }
+            }
+            Err(reason) => {
+                decoder.arp_resolution(&frame, reason).iter().for_each(|resolution| interval.resolve(resolution));
+                if self.is_uncounted {
+                    interval.observe_not_ip(reason, self.wire_bytes);
+                }
+            }
+        }
+    }
+}

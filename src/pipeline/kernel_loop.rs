@@ -1,0 +1,345 @@
+//! The loop of the kernel path: attaches the program to the interfaces of the plan, and hands over what the kernel
+//! counted at the end of each time cell. Takes the plan; gives full intervals. Must not know the ledger, nor maps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::cells::Cells;
+use super::control::{CaptureNumber, ControlBlock, Plan};
+use super::handover::{Exchange, WorkerMessage};
+use super::opening::{FirstTry, Opening};
+use crate::account::conversation::Address;
+use crate::account::interval::{Interval, KernelSums};
+use crate::account::snapshot::Coverage;
+use crate::capture::Selection;
+use crate::capture::live::Statistics;
+use crate::decode::{Decoder, UnsupportedLinkType};
+use crate::kernel::{self, CountedRow, Kernel, KernelInterval};
+use crate::packet::{LinkType, Timestamp};
+use crate::policy::{Networks, Verdict};
+use crate::time_grid::TimeGrid;
+
+/// Interval at which the kernel's rings are read.
+const READ_INTERVAL: Duration = Duration::from_millis(20);
+/// Pause before an interface that cannot be attached is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// The kernel ends an interval this long after the end of the time cell, so that the last packets of the cell are in.
+const AFTER_CELL: Duration = Duration::from_millis(1);
+
+/// The parts of each interface's exchange.
+pub(super) struct Exchanges {
+    pub full: Sender<WorkerMessage>,
+    pub grids: Vec<TimeGrid>,
+    pub seed: u64,
+}
+
+/// An interface that the program is attached to.
+struct Captured {
+    interface: String,
+    index: u32,
+    exchange: Exchange,
+    /// Frames that were counted since the last hand-over.
+    received: u64,
+}
+
+/// Captures all interfaces by the kernel path until it is stopped.
+pub(super) struct KernelLoop {
+    kernel: Kernel,
+    control: Arc<ControlBlock>,
+    exchanges: Exchanges,
+    tick: Duration,
+    selection: Selection,
+    first_try: Option<Sender<FirstTry>>,
+    opening: Option<Opening>,
+    decoder: Decoder,
+    captured: BTreeMap<CaptureNumber, Captured>,
+    plan: Arc<Plan>,
+    /// The time cells, to know their ends.
+    cells: Cells,
+    /// The time at which the present interval began.
+    since: Timestamp,
+    /// The reason why each capture could not be attached, and the time of the next try.
+    refused: BTreeMap<CaptureNumber, (String, Instant)>,
+}
+
+impl KernelLoop {
+    pub(super) fn new(
+        kernel: Kernel,
+        control: Arc<ControlBlock>,
+        exchanges: Exchanges,
+        (tick, selection): (Duration, Selection),
+        (first_try, opening): (Sender<FirstTry>, Option<Opening>),
+    ) -> Self {
+        const ETHERNET: LinkType = LinkType(1);
+        Self {
+            kernel,
+            exchanges,
+            tick,
+            selection,
+            first_try: Some(first_try),
+            opening,
+            decoder: Decoder::new(ETHERNET).unwrap_or_else(|unsupported: UnsupportedLinkType| unsupported.decoder()),
+            captured: BTreeMap::new(),
+            plan: Arc::default(),
+            cells: Cells::of(Vec::new()),
+            since: now(),
+            refused: BTreeMap::new(),
+            control,
+        }
+    }
+
+    /// The body of the thread.
+    pub(super) fn run(mut self) {
+        self.cells = Cells::of(self.exchanges.grids.clone());
+        while !self.control.is_stopping() {
+            self.follow();
+            self.first_try = None;
+            self.wait();
+            self.end_interval();
+        }
+        self.stop();
+    }
+
+    /// Reads the rings until the interval has to end.
+    fn wait(&mut self) {
+        let until = Instant::now() + self.time_left();
+        let plan = Arc::clone(&self.plan);
+        while Instant::now() < until && !self.control.is_stopping() && Arc::ptr_eq(&plan, &self.control.plan()) {
+            thread::sleep(READ_INTERVAL.min(until.saturating_duration_since(Instant::now())));
+            self.kernel.read_rings();
+        }
+    }
+
+    /// Time until the present cell or the tick ends.
+    fn time_left(&mut self) -> Duration {
+        if !self.cells.contain(self.since) {
+            self.cells.enter(self.since);
+        }
+        let left = (self.cells.end() + AFTER_CELL).since(now());
+        left.min(self.tick)
+    }
+
+    /// Attaches and detaches by the plan, and follows renames and the local networks.
+    fn follow(&mut self) {
+        let plan = self.control.plan();
+        if plan.local != self.plan.local
+            && let Err(error) = self.kernel.set_local(&plan.local)
+        {
+            tracing::error!(%error, "packets without a conversation count by the former local networks");
+        }
+        if plan.policy != self.plan.policy
+            && let Err(error) = self.kernel.set_policy(plan.policy.as_deref())
+        {
+            tracing::error!(%error, "the kernel judges by the former permitted networks");
+        }
+        if !Arc::ptr_eq(&plan, &self.plan) {
+            self.detach_unwanted(&plan);
+            self.captured.values_mut().for_each(|captured| {
+                let interval = captured.exchange.filling();
+                interval.settle();
+                interval.classify_by(Arc::clone(&plan.classifier));
+                interval.judge_by(plan.policy.clone());
+            });
+        }
+        self.plan = plan;
+        self.attach_missing();
+    }
+
+    /// Ends the captures that the plan does not have, or whose name belongs to another interface now.
+    fn detach_unwanted(&mut self, plan: &Plan) {
+        let is_unwanted = |number: &CaptureNumber, captured: &Captured| match plan.captures.get(number) {
+            None => true,
+            Some(name) => plan.indexes.get(name).is_some_and(|&index| index != captured.index),
+        };
+        let unwanted: Vec<CaptureNumber> = self
+            .captured
+            .iter()
+            .filter(|(number, captured)| is_unwanted(number, captured))
+            .map(|(&number, _)| number)
+            .collect();
+        unwanted.iter().filter_map(|number| self.captured.get(number)).for_each(|captured| {
+            self.kernel.detach(captured.index);
+        });
+        if !unwanted.is_empty() {
+            self.end_interval();
+        }
+        for mut captured in unwanted.into_iter().filter_map(|number| self.captured.remove(&number)) {
+            self.kernel.forget(captured.index);
+            captured.exchange.hand_over_last();
+            tracing::info!(interface = captured.interface, "the kernel path has left the interface");
+        }
+        self.refused.retain(|number, _| plan.captures.contains_key(number));
+        for (number, captured) in &mut self.captured {
+            if let Some(name) = plan.captures.get(number).filter(|name| **name != captured.interface) {
+                tracing::info!(
+                    interface = captured.interface,
+                    name,
+                    "the interface has another name now; capturing goes on"
+                );
+                captured.exchange.rename(name);
+                captured.interface.clone_from(name);
+            }
+        }
+    }
+
+    /// Attaches the program to the interfaces of the plan that lack it.
+    fn attach_missing(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        let now = Instant::now();
+        for (&number, name) in &plan.captures {
+            let is_due = self.refused.get(&number).is_none_or(|(_, next)| *next <= now);
+            if !self.captured.contains_key(&number) && is_due {
+                self.attach(number, name, &plan);
+            }
+        }
+    }
+
+    fn attach(&mut self, number: CaptureNumber, name: &str, plan: &Plan) {
+        let Some(&index) = plan.indexes.get(name) else { return };
+        let attached = self.kernel.attach(index, name);
+        match &attached {
+            Ok(way) => {
+                tracing::info!(interface = name, way, "capturing");
+                let Exchanges { full, grids, seed } = &self.exchanges;
+                let thread = (name.to_owned(), 0);
+                let exchange = Exchange::new(thread, full.clone(), &plan.classifier, grids.clone(), *seed)
+                    .judged_by(plan.policy.as_ref());
+                let interface = name.to_owned();
+                self.captured.insert(number, Captured { interface, index, exchange, received: 0 });
+                self.control.forget_refused(name, 0);
+                let is_counted = self.refused.remove(&number).is_some() && self.selection == Selection::All;
+                self.opening.iter().filter(|_| !is_counted).for_each(Opening::count_opened);
+            }
+            Err(error) => self.refuse(number, name, error),
+        }
+        if let Some(first_try) = &self.first_try {
+            let result = attached.map(drop).map_err(Into::into);
+            if first_try.send(FirstTry { interface: name.to_owned(), result }).is_err() {
+                tracing::trace!(interface = name, "the result of opening is not needed any more");
+            }
+        }
+    }
+
+    /// Notes that an interface cannot be attached. Each reason is logged once while it lasts.
+    fn refuse(&mut self, number: CaptureNumber, name: &str, error: &kernel::Error) {
+        let next = Instant::now() + RETRY_INTERVAL;
+        let reason = error.to_string();
+        let before = self.refused.insert(number, (reason.clone(), next));
+        if before.as_ref().is_none_or(|(before, _)| *before != reason) {
+            if self.first_try.is_none() {
+                tracing::warn!(interface = name, %error, "cannot capture; retrying");
+            }
+            if self.plan.up.contains(name) {
+                self.control.record_refused(name, 0);
+            }
+        }
+        // With `all`, the interfaces that can be attached are captured.
+        if before.is_none() && self.selection == Selection::All {
+            self.opening.iter().for_each(Opening::count_opened);
+        }
+    }
+
+    /// Ends the kernel's interval and hands it over.
+    fn end_interval(&mut self) {
+        let began = std::mem::replace(&mut self.since, now());
+        match self.kernel.take_interval() {
+            Ok(interval) => self.count(began, interval),
+            Err(error) => {
+                tracing::error!(%error, "the kernel's counters cannot be read; they are read with the next interval")
+            }
+        }
+    }
+
+    /// Counts an interval of the kernel that began at this time.
+    fn count(&mut self, began: Timestamp, taken: KernelInterval) {
+        let clock = self.since;
+        // Whichever interface they are of.
+        if let Some(captured) = self.captured.values_mut().next() {
+            captured.exchange.reports().suppressed_packets += taken.violations_lost;
+            let lost = KernelSums { messages_lost: taken.messages_lost, ..KernelSums::default() };
+            captured.filling(began).add_kernel_sums(&lost);
+        }
+        for captured in self.captured.values_mut() {
+            let is_up = self.plan.up.contains(&captured.interface);
+            captured.exchange.set_up(is_up);
+            captured.report(&self.decoder, self.plan.policy.as_deref(), &taken);
+            captured.count(began, &self.decoder, &taken);
+            let received = std::mem::take(&mut captured.received);
+            captured.exchange.record(Statistics { received, ..Statistics::default() }, Coverage::default());
+            captured.exchange.hand_over_patiently();
+            captured.exchange.pass(clock, Duration::ZERO);
+        }
+    }
+
+    /// Detaches everything, and hands over what is left.
+    fn stop(mut self) {
+        self.captured.values().for_each(|captured| self.kernel.detach(captured.index));
+        self.end_interval();
+        for (_, mut captured) in std::mem::take(&mut self.captured) {
+            self.kernel.forget(captured.index);
+            captured.exchange.hand_over_last();
+        }
+    }
+}
+
+impl Captured {
+    /// Reports the violations of an interval on this interface. Packets that the kernel has not counted have no report.
+    fn report(&mut self, decoder: &Decoder, policy: Option<&Networks>, taken: &KernelInterval) {
+        let index = self.index;
+        let name = Arc::from(self.interface.as_str());
+        let uncounted = taken.messages.iter().filter(|message| message.interface == index);
+        let uncounted = uncounted.filter_map(|message| message.uncounted_source(decoder));
+        let is_violation = |source| policy.is_some_and(|policy| policy.verdict(source) == Verdict::NotPermitted);
+        let without_report = uncounted.filter(|&source| is_violation(source)).count() as u64;
+        let suppressed = taken.totals.iter().filter(|totals| totals.interface == index);
+        let suppressed: u64 = suppressed.map(|totals| totals.suppressed + totals.events_lost).sum();
+        let reports = self.exchange.reports();
+        reports.suppressed_packets += suppressed + without_report;
+        let violations = taken.violations.iter().filter(|violation| violation.interface == index);
+        reports.violations.extend(violations.map(|violation| violation.named(&name)));
+    }
+
+    /// Counts the part of an interval that is of this interface.
+    fn count(&mut self, began: Timestamp, decoder: &Decoder, taken: &KernelInterval) {
+        let index = self.index;
+        for message in taken.messages.iter().filter(|message| message.interface == index) {
+            message.add_to(decoder, self.filling(began));
+            self.received += u64::from(message.is_uncounted);
+        }
+        for totals in taken.totals.iter().filter(|totals| totals.interface == index) {
+            totals.add_to(self.filling(began));
+            self.received += totals.frames.frames;
+        }
+        for sum in taken.overflow.iter().filter(|sum| sum.interface == index) {
+            sum.add_to(self.filling(began));
+        }
+        for row in of_interface(&taken.rows_v4, index) {
+            self.filling(began).add_v4(&row.conversation);
+        }
+        for row in of_interface(&taken.rows_v6, index) {
+            self.filling(began).add_v6(&row.conversation);
+        }
+    }
+
+    /// The interval of the cell in which the kernel's interval began. A full one is handed over first.
+    fn filling(&mut self, began: Timestamp) -> &mut Interval {
+        if self.exchange.filling().is_nearly_full() {
+            self.exchange.hand_over_patiently();
+        }
+        self.exchange.filling_at(began).0
+    }
+}
+
+/// The rows of an interface; they stand together.
+fn of_interface<A: Address>(rows: &[CountedRow<A>], interface: u32) -> &[CountedRow<A>] {
+    let first = rows.partition_point(|row| row.interface < interface);
+    let after = rows.partition_point(|row| row.interface <= interface);
+    &rows[first..after]
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
+}

@@ -1,0 +1,519 @@
+//! The kernel path on real interfaces: XDP in the driver and in the network stack, TC by TCX and by clsact. The counts
+//! are those of libpcap, and nothing stays behind.
+
+#![allow(unsafe_code)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::common::corpus;
+use super::common::ip::{Ipv4, udp};
+use super::common::link::{Link, Sample};
+use super::common::metrics::{Counted, Metrics, Packets};
+use super::common::monitor::{Monitor, PROGRAM, refused};
+use super::common::namespace::{End, Namespace, connect, wait_for};
+use super::common::xdp::Xdp;
+use super::rights::Copy;
+use super::traffic::{Flood, Pair, send, send_frame};
+use super::wire::Wire;
+
+const FRAMES: &str = "trafficmonitor_interface_frames_total";
+const QUERIES: &str = "10.1.0.2->10.1.0.1 udp/53(domain)";
+const ANSWERS: &str = "10.1.0.1->10.1.0.2 reply_udp/53(domain)";
+
+const NATIVE: &[&str] = &["-iface", "eth0", "-daq", "xdp", "--xdp.mode", "native"];
+const GENERIC: &[&str] = &["-iface", "eth0", "-daq", "xdp", "--xdp.mode", "generic"];
+const TCX: &[&str] = &["-iface", "eth0", "-daq", "tc", "--tc.hook", "tcx"];
+const CLSACT: &[&str] = &["-iface", "eth0", "-daq", "tc", "--tc.hook", "clsact"];
+const MODES: [&[&str]; 4] = [NATIVE, GENERIC, TCX, CLSACT];
+
+/// The program on the host's eth0; none, with a visible line, where the kernel refuses its program.
+fn start<'a>(pair: &'a Pair, arguments: &[&str]) -> Option<Monitor<'a>> {
+    let mode: Vec<&str> = arguments.iter().copied().skip_while(|argument| *argument != "-daq").take(4).collect();
+    match refusal(&mode) {
+        Some(messages) => {
+            eprintln!("skipped: {arguments:?}: {messages}");
+            None
+        }
+        None => Some(Monitor::start(&pair.host, arguments)),
+    }
+}
+
+/// The reason why the kernel refuses the program in a mode; tried once for each.
+fn refusal(mode: &[&str]) -> Option<String> {
+    static TRIED: Mutex<BTreeMap<String, Option<String>>> = Mutex::new(BTreeMap::new());
+    let mut tried = TRIED.lock().unwrap_or_else(PoisonError::into_inner);
+    tried.entry(mode.join(" ")).or_insert_with(|| try_mode(mode)).clone()
+}
+
+fn try_mode(mode: &[&str]) -> Option<String> {
+    let pair = Pair::new();
+    let monitor = Monitor::spawn(&pair.host, Command::new(PROGRAM), &[&["-iface", "eth0"], mode].concat());
+    let messages = wait_for("it captures or ends", || {
+        let messages = monitor.messages();
+        (messages.contains("capturing") || messages.contains("the kernel does not take")).then_some(messages)
+    });
+    messages.contains("the kernel does not take").then_some(messages)
+}
+
+fn counters(metrics: &Metrics) -> Vec<(Vec<String>, f64)> {
+    let families: [(&str, &[&str]); 5] = [
+        ("trafficmonitor_traffic_packets_total", &["direction", "ip_version"]),
+        ("trafficmonitor_traffic_bytes_total", &["direction", "ip_version"]),
+        ("trafficmonitor_undecoded_packets_total", &["reason"]),
+        ("trafficmonitor_interface_frames_total", &["interface"]),
+        ("trafficmonitor_interface_frame_bytes_total", &["interface"]),
+    ];
+    families.into_iter().flat_map(|(name, labels)| metrics.labelled(name, labels)).collect()
+}
+
+#[test]
+fn known_traffic_counts_to_the_byte_in_every_mode() {
+    for arguments in MODES {
+        let pair = Pair::new();
+        let Some(monitor) = start(&pair, arguments) else { continue };
+        let (client, server) = pair.resolver();
+        let (there, back) = (Packets::udp(370, 31), Packets::udp(290, 400));
+        send(&client, &server, there);
+        send(&server, &client, back);
+        let counted = Counted::default().and(QUERIES, "eth0", there);
+        // XDP sees what comes in alone.
+        let counted = if arguments.contains(&"tc") { counted.and(ANSWERS, "eth0", back) } else { counted };
+        monitor.finish(&counted);
+    }
+}
+
+/// The counters after these frames have come in, sent twice.
+fn counters_of(arguments: &[&str], frames: &[Sample]) -> Option<Vec<(Vec<String>, f64)>> {
+    let pair = Pair::new();
+    let monitor = start(&pair, arguments)?;
+    frames.iter().for_each(|frame| send_frame(&pair.other, "eth0", frame, 2));
+    let sent = 2 * frames.len() as u64;
+    let metrics = monitor.wait_for("all frames", |metrics| metrics.sum(FRAMES) >= sent);
+    monitor.stop();
+    Some(counters(&metrics))
+}
+
+#[test]
+fn every_form_of_frame_counts_as_libpcap_counts_it() {
+    // The kernel lets no frame leave that is shorter than its Ethernet header.
+    let is_sent = |sample: &Sample| sample.link_type == 1 && sample.bytes.len() >= 14 && sample.bytes.len() <= 1_400;
+    let whole = |sample: Sample| Sample { wire_bytes: sample.bytes.len() as u32, ..sample };
+    let frames: Vec<Sample> = corpus::samples().into_iter().map(|(_, sample)| whole(sample)).filter(is_sent).collect();
+    assert!(frames.len() > 100, "{}", frames.len());
+    let expected = counters_of(&["-iface", "eth0"], &frames).unwrap();
+    for arguments in MODES {
+        let Some(found) = counters_of(arguments, &frames) else { continue };
+        assert_eq!(found, expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn tag_that_stands_beside_the_frame_counts_as_on_the_wire() {
+    for arguments in [TCX, CLSACT] {
+        let pair = Pair::new();
+        if pair.other.try_ip("link add link eth0 name eth0.5 type vlan id 5").is_err() {
+            eprintln!("skipped: this kernel has no VLAN interfaces");
+            return;
+        }
+        let Some(monitor) = start(&pair, arguments) else { continue };
+        pair.other.ip("address add 10.5.0.2/24 dev eth0.5");
+        pair.other.ip("link set eth0.5 up");
+        pair.other.ip("neigh replace 10.5.0.1 lladdr 02:00:00:00:00:09 dev eth0.5 nud permanent");
+        let client = pair.other.udp("10.5.0.2:40053");
+        (0..37).for_each(|_| assert_eq!(client.send_to(&[0x55; 31], "10.5.0.1:53").unwrap(), 31));
+        let counted =
+            Counted::default().and_behind(18, "10.5.0.2->10.5.0.1 udp/53(domain)", "eth0", Packets::udp(37, 31));
+        monitor.finish(&counted);
+    }
+}
+
+/// Sends packets of so many flows, each packet once, as fast as the kernel takes them.
+fn send_flows(pair: &Pair, flows: u32) {
+    let wire = pair.other.enter(|| Wire::open("eth0")).unwrap();
+    let packet = |flow: u32| {
+        let source = std::net::Ipv4Addr::from_bits(0x0a80_0000 + flow);
+        Link::ethernet()
+            .carrying(&Ipv4::carrying(udp(40_000, 53, &[0; 20])).between(source, [10, 1, 0, 1].into()).build())
+    };
+    for batch in (0..flows).collect::<Vec<_>>().chunks(1_000) {
+        let frames: Vec<Sample> = batch.iter().map(|&flow| packet(flow)).collect();
+        let pieces: Vec<[&[u8]; 2]> = frames.iter().map(|frame| [&frame.bytes[..], &[][..]]).collect();
+        wire.send(&pieces).unwrap();
+    }
+}
+
+#[test]
+fn flows_past_the_size_of_the_map_are_conserved() {
+    const FLOWS: u32 = 200_000;
+    for arguments in [NATIVE, TCX] {
+        let pair = Pair::new();
+        // A slow refresh, so that all flows of a second meet one map.
+        let arguments = [arguments, &["-promRefresh", "5", "--max-flows", "1024", "--max-series", "1024"]].concat();
+        let Some(monitor) = start(&pair, &arguments) else { continue };
+        send_flows(&pair, FLOWS);
+        let total = |metrics: &Metrics| metrics.sum("trafficmonitor_traffic_packets_total");
+        let metrics = monitor.wait_for("all flows", |metrics| total(metrics) >= u64::from(FLOWS));
+        assert_eq!((total(&metrics), metrics.sum(FRAMES)), (u64::from(FLOWS), u64::from(FLOWS)));
+        assert!(metrics.sum("trafficmonitor_overflow_packets_total") > 0, "{arguments:?}: the map was never full");
+        let bytes = metrics.sum("trafficmonitor_traffic_bytes_total");
+        assert_eq!(bytes, u64::from(FLOWS) * 48);
+        let shown = ["flow_bytes_total", "flow_pending_bytes", "flow_retired_bytes_total"];
+        let shown: u64 = shown.iter().map(|name| metrics.sum(&format!("trafficmonitor_{name}"))).sum();
+        assert_eq!(shown, bytes, "{arguments:?}");
+        let closing = monitor.stop().closing();
+        assert_eq!((closing.captured, closing.dropped), (u64::from(FLOWS), 0));
+    }
+}
+
+#[test]
+fn stop_amid_a_flood_loses_nothing() {
+    for arguments in MODES {
+        let pair = Pair::new();
+        let Some(monitor) = start(&pair, arguments) else { continue };
+        let (client, server) = pair.resolver();
+        let to = server.local_addr().unwrap();
+        let flood = Flood::start(move |_| assert_eq!(client.send_to(&[0x55; 100], to).unwrap(), 100));
+        monitor.wait_for("packets", |metrics| metrics.counted().packets > 5_000);
+        let before = flood.sent();
+        let closing = monitor.stop().closing();
+        let after = flood.stop();
+        assert_eq!(closing.captured, closing.received, "{arguments:?}: {closing:?}");
+        assert!((before..=after).contains(&closing.captured), "{closing:?}, {before} before and {after} in all");
+    }
+}
+
+#[test]
+fn interfaces_are_attached_as_they_come_and_detached_as_they_go() {
+    for daq in ["xdp", "tc"] {
+        let pair = Pair::new();
+        let Some(monitor) = start(&pair, &["-daq", daq]) else { continue };
+        let queries = Packets::udp(37, 31);
+        let lookups = |counted: Counted| {
+            let (client, server) = pair.resolver();
+            send(&client, &server, queries);
+            counted.and(QUERIES, "eth0", queries)
+        };
+        let counted = lookups(Counted::default());
+        monitor.expect(&counted);
+        let counted = lookups(counted);
+        pair.host.ip("link delete eth0");
+        let counted = counted.retired("eth0");
+        monitor.expect(&counted);
+        connect(&pair.end(), &End::new(&pair.other, "eth0", "10.1.0.2/24"));
+        monitor.wait_until_up("eth0", true);
+        monitor.finish(&lookups(counted));
+    }
+}
+
+#[test]
+fn forwarded_packet_counts_once() {
+    let router = Namespace::router();
+    let (left, right) = (Namespace::new(), Namespace::new());
+    connect(&End::new(&router, "eth0", "10.1.0.1/24"), &End::new(&left, "eth0", "10.1.0.2/24"));
+    connect(&End::new(&router, "eth1", "10.2.0.1/24"), &End::new(&right, "eth0", "10.2.0.2/24"));
+    left.ip("route add default via 10.1.0.1");
+    right.ip("route add default via 10.2.0.1");
+    let monitor = Monitor::start(&router, &["-daq", "tc"]);
+    let (client, server) = (left.udp("10.1.0.2:40053"), right.udp("10.2.0.2:53"));
+    let (there, back) = (Packets::udp(37, 31), Packets::udp(21, 80));
+    send(&client, &server, there);
+    send(&server, &client, back);
+    let counted = Counted::default().and("10.1.0.2->10.2.0.2 udp/53(domain)", "eth0", there);
+    monitor.finish(&counted.and("10.2.0.2->10.1.0.2 reply_udp/53(domain)", "eth1", back));
+}
+
+// ---- Policy ------------------------------------------------------------------------------------------------------------
+
+/// Sends so many queries from an address of the other; gives how many of all the host's resolver has received since.
+fn queries_from(pair: &Pair, source: &str, count: u64) {
+    let client = pair.other.udp(&format!("{source}:40053"));
+    (0..count).for_each(|_| assert_eq!(client.send_to(&[0x55; 31], "10.1.0.1:53").unwrap(), 31));
+}
+
+fn received(server: &UdpSocket) -> u64 {
+    server.set_nonblocking(true).unwrap();
+    std::iter::from_fn(|| server.recv(&mut [0; 100]).ok()).count() as u64
+}
+
+fn verdicts(metrics: &Metrics) -> [u64; 2] {
+    ["permitted", "not_permitted"].map(|verdict| {
+        metrics.value("trafficmonitor_policy_packets_total", &[("verdict", verdict)]).unwrap_or_default()
+    })
+}
+
+#[test]
+fn packets_that_are_not_permitted_are_counted_and_reported_and_dropped_if_asked_for() {
+    const PERMITTED: u64 = 37;
+    const OTHERS: u64 = 229;
+    let policy = ["--policy.permitted", "10.1.0.2,10.1.0.1"];
+    let dropping = [NATIVE, GENERIC].map(|mode| [mode, &policy, &["--drop-packets"]].concat());
+    let logging = MODES.map(|mode| [mode, &policy[..]].concat());
+    for arguments in logging.into_iter().chain(dropping) {
+        let pair = Pair::new();
+        pair.other.ip("address add 10.1.0.200/24 dev eth0");
+        let Some(monitor) = start(&pair, &arguments) else { continue };
+        let server = pair.host.udp("10.1.0.1:53");
+        queries_from(&pair, "10.1.0.2", PERMITTED);
+        queries_from(&pair, "10.1.0.200", OTHERS);
+        let metrics =
+            monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() >= PERMITTED + OTHERS);
+        let dropped = if arguments.contains(&"--drop-packets") { OTHERS } else { 0 };
+        assert_eq!(received(&server), PERMITTED + OTHERS - dropped, "{arguments:?}");
+        assert_eq!(verdicts(&metrics), [PERMITTED, OTHERS], "{arguments:?}");
+        assert_eq!(metrics.sum("trafficmonitor_policy_dropped_packets_total"), dropped);
+        assert_eq!(metrics.sum("trafficmonitor_policy_dropped_bytes_total"), dropped * 59);
+        assert_eq!(metrics.sum("trafficmonitor_traffic_packets_total"), PERMITTED + OTHERS, "dropped packets count");
+        let [events, suppressed] =
+            ["trafficmonitor_policy_event_packets_total", "trafficmonitor_policy_events_suppressed_total"];
+        assert_eq!(metrics.sum(events) + metrics.sum(suppressed), OTHERS, "{arguments:?}");
+        assert!((10..30).contains(&metrics.sum(events)), "{arguments:?}: {}", metrics.sum(events));
+        monitor.stop();
+    }
+}
+
+#[test]
+fn ten_thousand_networks_are_judged() {
+    let mut file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+    let networks: Vec<String> = (0..10_000_u32)
+        .map(|number| format!("\"{}/25\"", std::net::Ipv4Addr::from_bits(0x0a80_0000 + (number << 8))))
+        .collect();
+    write!(file, "{{\"permitted_cidrs\": [{}]}}", networks.join(",")).unwrap();
+    let pair = Pair::new();
+    let Some(monitor) = start(&pair, &[TCX, &["-c", file.path().to_str().unwrap()]].concat()) else { return };
+    // Every second half of a network of 256 addresses is permitted.
+    send_flows(&pair, 51_200);
+    let metrics = monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() >= 51_200);
+    assert_eq!(verdicts(&metrics), [25_600, 25_600]);
+    monitor.stop();
+}
+
+#[test]
+fn start_that_would_cut_the_host_off_is_refused_unless_forced() {
+    let dropping = ["-iface", "eth0", "--policy.permitted", "10.9.0.0/16", "--drop-packets"];
+    let pair = Pair::new();
+    let is_refused = |reason: &str| {
+        let (status, messages) = refused(&pair.host, &dropping);
+        assert_eq!(status, Some(2), "{messages}");
+        assert!(messages.contains(&format!("--drop-packets would cut this host off: {reason}")), "{messages}");
+        assert!(messages.contains("permit it, or add --force"), "{messages}");
+    };
+    pair.host.ip("route add default via 10.1.0.2");
+    is_refused("the default gateway 10.1.0.2 is not permitted");
+    pair.host.ip("route delete default");
+    let server = pair.host.enter(|| TcpListener::bind("10.1.0.1:22")).unwrap();
+    let _client = pair.other.enter(|| TcpStream::connect("10.1.0.1:22")).unwrap();
+    let _session = server.accept().unwrap();
+    is_refused("10.1.0.2, which has an SSH session with this host, is not permitted");
+    let Some(monitor) = start(&pair, &[&dropping[..], &["--force"]].concat()) else { return };
+    monitor.stop();
+}
+
+// ---- Detection ---------------------------------------------------------------------------------------------------------
+
+/// The alerts about a host and a port scan against the host: rule and source.
+fn alerts(arguments: &[&str]) -> Option<BTreeSet<Vec<String>>> {
+    let pair = Pair::new();
+    pair.other.ip("address add 10.1.0.3/24 dev eth0");
+    pair.other.ip("route replace 10.128.0.0/9 via 10.1.0.1 src 10.1.0.3");
+    let monitor = start(&pair, arguments)?;
+    // Closed ports: the host answers each attempt with a reset.
+    for port in 2_000..2_150 {
+        pair.other.enter(|| TcpStream::connect(("10.1.0.1", port))).unwrap_err();
+    }
+    let client = pair.other.udp("10.1.0.3:40053");
+    for host in 1..40 {
+        client.send_to(b"query", (std::net::Ipv4Addr::new(10, 128, 0, host), 161)).unwrap();
+    }
+    let firing = |metrics: &Metrics| -> BTreeSet<Vec<String>> {
+        let alerts = metrics.labelled("trafficmonitor_alert_firing", &["rule", "source"]);
+        alerts.into_iter().map(|(labels, _)| labels).collect()
+    };
+    let metrics = monitor.wait_for("two alerts", |metrics| firing(metrics).len() >= 2);
+    monitor.stop();
+    Some(firing(&metrics))
+}
+
+#[test]
+fn scans_are_found_as_by_libpcap() {
+    let expected = alerts(&["-iface", "eth0"]).unwrap();
+    for arguments in [TCX, CLSACT] {
+        let Some(found) = alerts(arguments) else { continue };
+        assert_eq!(found, expected, "{arguments:?}");
+    }
+}
+
+// ---- What stays behind -------------------------------------------------------------------------------------------------
+
+const BPF_PROG_QUERY: libc::c_long = 16;
+/// XDP has its own way to be asked: `ip link`.
+const TCX_HOOKS: [u32; 2] = [46, 47]; // BPF_TCX_INGRESS, BPF_TCX_EGRESS
+
+/// Programs at the TCX hooks of an interface.
+fn tcx_programs(namespace: &Namespace, interface: &str) -> u32 {
+    #[repr(C)]
+    #[derive(Default)]
+    struct Query {
+        interface: u32,
+        hook: u32,
+        flags: [u32; 2],
+        programs: u64,
+        count: u32,
+        rest: [u32; 11],
+    }
+    let name = std::ffi::CString::new(interface).unwrap();
+    namespace.enter(|| {
+        // SAFETY: the name is a string with its end.
+        let interface = unsafe { libc::if_nametoindex(name.as_ptr()) };
+        let count = |hook| {
+            let mut query = Query { interface, hook, ..Query::default() };
+            // SAFETY: the attributes outlive the call, in which the kernel writes the count; no programs are asked for.
+            let result = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_QUERY, &raw mut query, size_of::<Query>()) };
+            if result == 0 { query.count } else { 0 }
+        };
+        TCX_HOOKS.into_iter().map(count).sum()
+    })
+}
+
+fn has_xdp(namespace: &Namespace, interface: &str) -> bool {
+    namespace.ip(&format!("-details link show dev {interface}")).contains("prog/xdp")
+}
+
+fn qdiscs(namespace: &Namespace, interface: &str) -> String {
+    let output = namespace.enter(|| Command::new("tc").args(["qdisc", "show", "dev", interface]).output()).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn nothing_stays_attached_after_a_stop_or_a_kill() {
+    for (arguments, is_killed) in MODES.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
+        let pair = Pair::new();
+        let Some(monitor) = start(&pair, arguments) else { continue };
+        let is_attached = || {
+            has_xdp(&pair.host, "eth0")
+                || tcx_programs(&pair.host, "eth0") > 0
+                || qdiscs(&pair.host, "eth0").contains("clsact")
+        };
+        assert!(is_attached(), "{arguments:?}: {}", monitor.messages());
+        if is_killed {
+            monitor.signal(libc::SIGKILL);
+            monitor.wait();
+        } else {
+            monitor.stop();
+        }
+        // A clsact qdisc has no descriptor that ends with the process.
+        if is_killed && arguments == CLSACT {
+            let monitor = Monitor::start(&pair.host, arguments);
+            let (client, server) = pair.resolver();
+            let queries = Packets::udp(37, 31);
+            send(&client, &server, queries);
+            monitor.finish(&Counted::default().and(QUERIES, "eth0", queries));
+        } else {
+            wait_for(&format!("{arguments:?}: nothing is attached"), || (!is_attached()).then_some(()));
+        }
+    }
+}
+
+#[test]
+fn foreign_clsact_qdisc_stays() {
+    let pair = Pair::new();
+    let add = || Command::new("tc").args(["qdisc", "add", "dev", "eth0", "clsact"]).status();
+    assert!(pair.host.enter(add).unwrap().success());
+    let Some(monitor) = start(&pair, CLSACT) else { return };
+    monitor.stop();
+    assert!(qdiscs(&pair.host, "eth0").contains("clsact"));
+}
+
+// ---- Refusals ----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn another_xdp_program_is_left_alone() {
+    let pair = Pair::new();
+    let _other = Xdp::attach(&pair.host, "eth0").unwrap();
+    for arguments in [GENERIC, &["-iface", "eth0", "-daq", "xdp"]] {
+        let (status, messages) = refused(&pair.host, arguments);
+        assert_eq!(status, Some(1), "{messages}");
+        assert!(messages.contains("eth0: another XDP program is attached; detach it"), "{messages}");
+    }
+    let Some(monitor) = start(&pair, TCX) else { return };
+    monitor.stop();
+    assert!(has_xdp(&pair.host, "eth0"));
+}
+
+#[test]
+fn driver_without_native_xdp_is_named_with_a_way_out() {
+    let host = Namespace::new();
+    let (status, messages) = refused(&host, &["-iface", "lo", "-daq", "xdp", "--xdp.mode", "native"]);
+    assert_eq!(status, Some(1), "{messages}");
+    assert!(messages.contains("lo: its driver has no native XDP"), "{messages}");
+    assert!(messages.contains("--xdp.mode generic"), "{messages}");
+}
+
+#[test]
+fn missing_capabilities_are_named() {
+    let (pair, copy) = (Pair::new(), Copy::new());
+    for (capabilities, missing) in [
+        ("-all,+net_raw", "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON are missing"),
+        ("-all,+bpf,+perfmon", "CAP_NET_ADMIN is missing"),
+    ] {
+        let ended = Monitor::spawn(&pair.host, copy.unprivileged(capabilities), TCX).wait();
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.messages);
+        let advice =
+            format!("{missing}; run as root or: setcap cap_bpf,cap_net_admin,cap_perfmon=ep {}", copy.path.display());
+        assert!(ended.messages.contains(&advice), "{}", ended.messages);
+    }
+}
+
+#[test]
+fn three_capabilities_suffice() {
+    let (pair, copy) = (Pair::new(), Copy::new());
+    for arguments in [NATIVE, TCX] {
+        if start(&Pair::new(), arguments).is_none() {
+            continue;
+        }
+        let command = copy.unprivileged("-all,+bpf,+net_admin,+perfmon");
+        let monitor = Monitor::spawn(&pair.host, command, arguments).wait_until_ready();
+        let (client, server) = pair.resolver();
+        let queries = Packets::udp(37, 31);
+        send(&client, &server, queries);
+        monitor.finish(&Counted::default().and(QUERIES, "eth0", queries));
+    }
+}
+
+// ---- Load --------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn soak_200_000_packets_a_second_for_10_seconds_lose_none() {
+    const RATE: u64 = 200_000;
+    const LASTS: Duration = Duration::from_secs(10);
+    for arguments in MODES {
+        let pair = Pair::new();
+        let Some(monitor) = start(&pair, arguments) else { continue };
+        let wire = pair.other.enter(|| Wire::open("eth0")).unwrap();
+        let frame = |port: u16| {
+            Link::ethernet().carrying(
+                &Ipv4::carrying(udp(port, 53, &[0; 20])).between([10, 1, 0, 2].into(), [10, 1, 0, 1].into()).build(),
+            )
+        };
+        let frames: Vec<Sample> = (0..200).map(|port| frame(40_000 + port)).collect();
+        let pieces: Vec<[&[u8]; 2]> = frames.iter().map(|frame| [&frame.bytes[..], &[][..]]).collect();
+        let (start, mut sent) = (Instant::now(), 0);
+        while start.elapsed() < LASTS {
+            let due = start.elapsed().as_micros() as u64 * RATE / 1_000_000;
+            while sent < due {
+                wire.send(&pieces).unwrap();
+                sent += pieces.len() as u64;
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        let total = |metrics: &Metrics| metrics.sum("trafficmonitor_traffic_packets_total");
+        let metrics = monitor.wait_for("all packets", |metrics| total(metrics) >= sent);
+        assert_eq!(total(&metrics), sent, "{arguments:?}");
+        eprintln!("{arguments:?}: {sent} packets in {:?}, none lost", start.elapsed());
+        monitor.stop();
+    }
+}
