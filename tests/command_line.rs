@@ -6,6 +6,8 @@ mod common;
 
 #[path = "command_line/delivery.rs"]
 mod delivery;
+#[path = "command_line/kernel.rs"]
+mod kernel;
 #[path = "command_line/seeds.rs"]
 mod seeds;
 
@@ -344,6 +346,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --alert.severity host_scan=critical,port_scan=info,group_scan=critical,bandwidth=critical,anomaly=warning,policy=info \
                    --policy.permitted 192.0.2.0/24,2001:db8::/32 --policy.denied 192.0.2.7 --policy.limit_packets 1 --policy.interval 30 \
                    --policy.events_burst 9 --policy.events_per_second 2 \
+                   --xdp.mode native --tc.hook clsact --xdp.ring-size 1MiB --force \
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -slack_url_file /f -slack_channel #x -slack_emoji nil -slack_icon nil \
@@ -356,13 +359,20 @@ fn the_configuration_that_is_printed_gives_itself() {
     let printed = done(run_in(folder.path(), options.split_whitespace()));
     for default in done(run("config")).lines().filter(|line| !line.ends_with(':')) {
         // Without detection what is looked for is not printed: below.
-        // The URL in the file is printed; a URL that is given as text cannot be.
-        let is_not_printed = ["enabled: true", "slack_url: nil"].contains(&default.trim());
+        // The URL in the file is printed; a URL that is given as text cannot be. The kernel path has no filter: below.
+        let is_not_printed =
+            ["enabled: true", "slack_url: nil", "daq: libpcap", "drop_packets: false"].contains(&default.trim());
         let is_changed = is_not_printed || printed.lines().all(|line| line != default);
         assert!(is_changed, "an option that changes nothing: {default}");
     }
     fs::write(folder.path().join("printed.yml"), &printed).unwrap();
     assert_eq!(done(run_in(folder.path(), ["-c", "printed.yml", "config"])), printed);
+    let dropping = done(run("--drop-packets --policy.permitted 10.0.0.0/8 config"));
+    for expected in ["daq: xdp", "drop_packets: true"] {
+        assert!(dropping.lines().any(|line| line.trim() == expected), "{dropping}");
+    }
+    fs::write(folder.path().join("dropping.yml"), &dropping).unwrap();
+    assert_eq!(done(run_in(folder.path(), ["-c", "dropping.yml", "config"])), dropping);
     let counting = done(run("--detect.enabled=false config"));
     assert!(counting.lines().any(|line| line.trim() == "enabled: false"), "{counting}");
     fs::write(folder.path().join("counting.yml"), &counting).unwrap();
