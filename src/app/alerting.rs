@@ -11,7 +11,7 @@ use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
-use crate::events::log::{EventLog, EventPace, EventSender};
+use crate::events::log::{EventLog, EventSender, SendingPace};
 use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
 use crate::export::NotificationFigures;
 use crate::export::process::{Queue, SelfMetrics};
@@ -74,7 +74,7 @@ impl Alerting {
     pub(super) fn start(config: &Config, version: &str) -> anyhow::Result<Self> {
         let is_file = config.source.is_some();
         let (pace, of_events) =
-            if is_file { (AlertPace::File, EventPace::File) } else { (AlertPace::Live, EventPace::Live) };
+            if is_file { (AlertPace::File, SendingPace::File) } else { (AlertPace::Live, SendingPace::Live) };
         let style = Style { form: config.log.format, explain: config.explain };
         let lines = AlertLines::start(style, pace)?;
         let console = lines.clone();
@@ -139,7 +139,7 @@ impl Alerting {
 
 /// Writes the queued events, until the deadline.
 pub(super) fn finish_events(log: EventLog, deadline: Instant) {
-    let lost = log.sender(EventPace::Live).lost();
+    let lost = log.sender(SendingPace::Live).lost();
     let unwritten = log.finish(deadline);
     let events = unwritten + lost.load(Ordering::Relaxed);
     if events > 0 {

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::detect::{self, Detectors};
 use crate::events::console::Style;
 use crate::events::json;
-use crate::events::log::{Error as EventLogError, EventLog, EventPace, EventSender};
+use crate::events::log::{Error as EventLogError, EventLog, EventSender, SendingPace};
 use crate::export::{self, Format, Report, table, units::Units};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
@@ -58,7 +58,7 @@ pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
         );
     }
     let log = start_event_log(&replay.config)?;
-    let events = log.as_ref().map(|log| log.sender(EventPace::File));
+    let events = log.as_ref().map(|log| log.sender(SendingPace::File));
     let outcome = write(&replay, events)?;
     log.into_iter().for_each(|log| finish_events(log, Instant::now() + LAST_EVENTS));
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))

@@ -29,7 +29,7 @@ pub(in crate::events) enum LoggedEvent {
 
 /// The behaviour of a sender if the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventPace {
+pub enum SendingPace {
     /// Never waits, because live packets go on coming.
     Live,
     /// Waits up to a second, because a file can be read later.
@@ -40,11 +40,11 @@ pub enum EventPace {
 #[derive(Debug, Clone)]
 pub struct EventSender {
     channel: Arc<EventChannel>,
-    pace: EventPace,
+    pace: SendingPace,
 }
 
 impl EventSender {
-    pub(super) const fn new(channel: Arc<EventChannel>, pace: EventPace) -> Self {
+    pub(super) const fn new(channel: Arc<EventChannel>, pace: SendingPace) -> Self {
         Self { channel, pace }
     }
 
@@ -123,9 +123,9 @@ impl EventChannel {
         self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn send(&self, event: LoggedEvent, pace: EventPace) {
+    fn send(&self, event: LoggedEvent, pace: SendingPace) {
         let mut state = self.lock();
-        if pace == EventPace::File {
+        if pace == SendingPace::File {
             state = self.wait_for_space(state);
         }
         if state.events.len() >= MAXIMUM_EVENTS || state.has_ended {

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use super::console::Style;
 use channel::EventChannel;
-pub use channel::{EventPace, EventSender, LogReopener};
+pub use channel::{EventSender, LogReopener, SendingPace};
 pub use config::{Config, Error, EventFormat};
 pub(crate) use fields::FIELDS;
 use file::LogFile;
@@ -62,7 +62,7 @@ impl EventLog {
     }
 
     /// The sending end.
-    pub fn sender(&self, pace: EventPace) -> EventSender {
+    pub fn sender(&self, pace: SendingPace) -> EventSender {
         EventSender::new(Arc::clone(&self.channel), pace)
     }
 

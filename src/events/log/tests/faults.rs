@@ -39,7 +39,7 @@ fn writes_until_it_is_killed() {
     let log = |format| start(Config { buffer_bytes: 2_000, ..config(format, &path_of(format, &folder)) });
     let logs = FORMATS.map(log);
     println!("begins");
-    let mut senders = logs.each_ref().map(|log| log.sender(EventPace::File));
+    let mut senders = logs.each_ref().map(|log| log.sender(SendingPace::File));
     for number in 0.. {
         senders.iter_mut().for_each(|sender| sender.report(&violation(number)));
     }
@@ -88,7 +88,7 @@ fn every_whole_line_of_a_killed_process_parses() {
             }
             // The next start repairs what was torn, and goes on behind it.
             let log = start(config(format, &path));
-            log.sender(EventPace::File).report(&violation(7));
+            log.sender(SendingPace::File).report(&violation(7));
             finish(log);
             let last = if format == EventFormat::Json { numbers(format, &path) } else { last_number(format, &path) };
             assert_eq!(last.last(), Some(&7), "{format:?}");
@@ -110,7 +110,7 @@ fn last_number(format: EventFormat, path: &Path) -> Vec<u64> {
 #[test]
 fn file_that_cannot_be_written_is_counted_and_keeps_its_events() {
     let log = start(Config { buffer_bytes: 0, ..config(EventFormat::JsonLines, Path::new("/dev/full")) });
-    let mut events = log.sender(EventPace::Live);
+    let mut events = log.sender(SendingPace::Live);
     (0..20_000).for_each(|number| events.report(&violation(number)));
     let errors = log.figures().write_errors;
     wait_for("failures", || errors.load(Ordering::Relaxed) >= 2);
@@ -141,7 +141,7 @@ fn writing_goes_on_without_a_torn_line_once_a_full_disk_has_space() {
     for format in FORMATS {
         let path = path_of(format, &disk);
         let log = start(Config { buffer_bytes: 1_000, ..config(format, &path) });
-        let mut events = log.sender(EventPace::Live);
+        let mut events = log.sender(SendingPace::Live);
         events.report(&violation(0));
         wait_for("the first event", || written(&log) == 1);
         let filler = disk.join("filler");

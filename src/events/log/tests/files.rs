@@ -10,7 +10,7 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
 }
 
 fn report(log: &EventLog, numbers: std::ops::Range<u64>) {
-    let mut events = log.sender(EventPace::File);
+    let mut events = log.sender(SendingPace::File);
     numbers.for_each(|number| events.report(&violation(number)));
 }
 
@@ -102,7 +102,7 @@ fn moved_or_removed_file_is_replaced_without_a_signal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let log = start(Config { buffer_bytes: 0, ..config(EventFormat::JsonLines, &path) });
-    let mut events = log.sender(EventPace::Live);
+    let mut events = log.sender(SendingPace::Live);
     for number in 1..=2 {
         if number == 1 {
             fs::rename(&path, numbered(&path, 1)).unwrap()
@@ -190,7 +190,7 @@ fn old_file_is_rotated() {
     let limits =
         Config { max_age: Some(Duration::from_millis(200)), buffer_bytes: 0, ..config(EventFormat::JsonLines, &path) };
     let log = start(limits);
-    let mut events = log.sender(EventPace::Live);
+    let mut events = log.sender(SendingPace::Live);
     wait_for("a rotated file", || {
         events.report(&violation(1));
         numbered(&path, 1).exists()

@@ -108,7 +108,7 @@ fn violations_without_a_file_are_lines_of_the_console() {
     let (sender, lines) = std::sync::mpsc::sync_channel(10);
     let console = Box::new(move |line: String| sender.send(line).is_ok());
     let log = EventLog::start(Config::default(), Style::default(), console).unwrap();
-    let mut events = log.sender(EventPace::Live);
+    let mut events = log.sender(SendingPace::Live);
     events.notify(&change("its line is written elsewhere"));
     events.report(&violation(3));
     finish(log);
@@ -126,7 +126,7 @@ fn violations_without_a_file_are_lines_of_the_console() {
 #[test]
 fn console_without_space_loses_violations_and_counts_them() {
     let log = EventLog::start(Config::default(), Style::default(), Box::new(|_| false)).unwrap();
-    let mut events = log.sender(EventPace::Live);
+    let mut events = log.sender(SendingPace::Live);
     let lost = events.lost();
     (0..5).for_each(|number| events.report(&violation(number)));
     finish(log);
@@ -140,7 +140,7 @@ fn full_queue_loses_events_and_never_blocks() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     // The pipe takes 64 KiB and has no reader.
     let log = start(config(EventFormat::JsonLines, &pipe));
-    let mut events = log.sender(EventPace::Live);
+    let mut events = log.sender(SendingPace::Live);
     let started = Instant::now();
     (0..20_000).for_each(|number| events.report(&violation(number)));
     assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
@@ -154,7 +154,7 @@ fn events_are_written_within_seconds_and_at_once_without_a_buffer() {
     for (name, buffer_bytes) in [("buffered", 1 << 20), ("at once", 0)] {
         let path = folder.path().join(name);
         let log = start(Config { buffer_bytes, ..config(EventFormat::JsonLines, &path) });
-        log.sender(EventPace::Live).report(&violation(7));
+        log.sender(SendingPace::Live).report(&violation(7));
         wait_for("a line", || numbers(EventFormat::JsonLines, &path) == [7]);
         finish(log);
     }
