@@ -134,7 +134,7 @@ impl<H: Hook> Frame<'_, H> {
 
     #[inline(always)]
     fn place<A: Version>(&mut self, source: A, destination: A, transport: Transport, bytes: u32) -> bool {
-        let (interface, time, segments) = (self.interface, self.time, self.hook.segments());
-        packet::place(Packet { source, destination, transport, bytes, segments, interface, time })
+        let (interface, segments) = (self.interface, self.hook.segments());
+        packet::place(Packet { source, destination, transport, bytes, segments, interface })
     }
 }

@@ -2,6 +2,7 @@
 //! canonical order. Must not know link headers.
 
 use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns};
 use aya_ebpf::maps::{PerCpuArray, PerCpuHashMap};
 
 use crate::layout::{
@@ -31,7 +32,6 @@ pub struct Packet<A> {
     pub bytes: u32,
     pub segments: u32,
     pub interface: u32,
-    pub time: u64,
 }
 
 /// A packet and its conversation, in memory of the processor: the stack has 512 bytes.
@@ -208,12 +208,20 @@ const NOTHING: Counted = Counted {
 fn count<A>(counted: &mut Counted, packet: &Packet<A>, judge: impl Fn() -> u8) -> u8 {
     let Transport { flags, has_payload, icmp_type, .. } = packet.transport;
     if counted.packets == 0 {
-        counted.first = packet.time;
+        // SAFETY: the helper has no conditions.
+        counted.first = unsafe { bpf_ktime_get_ns() };
+        counted.last = counted.first;
         counted.first_control = icmp_type.unwrap_or(flags);
         counted.marks = if icmp_type.is_some() { HAS_ICMP_TYPE } else { 0 };
         counted.verdict = judge();
     }
-    counted.last = packet.time;
+    // The coarse clock is some milliseconds late at most, and much cheaper. The first packets have the exact one, because
+    // it tells which direction opened a conversation.
+    // SAFETY: as above.
+    let now = unsafe { bpf_ktime_get_coarse_ns() };
+    if now > counted.last {
+        counted.last = now;
+    }
     counted.flags |= flags;
     if has_payload {
         counted.marks |= HAS_PAYLOAD;

@@ -2,6 +2,7 @@
 //! headers.
 
 use aya_ebpf::bindings::BPF_ANY;
+use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::maps::lpm_trie::Key;
 
 use crate::layout::{Bucket, NOT_PERMITTED, PERMITTED, Report, Settings, Totals};
@@ -73,7 +74,9 @@ pub fn direction<A: Prefixes>(packet: &Packet<A>) -> u8 {
 #[inline(always)]
 pub fn report<A: Version>(packet: &Packet<A>, is_dropped: bool, settings: &Settings, totals: &mut Totals) {
     let source = packet.source.words();
-    let Some(suppressed) = take_token(&source, packet.time, settings) else {
+    // SAFETY: the helper has no conditions.
+    let time = unsafe { bpf_ktime_get_ns() };
+    let Some(suppressed) = take_token(&source, time, settings) else {
         totals.suppressed += 1;
         return;
     };
@@ -83,7 +86,7 @@ pub fn report<A: Version>(packet: &Packet<A>, is_dropped: bool, settings: &Setti
     };
     let transport = &packet.transport;
     entry.write(Report {
-        time: packet.time,
+        time,
         suppressed,
         interface: packet.interface,
         bytes: packet.bytes,

@@ -60,7 +60,6 @@ pub struct Frame<'a, H> {
     pub interface: u32,
     pub length: u32,
     pub wire_bytes: u32,
-    pub time: u64,
 }
 
 /// True if a packet that leaves came in by a captured interface, where it was counted. Only IP packets are forwarded.
@@ -82,9 +81,7 @@ pub fn count<H: Hook>(hook: &H) -> Fate {
     let totals = unsafe { &mut *totals };
     let length = hook.length();
     let wire_bytes = length + hook.tag_bytes();
-    // SAFETY: the helper has no conditions.
-    let time = unsafe { bpf_ktime_get_ns() };
-    Frame { hook, settings, totals, interface, length, wire_bytes, time }.walk_link()
+    Frame { hook, settings, totals, interface, length, wire_bytes }.walk_link()
 }
 
 impl<H: Hook> Frame<'_, H> {
@@ -156,7 +153,7 @@ impl<H: Hook> Frame<'_, H> {
         let whole = if self.length > MESSAGE_BYTES as u32 { MESSAGE_BYTES as u32 } else { self.length };
         // SAFETY: the entry is memory for a message, and `whole` is at most the size of its bytes.
         unsafe {
-            (&raw mut (*message).time).write(self.time);
+            (&raw mut (*message).time).write(bpf_ktime_get_ns());
             (&raw mut (*message).interface).write(self.interface);
             (&raw mut (*message).kind).write(kind);
             (&raw mut (*message).length).write(self.length);

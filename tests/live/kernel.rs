@@ -1,7 +1,7 @@
 //! The kernel path on real interfaces: XDP in the driver and in the network stack, TC by TCX and by clsact. The counts
 //! are those of libpcap, and nothing stays behind.
 
-#![allow(unsafe_code)]
+#![allow(unsafe_code, clippy::print_stderr)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;

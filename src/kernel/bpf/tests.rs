@@ -20,6 +20,7 @@ const XDP_DROP: u32 = 1;
 const XDP_PASS: u32 = 2;
 
 /// The program, if this process may load it.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn kernel(daq: Daq, max_conversations: u32, drops_packets: bool) -> Option<Kernel> {
     if let Err(error) = attach::check_rights() {
         // Visible with --show-output, and in the log of a failed run.
