@@ -98,9 +98,26 @@ pub(super) fn say(config: &Config, version: &str) {
         alerts = alerts(config),
         "limits"
     );
+    say_policy(config);
     for warning in exposure(config, &network).into_iter().chain(exposed_packets(config)) {
         tracing::warn!("{warning}");
     }
+}
+
+/// Logs the lists of permitted and denied networks, and warns of an IP version without any permitted network.
+fn say_policy(config: &Config) {
+    let Some(networks) = config.policy.networks() else { return };
+    let (permitted, denied) = (networks.permitted(), networks.denied());
+    let dropped = config.kernel.drops_packets;
+    let others = if dropped { "dropped" } else { "logged" };
+    tracing::info!(permitted = list(permitted.iter()), denied = list(denied.iter()), others, "permitted networks");
+    let has = |is_of_version: fn(&IpNet) -> bool| permitted.iter().any(is_of_version);
+    let missing = match (has(|network| network.addr().is_ipv4()), has(|network| network.addr().is_ipv6())) {
+        (true, false) => "IPv6",
+        (false, true) => "IPv4",
+        _ => return,
+    };
+    tracing::warn!("no {missing} network is permitted: packets of every {missing} source are {others}");
 }
 
 fn origin(config: &Config, network: &Network) -> String {

@@ -240,7 +240,7 @@ impl Supervisor {
                 self.follow();
             }
             self.follow_openings();
-            if self.threads.has_kernel_ended() {
+            if self.threads.has_kernel_ended() && !self.control.is_stopping() {
                 tracing::error!("the thread of the kernel path has ended; this is a bug in trafficmonitor");
                 break;
             }
