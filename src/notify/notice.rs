@@ -123,8 +123,10 @@ impl Notice {
 
 /// The name of the alert of a kind, as in the alerting rules for Prometheus.
 pub(super) fn alert_name(kind: &str) -> String {
-    if kind == "bandwidth" {
-        return "TrafficmonitorBandwidthExceeded".to_owned();
+    match kind {
+        "bandwidth" => return "TrafficmonitorBandwidthExceeded".to_owned(),
+        "policy" => return "TrafficmonitorNotPermitted".to_owned(),
+        _ => {}
     }
     let words = kind.split('_').map(|word| {
         let mut letters = word.chars();

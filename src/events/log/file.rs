@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use super::array::ArrayEnd;
 use super::config::{Config, EventFormat};
 use super::form::csv_header;
+use crate::os::files;
 
 /// Agents that ship logs may read them as the group of the file.
 const OWNER_AND_GROUP: u32 = 0o640;
@@ -205,13 +206,13 @@ fn open_stream(path: &Path, format: EventFormat, metadata: &Metadata) -> io::Res
 
 /// Two writers would overwrite each other's events. Some file systems know no locks.
 fn lock(file: &File) -> io::Result<()> {
-    match file.try_lock() {
-        Err(fs::TryLockError::WouldBlock) => Err(io::Error::new(
-            ErrorKind::ResourceBusy,
-            "another process writes to it; name another file, or use the format jsonl",
-        )),
-        _ => Ok(()),
+    if files::lock(file) {
+        return Ok(());
     }
+    Err(io::Error::new(
+        ErrorKind::ResourceBusy,
+        "another process writes to it; name another file, or use the format jsonl",
+    ))
 }
 
 /// Ends a last line that a crash has cut off, so that the next event begins a line of its own.

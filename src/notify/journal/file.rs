@@ -3,7 +3,7 @@
 //! Takes bytes to append and states to write anew; gives the state of an earlier run. Must not know receivers. All
 //! calls wait for the disk.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::JournalError;
 use super::record::{self, RecordPart};
 use super::state::JournalState;
-use crate::os::files::{NO_FOLLOW, open_to_read};
+use crate::os::files::{NO_FOLLOW, lock, open_to_read};
 
 /// The first bytes of the file: a magic word and the version of the format.
 const MAGIC: &[u8; 8] = b"tmnotify";
@@ -50,7 +50,7 @@ impl JournalFile {
             return Err(fault(io::ErrorKind::NotADirectory.into()));
         }
         // Some network file systems know no locks; a second process is a mistake that cannot be seen there.
-        if let Err(TryLockError::WouldBlock) = handle.try_lock() {
+        if !lock(&handle) {
             return Err(JournalError::Busy(folder));
         }
         let state = read(&folder.join("journal"))?;
