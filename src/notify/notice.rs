@@ -12,6 +12,9 @@ use crate::detect::{Figures, Subject, Target};
 use crate::packet::Timestamp;
 use crate::services::protocol_name;
 
+/// Stands before the sentence of an alert of an earlier run that has not fired again.
+const ORPHANED: &str = "resolved: it has not fired again since the restart; last seen: ";
+
 /// A change of an alert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
@@ -75,6 +78,13 @@ impl Notice {
         Self { is_firing: false, ends_at: Some(moment.nanoseconds().max(self.starts_at)), ..self.clone() }
     }
 
+    /// The notice that resolves an alert of an earlier run, which has not fired again in this one. The figures are the
+    /// last ones of the earlier run, and the sentence says so.
+    pub(super) fn orphaned_at(&self, moment: Timestamp) -> Self {
+        let sentence = format!("{ORPHANED}{}", self.sentence);
+        Self { sentence, ..self.resolved_at(moment) }
+    }
+
     /// Bytes that it takes in memory, about.
     pub(super) fn size(&self) -> usize {
         let texts = [&self.fingerprint, &self.kind, &self.rule, &self.severity, &self.side, &self.sentence];
@@ -123,8 +133,10 @@ impl Notice {
 
 /// The name of the alert of a kind, as in the alerting rules for Prometheus.
 pub(super) fn alert_name(kind: &str) -> String {
-    if kind == "bandwidth" {
-        return "TrafficmonitorBandwidthExceeded".to_owned();
+    match kind {
+        "bandwidth" => return "TrafficmonitorBandwidthExceeded".to_owned(),
+        "policy" => return "TrafficmonitorNotPermitted".to_owned(),
+        _ => {}
     }
     let words = kind.split('_').map(|word| {
         let mut letters = word.chars();
