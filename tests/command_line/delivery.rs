@@ -200,7 +200,9 @@ fn settings_of_delivery_without_an_effect_are_noticed() {
         assert_eq!((ended.status, ended.messages.trim_end()), (Some(0), notice), "{line}");
     }
     let line = "-r missing.pcap --config.check";
-    is_refused(&run_in(folder.path(), line.split_whitespace()), &["missing.pcap", "No such file"]);
+    let ended = run_in(folder.path(), line.split_whitespace());
+    let message = "trafficmonitor: cannot open missing.pcap: No such file or directory (os error 2)\n";
+    assert_eq!((ended.status, ended.messages.as_str()), (Some(1), message), "as at the start");
     let line = "-c b.yml -localNetworks 8.0.0.0/8 --config.check";
     assert_eq!(done(run_in(folder.path(), line.split_whitespace())), "configuration OK\n");
     let line = "-c a.yml --alert.severity bandwidth=critical --config.check";
