@@ -112,7 +112,11 @@ fn are_as_said(lines: &[(&str, Outcome)]) {
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
+    // The directories that a description names have to be there; here they lie in the folder of the test.
+    let directories = folder.path().join("wherefore");
+    fs::create_dir_all(directories.join("packets")).unwrap();
     for (line, outcome) in lines {
+        let line = &line.replace("/var/log/wherefore", directories.to_str().unwrap());
         let ended = checked_by_a_shell(folder.path(), line);
         match outcome {
             Outcome::Right => assert_eq!(done(ended), "configuration OK\n", "{line}"),

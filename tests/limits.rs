@@ -378,7 +378,7 @@ const WORDS: [&str; 11] =
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
-const CHANNELS: [&str; 14] = [
+const CHANNELS: [&str; 15] = [
     "app/live.rs",
     "app/signals.rs",
     "capture/filter/mod.rs",
@@ -392,7 +392,8 @@ const CHANNELS: [&str; 14] = [
     "notify/engine.rs",
     "notify/notifier.rs",
     "pipeline/handover.rs",
-    "pipeline/supervisor.rs",
+    "pipeline/supervisor/mod.rs",
+    "pipeline/supervisor/thread.rs",
 ];
 /// The same offline: batches come back before more are sent.
 const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dispatcher.rs", "pipeline/replay/worker.rs"];

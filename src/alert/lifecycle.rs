@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, Side, exclude};
+use super::exclusion::exclude;
+use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, Side};
 use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;

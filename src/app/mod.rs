@@ -63,8 +63,8 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         Invocation::CheckConfig(config) => {
             config.notices.iter().for_each(|notice| say(notice));
             live::user_filter(&config)?;
-            // They may be missing on the machine that only checks.
-            start::faults_of_files(&config).iter().for_each(|fault| say(fault));
+            start::check_source_file(&config)?;
+            start::inspect_files(&config)?;
             print("configuration OK\n").map(|()| DONE)
         }
         Invocation::PrintConfig(config) => print(&config.to_yaml()?).map(|()| DONE),

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use rustix::fs::{Access, access};
 
 use crate::capture::network::{Link, Network};
 use crate::capture::{self, Selection, file_name, selection, shortened};
@@ -17,6 +16,7 @@ use crate::config::Config;
 use crate::detect;
 use crate::events::log::EventLog;
 use crate::export::units;
+use crate::os::files::{Access, check_access};
 use crate::pipeline;
 
 /// Names and networks that a line holds at most; the others are counted.
@@ -24,18 +24,23 @@ const MOST_LISTED: usize = 8;
 
 /// Checks that the source of packets exists, before any line about the start. Other errors show when it is opened.
 pub(super) fn check_source(config: &Config) -> Result<(), pipeline::Error> {
+    if config.source.is_some() {
+        return check_source_file(config);
+    }
+    let network = Network::read().map_err(capture::Error::from)?;
+    let capture = selection::as_they_stand(&network, &config.capture);
+    Ok(selection::check_names(&network, &capture).map_err(capture::Error::from)?)
+}
+
+/// Checks that the file to read exists, if there is one.
+pub(super) fn check_source_file(config: &Config) -> Result<(), pipeline::Error> {
+    // Not opened: a named pipe is read from its beginning, once.
     match &config.source {
-        // Not opened: a named pipe is read from its beginning, once.
         Some(file) if file != Path::new("-") => {
             let metadata = file.metadata().map_err(|source| capture::Error::OpenFile { path: file.clone(), source });
             Ok(metadata.map(drop)?)
         }
-        Some(_) => Ok(()),
-        None => {
-            let network = Network::read().map_err(capture::Error::from)?;
-            let capture = selection::as_they_stand(&network, &config.capture);
-            Ok(selection::check_names(&network, &capture).map_err(capture::Error::from)?)
-        }
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -44,14 +49,21 @@ pub(super) fn check_source(config: &Config) -> Result<(), pipeline::Error> {
 #[error("{0}")]
 pub(super) struct UnusableFile(String);
 
-/// Checks the files and directories that the configuration names, before any line about the start.
+/// Checks the files and directories that the configuration names, before any line about the start. Creates the event
+/// log.
 pub(super) fn check_files(config: &Config) -> Result<(), UnusableFile> {
-    let of_log = || EventLog::check(&config.events).err().map(|error| error.to_string());
-    faults_of_files(config).into_iter().next().or_else(of_log).map_or(Ok(()), |fault| Err(UnusableFile(fault)))
+    inspect_files(config)?;
+    EventLog::check(&config.events).map_err(|error| UnusableFile(error.to_string()))
 }
 
-/// The faults of the files and directories that the configuration names: secrets, certificates, directories to write in.
-pub(super) fn faults_of_files(config: &Config) -> Vec<String> {
+/// As [`check_files`], without creating or changing anything.
+pub(super) fn inspect_files(config: &Config) -> Result<(), UnusableFile> {
+    let of_log = EventLog::inspect(&config.events).err().map(|error| error.to_string());
+    faults_of_files(config).chain(of_log).next().map_or(Ok(()), |fault| Err(UnusableFile(fault)))
+}
+
+/// The faults of secrets, certificates and directories to write in.
+fn faults_of_files(config: &Config) -> impl Iterator<Item = String> + '_ {
     let evidence = &config.evidence;
     let of_log = evidence.packet_log.dir.as_ref().filter(|_| evidence.packet_log.is_on);
     let directories = [config.notify.state_dir.as_ref(), evidence.archive_dir.as_ref(), of_log];
@@ -59,7 +71,7 @@ pub(super) fn faults_of_files(config: &Config) -> Vec<String> {
     let receivers = config.notify.receivers.iter();
     let of_receivers = receivers
         .flat_map(|receiver| receiver.faults().into_iter().map(|fault| format!("receiver {}: {fault}", receiver.name)));
-    of_receivers.chain(of_directories).collect()
+    of_receivers.chain(of_directories)
 }
 
 /// The reason why files cannot be made in a directory; none if they can.
@@ -71,7 +83,7 @@ fn fault_of_directory(directory: &Path) -> Option<String> {
         }
         Err(error) => Some(format!("{name}: cannot use the directory: {error}")),
         Ok(metadata) if !metadata.is_dir() => Some(format!("{name}: not a directory; name a directory")),
-        Ok(_) => access(directory, Access::WRITE_OK | Access::EXEC_OK).err().map(|error| {
+        Ok(_) => check_access(directory, Access::CreateIn).err().map(|error| {
             format!(
                 "{name}: cannot write in this directory: {error}; name another one, or make it writable for this user"
             )
@@ -147,8 +159,11 @@ fn alerts(config: &Config) -> String {
     if !config.notify.receivers.is_empty() {
         places += &format!("; to {}", list(config.notify.receivers.iter().map(|receiver| &receiver.name)));
     }
-    if let Some(archive) = config.evidence.archive_dir.as_ref().filter(|_| config.source.is_none()) {
-        places += &format!("; packets in {}", archive.display());
+    let evidence = &config.evidence;
+    let of_log = evidence.packet_log.dir.as_ref().filter(|_| evidence.packet_log.is_on);
+    let directories: Vec<_> = evidence.archive_dir.iter().chain(of_log).map(|directory| directory.display()).collect();
+    if config.source.is_none() && !directories.is_empty() {
+        places += &format!("; packets in {}", list(directories.iter()));
     }
     places
 }
@@ -281,6 +296,19 @@ mod tests {
         assert!(warning.ends_with("--web.listen-address 127.0.0.1:8888"), "{warning}");
         assert_eq!(with(&["127.0.0.1:8888"], Some("/archive")), None);
         assert_eq!(with(&[":8888"], None), None);
+    }
+
+    #[test]
+    fn both_directories_with_packets_are_named() {
+        let mut config = Config::default();
+        config.evidence.packet_log.dir = Some("/log".into());
+        assert_eq!(alerts(&config), "on standard output, /metrics and /active", "packets are not logged");
+        config.evidence.archive_dir = Some("/archive".into());
+        assert!(alerts(&config).ends_with("; packets in /archive"));
+        config.evidence.packet_log.is_on = true;
+        assert!(alerts(&config).ends_with("; packets in /archive, /log"));
+        config.source = Some("a.pcap".into());
+        assert!(alerts(&config).ends_with("/active"), "the file has them already");
     }
 
     #[test]

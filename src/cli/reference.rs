@@ -27,9 +27,9 @@ file. A setting that is not given has its default.
     trafficmonitor -config trafficmonitor.yml --config.check
     trafficmonitor config
 
-`--config.check` only checks the configuration; `trafficmonitor config` prints it as YAML, with
-every value that would be used. An unknown key or option is an error, and the message suggests the
-nearest known one.
+`--config.check` only checks the configuration, with the files and directories that it names;
+`trafficmonitor config` prints it as YAML, with every value that would be used. An unknown key or
+option is an error, and the message suggests the nearest known one.
 
 - Long options take one dash or two. Their value follows after a space or `=`; that of a switch only
   after `=`.

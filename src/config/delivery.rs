@@ -7,7 +7,8 @@ use super::declaration::FileKey;
 use super::slack::SLACK;
 use super::{Config, Error, Settings};
 use crate::detect::Kind;
-use crate::notify::ReceiverConfig;
+use crate::locality::local_networks;
+use crate::notify::{ReceiverConfig, SelectionMismatch};
 
 /// The memory for recent packets if an archive directory is given and no size.
 const RING_OF_ARCHIVE: u64 = 64 << 20;
@@ -44,10 +45,15 @@ fn complete_receivers(settings: &Settings, config: &mut Config) -> Result<(), Er
         let problem = format!("{} receivers; at most {MOST_RECEIVERS} are possible", receivers.len());
         return Err(refused(settings, RECEIVERS, problem));
     }
-    let detected = detected(config);
-    let idle = receivers.iter().filter(|one| !one.selection.can_match(&config.alert.severities, &detected));
-    let notices: Vec<String> = idle.map(|receiver| idle_notice(settings, receiver)).collect();
+    let (severities, detected) = (&config.alert.severities, detected(config));
+    let local = local_networks(&config.locality, []);
+    let idle = receivers.iter().filter_map(|one| Some((one, one.selection.mismatch(severities, &detected, &local)?)));
+    let notices: Vec<String> = idle.map(|(receiver, mismatch)| idle_notice(settings, receiver, mismatch)).collect();
     config.notices.extend(notices);
+    if config.notify.state_dir.is_some() && config.notify.receivers.is_empty() {
+        let place = settings.place(("state", "dir"));
+        config.notices.push(format!("{place}: no effect without receivers of alerts"));
+    }
     Ok(())
 }
 
@@ -65,15 +71,21 @@ fn detected(config: &Config) -> Vec<Kind> {
     Kind::ALL.into_iter().filter(is_detected).collect()
 }
 
-fn idle_notice(settings: &Settings, receiver: &ReceiverConfig) -> String {
+fn idle_notice(settings: &Settings, receiver: &ReceiverConfig, mismatch: SelectionMismatch) -> String {
     let least =
         receiver.selection.severity.map_or(String::new(), |least| format!(" and severity {} or above", least.label()));
-    let place = settings.place(RECEIVERS);
-    format!(
-        "{place}: the receiver {} gets no alert: none that is detected has its kinds{least}; \
-         change its kinds or severity, or --alert.severity",
-        receiver.name
-    )
+    let (place, name) = (settings.place(RECEIVERS), &receiver.name);
+    match mismatch {
+        SelectionMismatch::Kinds => format!(
+            "{place}: the receiver {name} gets no alert: none that is detected has its kinds{least}; \
+             change its kinds or severity, or --alert.severity"
+        ),
+        // The addresses of the interfaces are local too, and are not known yet.
+        SelectionMismatch::Networks => format!(
+            "{place}: the receiver {name} gets no alert, except about addresses of this host: none about its networks has \
+             its kinds{least}; change its networks or severity, or -localNetworks or --alert.severity"
+        ),
+    }
 }
 
 fn complete_evidence(settings: &Settings, config: &mut Config) -> Result<(), Error> {

@@ -38,6 +38,12 @@ pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, now: Timestamp)
     }
 }
 
+/// The cause of a failure in words, where the status says more than the outcome.
+pub(super) fn cause_of_answer(status: StatusCode) -> Option<String> {
+    let words = FailureReason::ServerError.words();
+    status.is_server_error().then(|| format!("{words} (status {})", status.as_u16()))
+}
+
 /// The reason of a request without an answer. All of them may pass: it is tried again.
 pub(super) fn reason_of(error: &(dyn StdError + 'static)) -> FailureReason {
     let mut next = Some(error);
@@ -144,6 +150,13 @@ mod tests {
             };
             assert_eq!(outcome(status, None), expected, "{status}");
         }
+    }
+
+    #[test]
+    fn status_of_an_error_of_the_receiver_is_named() {
+        let cause = |status: u16| cause_of_answer(StatusCode::from_u16(status).unwrap());
+        assert_eq!(cause(503).as_deref(), Some("the receiver has an error of its own (status 503)"));
+        assert_eq!([200, 302, 404, 429].map(cause), [const { None }; 4], "their outcome says all");
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Schedule {
         }
     }
 
-    /// The next request without deferred notices.
+    /// The next request with notices that are not deferred.
     fn next_waiting(&mut self, queue: &NoticeQueue, now: Instant, hurry: bool) -> Next {
         let send = |waiting: &[&QueuedNotice], named| Next::Send(batch(Origin::Waiting, queue, waiting, named));
         match self.batching {

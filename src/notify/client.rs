@@ -47,25 +47,25 @@ impl HttpClient {
         &self,
         request: Request<Full<Bytes>>,
         deadline: Instant,
-    ) -> (AttemptOutcome, Option<&'static str>) {
+    ) -> (AttemptOutcome, Option<String>) {
         // The client's own log lines contain hosts, which can be secret.
         self.attempt(request, deadline).with_subscriber(NoSubscriber::new()).await
     }
 
-    async fn attempt(
-        &self,
-        request: Request<Full<Bytes>>,
-        deadline: Instant,
-    ) -> (AttemptOutcome, Option<&'static str>) {
+    async fn attempt(&self, request: Request<Full<Bytes>>, deadline: Instant) -> (AttemptOutcome, Option<String>) {
         match timeout_at(deadline, self.0.request(request)).await {
             Err(_) => (AttemptOutcome::Retry(FailureReason::Timeout, None), None),
-            Ok(Err(error)) => (AttemptOutcome::Retry(attempt::reason_of(&error), None), attempt::cause_of(&error)),
+            Ok(Err(error)) => {
+                let cause = attempt::cause_of(&error).map(str::to_owned);
+                (AttemptOutcome::Retry(attempt::reason_of(&error), None), cause)
+            }
             Ok(Ok(answer)) => {
                 let now = Timestamp::from(std::time::SystemTime::now());
                 let outcome = attempt::of_answer(answer.status(), answer.headers(), now);
+                let cause = attempt::cause_of_answer(answer.status());
                 // The status decides. The rest is read only so that the connection can be used again.
                 drop(timeout_at(deadline, read(answer.into_body())).await);
-                (outcome, None)
+                (outcome, cause)
             }
         }
     }

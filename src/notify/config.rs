@@ -9,9 +9,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::secret::{Secret, SecretSource};
-use super::url::{UrlError, check_url, is_base};
+use super::url::{UrlError, check_base, check_url};
 use crate::alert::Severity;
 use crate::detect::Kind;
+
+/// The paths that are put behind the base URLs.
+pub(super) const ALERTMANAGER_PATH: &str = "/api/v2/alerts";
+pub(super) const PAGERDUTY_PATH: &str = "/v2/enqueue";
+pub(super) const OPSGENIE_PATH: &str = "/v2/alerts";
 
 /// The receivers, and what they have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,18 +143,24 @@ impl Vendor {
     /// The first fault.
     pub fn check_url(&self, url: &Secret) -> Result<(), UrlError> {
         check_url(url.expose())?;
-        if self.has_secret_url() || is_base(url.expose()) { Ok(()) } else { Err(UrlError::Query) }
+        self.api_path().map_or(Ok(()), |path| check_base(url.expose(), path))
     }
 
     /// The text of a URL that is no secret: the base URL of an interface, without user and query. None for the URLs of
     /// hooks, which are keys.
     pub fn plain_url<'a>(&self, url: &'a Secret) -> Option<&'a str> {
-        (!self.has_secret_url() && self.check_url(url).is_ok()).then(|| url.expose())
+        (self.api_path().is_some() && self.check_url(url).is_ok()).then(|| url.expose())
     }
 
-    /// True if requests go to the URL as it is given. A hook is such a URL.
-    const fn has_secret_url(&self) -> bool {
-        matches!(self, Self::Slack { .. } | Self::Webhook)
+    /// The path of the vendor's interface, which is put behind the base URL. None for hooks: requests go to the URL as it
+    /// is given.
+    pub(super) const fn api_path(&self) -> Option<&'static str> {
+        match self {
+            Self::Alertmanager => Some(ALERTMANAGER_PATH),
+            Self::PagerDuty { .. } => Some(PAGERDUTY_PATH),
+            Self::Opsgenie { .. } => Some(OPSGENIE_PATH),
+            Self::Slack { .. } | Self::Webhook => None,
+        }
     }
 }
 

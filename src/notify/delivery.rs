@@ -198,10 +198,7 @@ impl ReceiverDelivery {
         };
         let request = self.request(batch, address.key.as_ref());
         match address.request(request) {
-            Ok(request) => {
-                let (outcome, cause) = self.client.post(request, deadline).await;
-                (outcome, cause.map(str::to_owned))
-            }
+            Ok(request) => self.client.post(request, deadline).await,
             Err(error) => (AttemptOutcome::Retry(FailureReason::Secret, None), Some(error.to_string())),
         }
     }

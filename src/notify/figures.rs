@@ -93,7 +93,7 @@ impl FailureReason {
             Self::Tls => "the TLS handshake failed",
             Self::Protocol => "the answer is not HTTP",
             Self::ClientError => "the receiver refused them",
-            Self::ServerError => "the receiver has an error of its own (status 5xx)",
+            Self::ServerError => "the receiver has an error of its own",
             Self::RateLimited => "the receiver takes no more for now (status 429)",
             Self::Redirect => "the receiver answered with a redirect",
             Self::Secret => "the URL, the key or a header cannot be read",

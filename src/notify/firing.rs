@@ -13,6 +13,15 @@ use crate::alert::Fingerprint;
 /// after a restart.
 pub(super) const MOST_FIRING: usize = 10_000;
 
+/// The form in which a receiver learned that an alert fires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// A message named the alert.
+    Named,
+    /// Messages only counted the alert.
+    Counted,
+}
+
 /// The alerts that fire at a receiver.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct FiringAlerts {
@@ -60,11 +69,11 @@ impl FiringAlerts {
         }
     }
 
-    /// Replaces the notice of an alert that fires; none if it does not, else true if no message named it.
-    pub(super) fn replace(&mut self, notice: &Arc<Notice>) -> Option<bool> {
+    /// Replaces the notice of an alert; none if the alert does not fire there.
+    pub(super) fn replace(&mut self, notice: &Arc<Notice>) -> Option<Naming> {
         let firing = self.notices.get_mut(&notice.id())?;
         *firing = Arc::clone(notice);
-        Some(self.counted.contains(&notice.id()))
+        Some(if self.counted.contains(&notice.id()) { Naming::Counted } else { Naming::Named })
     }
 
     /// All of them, each with true if no message named it.

@@ -10,6 +10,7 @@ use tokio::time::sleep_until;
 use super::backoff::RareLog;
 use super::delivery::{Lane, Surroundings, now};
 use super::figures::FailureReason;
+use super::firing::Naming;
 use super::inbox::{AlertEnd, Arrival, Inbox, InboxContents};
 use super::journal::{Journal, JournalRecord};
 use super::notice::Notice;
@@ -128,7 +129,7 @@ impl Intake {
         for receiver in end.receivers {
             let lane = &self.lanes[usize::from(receiver)];
             match lane.with_queue(|queue| queue.last_firing(fingerprint)) {
-                Some(firing) => self.admit(resolution(&firing, receiver, end.ends_at, end.changed_at), records),
+                Some(firing) => self.admit(arrival(firing.resolved_at(end.ends_at), receiver, end.changed_at), records),
                 None => lane.figures.count_lost(FailureReason::QueueFull, 1),
             }
         }
@@ -141,21 +142,22 @@ impl Intake {
             for fingerprint in self.inherited[receiver].orphans(Instant::now()) {
                 let firing = self.lanes[receiver].with_queue(|queue| queue.last_firing(fingerprint));
                 if let (Some(firing), Ok(position)) = (firing, u16::try_from(receiver)) {
-                    self.admit(resolution(&firing, position, now, now), records);
+                    self.admit(arrival(firing.orphaned_at(now), position, now), records);
                 }
             }
         }
     }
 }
 
-fn resolution(firing: &Notice, receiver: u16, ends_at: Timestamp, changed_at: Timestamp) -> Arrival {
-    Arrival { notice: Arc::new(firing.resolved_at(ends_at)), receivers: [receiver].into(), changed_at }
+fn arrival(notice: Notice, receiver: u16, changed_at: Timestamp) -> Arrival {
+    Arrival { notice: Arc::new(notice), receivers: [receiver].into(), changed_at }
 }
 
 /// Notes an alert that fires at the receiver since the last run and in this one too. Nothing is sent.
 fn go_on(lane: &Lane, notice: &Arc<Notice>) -> Option<JournalRecord> {
-    let is_counted = lane.with_queue(|queue| queue.replace_firing(notice))?;
-    Some(JournalRecord::Fires { receiver: lane.name.clone(), notice: Arc::clone(notice), is_counted })
+    let naming = lane.with_queue(|queue| queue.replace_firing(notice))?;
+    let (receiver, is_counted) = (lane.name.clone(), naming == Naming::Counted);
+    Some(JournalRecord::Fires { receiver, notice: Arc::clone(notice), is_counted })
 }
 
 /// Gives the number of an earlier notice that was given up.

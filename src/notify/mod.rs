@@ -37,6 +37,7 @@ pub use notice::Notice;
 pub use notifier::{Error, Notifier};
 pub use runbook::is_template;
 pub use secret::{Secret, SecretError, SecretSource};
+pub use selection::SelectionMismatch;
 pub use sink::NotificationSink;
 pub use url::{UrlError, check_url, is_base};
 

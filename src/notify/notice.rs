@@ -12,6 +12,9 @@ use crate::detect::{Figures, Subject, Target};
 use crate::packet::Timestamp;
 use crate::services::protocol_name;
 
+/// Stands before the sentence of an alert of an earlier run that has not fired again.
+const ORPHANED: &str = "resolved: it has not fired again since the restart; last seen: ";
+
 /// A change of an alert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
@@ -73,6 +76,13 @@ impl Notice {
     /// The notice that resolves a firing alert at a moment.
     pub(super) fn resolved_at(&self, moment: Timestamp) -> Self {
         Self { is_firing: false, ends_at: Some(moment.nanoseconds().max(self.starts_at)), ..self.clone() }
+    }
+
+    /// The notice that resolves an alert of an earlier run, which has not fired again in this one. The figures are the
+    /// last ones of the earlier run, and the sentence says so.
+    pub(super) fn orphaned_at(&self, moment: Timestamp) -> Self {
+        let sentence = format!("{ORPHANED}{}", self.sentence);
+        Self { sentence, ..self.resolved_at(moment) }
     }
 
     /// Bytes that it takes in memory, about.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::firing::FiringAlerts;
+use super::firing::{FiringAlerts, Naming};
 use super::notice::Notice;
 use crate::alert::Fingerprint;
 use crate::packet::Timestamp;
@@ -219,8 +219,8 @@ impl NoticeQueue {
         self.firing.notices()
     }
 
-    /// Replaces the notice of an alert that fires at the receiver; none if it does not, else true if no message named it.
-    pub(super) fn replace_firing(&mut self, notice: &Arc<Notice>) -> Option<bool> {
+    /// Replaces the notice of an alert; none if the alert does not fire at the receiver.
+    pub(super) fn replace_firing(&mut self, notice: &Arc<Notice>) -> Option<Naming> {
         self.firing.replace(notice)
     }
 

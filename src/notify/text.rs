@@ -56,6 +56,7 @@ impl AlertText<'_> {
                 let network = network.map(|network| network.to_string()).unwrap_or(subject);
                 format!("Sources of {network} scan together")
             }
+            "policy" => format!("{source} sends and is not permitted"),
             "anomaly" => format!("Unusual traffic from {source} to {}", text(destination)),
             kind => format!("{subject}: {}", harmless(kind)),
         }
@@ -288,6 +289,7 @@ mod tests {
             (notice("port_scan"), "10.0.0.5 scans ports", "TrafficmonitorPortScan"),
             (group, "Sources of 203.0.113.0/24 scan together", "TrafficmonitorGroupScan"),
             (notice("bandwidth"), "10.0.0.5 is over its bandwidth limit", "TrafficmonitorBandwidthExceeded"),
+            (notice("policy"), "10.0.0.5 sends and is not permitted", "TrafficmonitorNotPermitted"),
             (pair, "Unusual traffic from 10.0.0.5 to 192.0.2.1", "TrafficmonitorAnomaly"),
         ] {
             assert_eq!(text(&notice).summary(), summary);

@@ -15,7 +15,7 @@ pub enum UrlError {
     #[error("the URL has no scheme; put https:// or http:// before it")]
     NoScheme,
     /// Its scheme is no way to send a request.
-    #[error("the scheme of the URL is not possible; use https or http")]
+    #[error("the scheme of the URL is not supported; use https or http")]
     Scheme,
     /// The host is missing.
     #[error("the URL has no host; expected a form such as https://alerts.example.net:9093/path")]
@@ -29,6 +29,9 @@ pub enum UrlError {
     /// It has a query where a path is put behind it.
     #[error("a path is put behind this URL; remove its part from ? on")]
     Query,
+    /// It ends with the path that is put behind it.
+    #[error("a path is put behind this URL; give the URL without {0}")]
+    Path(&'static str),
     /// It has a part that browsers do not send.
     #[error("the part of the URL from # on is never sent; remove it")]
     Fragment,
@@ -74,9 +77,17 @@ fn check_authority(authority: &str) -> Result<(), UrlError> {
     }
 }
 
-/// True if `path` can be put behind the URL: there is no query in between.
+/// True if a path can be put behind the URL: there is no query in between.
 pub fn is_base(url: &str) -> bool {
     !url.contains('?')
+}
+
+/// Checks that `path` can be put behind a URL.
+pub(super) fn check_base(url: &str, path: &'static str) -> Result<(), UrlError> {
+    if !is_base(url) {
+        return Err(UrlError::Query);
+    }
+    if url.trim_end_matches('/').ends_with(path) { Err(UrlError::Path(path)) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -95,6 +106,18 @@ mod tests {
         ] {
             assert_eq!(check_url(url), Ok(()), "{url}");
         }
+    }
+
+    #[test]
+    fn path_that_is_put_behind_a_url_is_not_given_with_it() {
+        const PATH: &str = "/api/v2/alerts";
+        for url in ["http://host", "http://host/", "http://host/prefix", "http://host/api/v2", "http://alerts"] {
+            assert_eq!(check_base(url, PATH), Ok(()), "{url}");
+        }
+        for url in ["http://host/api/v2/alerts", "http://host/prefix/api/v2/alerts/", "http://host/api/v2/alerts//"] {
+            assert_eq!(check_base(url, PATH), Err(UrlError::Path(PATH)), "{url}");
+        }
+        assert_eq!(check_base("http://host/api/v2/alerts?x=1", PATH), Err(UrlError::Query));
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! Files that are opened with care. Takes paths; gives open files. Must not know their contents.
+//! Files that are opened with care. Takes paths; gives open files, and the rights of this user. Must not know their
+//! contents.
 
+use std::ffi::CString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::thread::sleep;
@@ -36,9 +39,45 @@ pub fn lock(file: &File) -> bool {
     true
 }
 
+/// A use of a path that needs a right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To write a file.
+    Write,
+    /// To make files in a directory.
+    CreateIn,
+}
+
+/// Checks that the user of this process may use a path, as access(2) has it. Nothing is opened.
+///
+/// # Errors
+/// If the user may not, or there is no such path.
+pub fn check_access(path: &Path, access: Access) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mode = match access {
+        Access::Write => libc::W_OK,
+        Access::CreateIn => libc::W_OK | libc::X_OK,
+    };
+    // SAFETY: the path ends in 0 and outlives the call, which only reads it.
+    let result = unsafe { libc::access(path.as_ptr(), mode) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn missing_path_cannot_be_used_and_an_own_one_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        for access in [Access::Write, Access::CreateIn] {
+            assert_eq!(check_access(&file, access).unwrap_err().kind(), io::ErrorKind::NotFound);
+        }
+        std::fs::write(&file, "text").unwrap();
+        assert!(check_access(&file, Access::Write).is_ok() && check_access(folder.path(), Access::CreateIn).is_ok());
+        assert!(check_access(Path::new("a\0b"), Access::Write).is_err());
+    }
 
     #[test]
     fn file_is_opened_and_a_link_to_it_is_not() {

@@ -124,10 +124,7 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
             -loglevel=info \\
             -slack_url=\"https://hooks.slack.com/services/your/integration/keys/here\" -slack_channel=\"#wherefore\" -slack_emoji=\":warning:\" \\
             -anom_methods=fence -anom_upper_bound=1000 -anom_gv_cap=25 -anom_sensitivity=0.8",
-        Noticed(
-            "-l: no effect without -log_packets\n/var/log/wherefore/packets/: no such directory; create it with \
-             `mkdir -p -m 700 /var/log/wherefore/packets/`",
-        ),
+        Noticed("-l: no effect without -log_packets"),
     ),
     (
         "trafficmonitor -i eth0 -l=/tmp -archive_dir=/tmp  -loglevel=info -anom_methods=diff,fence -anom_upper_bound=200 -slack_url=\"https://hooks.slack.com/services/hook/url/goes/here\" -slack_channel=\"#wherefore\" -slack_emoji=\":warning:\" -anom_gv_cap=30 -anom_sensitivity=0.8 ",

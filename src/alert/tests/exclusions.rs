@@ -1,6 +1,8 @@
 //! Exclusions: detections that never fire.
 
 use super::*;
+use crate::alert::exclusion::exclude;
+use crate::detect::scan::ExcludedContact;
 
 #[test]
 fn exclusions_apply_with_all_that_they_name() {

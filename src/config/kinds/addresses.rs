@@ -55,7 +55,7 @@ const LONGEST_RULE_NAME_BYTES: usize = 1_024;
 
 /// The name of a rule, in alerts, metrics and messages.
 pub(crate) const RULE_NAME: Scalar<String> = Scalar {
-    form: "a name of 1 to 1024 bytes without control characters",
+    form: "a name of 1 to 1024 bytes without control or invisible characters",
     parse: |text| {
         let name = text.trim();
         let fits = (1..=LONGEST_RULE_NAME_BYTES).contains(&name.len());

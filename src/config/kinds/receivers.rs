@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::super::given::{Content, Given, RefusedSetting};
 use super::super::slack::ATTEMPT;
-use super::addresses::{FILE_NAME, FREE_TEXT, NETWORK};
+use super::addresses::{FILE_NAME, FREE_TEXT, WholeNetwork};
 use super::durations::ATTEMPT_TIMEOUT;
 use super::keywords::{ALERT_KIND, Keywords, SEVERITY};
 use super::rules::{keys_and_values, known_key, mapping, missing};
@@ -150,9 +150,9 @@ impl ValueKind for ReceiverEntry {
             headers: entry.headers()?,
             ca_file: entry.optional("ca_file", &FILE_NAME)?,
             selection: AlertSelection {
-                kinds: entry.optional("kinds", &ListOf(ALERT_KIND))?.unwrap_or_default(),
+                kinds: entry.list("kinds", ALERT_KIND)?,
                 severity: entry.optional("severity", &SEVERITY)?,
-                networks: entry.optional("networks", &ListOf(NETWORK))?.unwrap_or_default(),
+                networks: entry.list("networks", WholeNetwork)?,
             },
         })
     }
@@ -168,7 +168,7 @@ impl ValueKind for ReceiverEntry {
             ("ca_file", receiver.ca_file.as_ref().map(|file| FILE_NAME.show(file))),
             ("kinds", (!kinds.is_empty()).then(|| ListOf(ALERT_KIND).show(kinds))),
             ("severity", severity.as_ref().map(|severity| SEVERITY.show(severity))),
-            ("networks", (!networks.is_empty()).then(|| ListOf(NETWORK).show(networks))),
+            ("networks", (!networks.is_empty()).then(|| ListOf(WholeNetwork).show(networks))),
         ]) else {
             return Content::Null;
         };
@@ -202,6 +202,16 @@ impl<'a> ReceiverKeys<'a> {
 
     fn optional<K: ValueKind>(&self, key: &str, kind: &K) -> Result<Option<K::Value>, RefusedSetting> {
         self.value(key).map(|value| kind.parse_given(value)).transpose()
+    }
+
+    /// The values of a list, which is not empty if it is given.
+    fn list<K: ValueKind>(&self, key: &str, kind: K) -> Result<Vec<K::Value>, RefusedSetting> {
+        let Some(given) = self.value(key) else { return Ok(Vec::new()) };
+        let values = ListOf(kind).parse_given(given)?;
+        if values.is_empty() {
+            return Err(given.refused(format!("no {key} are given; name some, or remove the key for all")));
+        }
+        Ok(values)
     }
 
     fn required<K: ValueKind>(&self, key: &str, kind: &K) -> Result<K::Value, RefusedSetting> {

@@ -32,19 +32,28 @@ impl ArrayEnd {
 
     /// Finds the end of the array in `file`, and repairs it. Begins an array in an empty file.
     pub(super) fn find(file: &File) -> io::Result<Self> {
+        let end = match Self::inspect(file)? {
+            Some(end) => end,
+            None => {
+                file.write_all_at(b"[", 0)?;
+                Self { at: 1, is_empty: true }
+            }
+        };
+        end.close(file)?;
+        Ok(end)
+    }
+
+    /// The end of the array in `file`, which stays as it is; none in an empty file.
+    pub(super) fn inspect(file: &File) -> io::Result<Option<Self>> {
         let length = file.metadata()?.len();
         let from = length.saturating_sub(SEARCHED_BYTES);
         let mut tail = vec![0; usize::try_from(length - from).unwrap_or(0)];
         file.read_exact_at(&mut tail, from)?;
-        let end = if length == 0 {
-            file.write_all_at(b"[", 0)?;
-            Self { at: 1, is_empty: true }
-        } else {
-            begins_array(file)?;
-            Self::of_tail(&tail, from).ok_or_else(refused)?
-        };
-        end.close(file)?;
-        Ok(end)
+        if length == 0 {
+            return Ok(None);
+        }
+        begins_array(file)?;
+        Self::of_tail(&tail, from).ok_or_else(refused).map(Some)
     }
 
     /// The end of an array whose last bytes are `tail`, which begins at `from`.

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use super::array::ArrayEnd;
 use super::config::{Config, EventFormat};
 use super::form::csv_header;
-use crate::os::files;
+use crate::os::files::{self, Access, check_access};
 
 /// Agents that ship logs may read them as the group of the file.
 const OWNER_AND_GROUP: u32 = 0o640;
@@ -54,12 +54,32 @@ impl LogFile {
         }
     }
 
+    /// Checks that the file could be opened now. It is neither created, nor locked, nor repaired.
+    pub(super) fn inspect(path: &Path, format: EventFormat) -> io::Result<()> {
+        match fs::metadata(path) {
+            Ok(metadata) if !metadata.is_file() => {
+                check_stream(format, &metadata)?;
+                check_access(path, Access::Write)
+            }
+            Ok(_) => {
+                let file = options(format).open(path)?;
+                match format {
+                    EventFormat::Json => ArrayEnd::inspect(&file).map(drop),
+                    EventFormat::Csv => has_cut_header(&file).map(drop),
+                    EventFormat::Console | EventFormat::JsonLines => Ok(()),
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                check_access(folder.unwrap_or_else(|| Path::new(".")), Access::CreateIn)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn open_regular(path: PathBuf, format: EventFormat) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.read(true).create(true).mode(OWNER_AND_GROUP);
-        let is_array = format == EventFormat::Json;
-        let mut file = if is_array { options.write(true).truncate(false) } else { options.append(true) }.open(&path)?;
-        let kind = if is_array {
+        let mut file = options(format).create(true).mode(OWNER_AND_GROUP).open(&path)?;
+        let kind = if format == EventFormat::Json {
             lock(&file)?;
             FileKind::Array(ArrayEnd::find(&file)?)
         } else {
@@ -190,8 +210,25 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     name.into()
 }
 
+/// The way in which a regular file is opened.
+fn options(format: EventFormat) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    if format == EventFormat::Json {
+        options.write(true).truncate(false)
+    } else {
+        options.append(true)
+    };
+    options
+}
+
 /// Opens a pipe or a device. A pipe is opened for reading too, so that opening does not wait for a reader.
 fn open_stream(path: &Path, format: EventFormat, metadata: &Metadata) -> io::Result<File> {
+    check_stream(format, metadata)?;
+    OpenOptions::new().read(metadata.file_type().is_fifo()).write(true).open(path)
+}
+
+fn check_stream(format: EventFormat, metadata: &Metadata) -> io::Result<()> {
     if format == EventFormat::Json {
         return Err(io::Error::new(
             ErrorKind::InvalidInput,
@@ -201,7 +238,7 @@ fn open_stream(path: &Path, format: EventFormat, metadata: &Metadata) -> io::Res
     if metadata.is_dir() {
         return Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory; name a file"));
     }
-    OpenOptions::new().read(metadata.file_type().is_fifo()).write(true).open(path)
+    Ok(())
 }
 
 /// Two writers would overwrite each other's events. Some file systems know no locks.
@@ -227,16 +264,21 @@ fn end_last_line(file: &mut File) -> io::Result<()> {
 
 /// Checks that a file has the columns that are written. A header that a crash has cut off is removed.
 fn check_header(file: &File) -> io::Result<()> {
+    if has_cut_header(file)? { file.set_len(0) } else { Ok(()) }
+}
+
+/// True if a file has only a part of the header. Refuses a file with other columns.
+fn has_cut_header(file: &File) -> io::Result<bool> {
     let header = csv_header();
     let mut start = vec![0; header.len()];
     let read = file.read_at(&mut start, 0)?;
     let first = start[..read].split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
     if first == header.as_bytes() || first.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let cut = first.strip_suffix(b"\n").unwrap_or(first);
     if header.as_bytes().starts_with(cut) && file.metadata()?.len() == first.len() as u64 {
-        return file.set_len(0);
+        return Ok(true);
     }
     Err(io::Error::new(
         ErrorKind::InvalidData,

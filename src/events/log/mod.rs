@@ -34,6 +34,15 @@ pub struct EventLog {
 }
 
 impl EventLog {
+    /// Checks that the file could be opened now. Nothing is created or changed.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub fn inspect(config: &Config) -> Result<(), Error> {
+        let Some(path) = &config.file else { return Ok(()) };
+        LogFile::inspect(path, config.format).map_err(|source| Error::Unusable { path: path.clone(), source })
+    }
+
     /// Checks that the file can be opened; creates it.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub use file::reread_journal;
 pub(super) use record::JournalRecord;
 pub(super) use state::{JournalState, ReceiverState};
 
-/// Time that a write may take before deliveries go on without it.
+/// The patience of the program.
 const LONGEST_WRITE: Duration = Duration::from_secs(2);
 
 /// Time between two attempts to write after a fault.
@@ -64,6 +64,8 @@ pub(super) struct Journal {
     rewrite_at: Option<Instant>,
     failures: Arc<AtomicU64>,
     log: RareLog,
+    /// Time that a write may take before deliveries go on without it.
+    patience: Duration,
 }
 
 /// The file, or the work that has it.
@@ -85,8 +87,8 @@ impl Journal {
         state.keep(receivers);
         let written = file.rewrite(&state);
         let path = state_dir.join("notify/journal");
-        let mut journal =
-            Self { path, state, file: FileSlot::Here(file), rewrite_at: None, failures, log: RareLog::default() };
+        let (file, log) = (FileSlot::Here(file), RareLog::default());
+        let mut journal = Self { path, state, file, rewrite_at: None, failures, log, patience: LONGEST_WRITE };
         journal.note(written);
         Ok(journal)
     }
@@ -137,7 +139,7 @@ impl Journal {
             FileSlot::Busy(earlier) => (earlier, true),
             FileSlot::Gone => return,
         };
-        let patience = if is_earlier { Duration::ZERO } else { LONGEST_WRITE };
+        let patience = if is_earlier { Duration::ZERO } else { self.patience };
         match tokio::time::timeout(patience, &mut job).await {
             Ok(Ok((file, result))) => {
                 self.file = FileSlot::Here(file);

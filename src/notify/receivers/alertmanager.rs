@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Batching, Context, Receiver, Request, SENDER, object};
+use crate::notify::config::ALERTMANAGER_PATH;
 use crate::notify::notice::{Notice, alert_name};
 use crate::notify::text::{AlertText, plain, rfc_3339};
 
@@ -47,7 +48,7 @@ impl Receiver for Alertmanager {
             }
             alert
         });
-        super::json("/api/v2/alerts", &Value::Array(alerts.collect()))
+        super::json(ALERTMANAGER_PATH, &Value::Array(alerts.collect()))
     }
 }
 

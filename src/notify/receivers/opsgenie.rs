@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{Batching, Context, Receiver, Request, SENDER, object};
+use crate::notify::config::OPSGENIE_PATH;
 use crate::notify::notice::Notice;
 use crate::notify::secret::Secret;
 use crate::notify::text::{cut, harmless, plain};
@@ -43,13 +44,13 @@ impl Receiver for Opsgenie {
 fn change(notice: &Notice, context: &Context<'_>) -> (String, Value) {
     let source = cut(&format!("{SENDER} at {}", plain(context.host)), SOURCE);
     if notice.is_firing {
-        return ("/v2/alerts".to_owned(), created(notice, context, &source));
+        return (OPSGENIE_PATH.to_owned(), created(notice, context, &source));
     }
     // A close takes no details. The note names the evidence, whose checksum is known only now.
     let note = cut(&context.text(notice).description(), DESCRIPTION);
     // The alias is in a path: the journal may have been written by another program.
     let alias: String = notice.fingerprint.chars().filter(char::is_ascii_alphanumeric).collect();
-    let path = format!("/v2/alerts/{alias}/close?identifierType=alias");
+    let path = format!("{OPSGENIE_PATH}/{alias}/close?identifierType=alias");
     (path, json!({"user": SENDER, "source": source, "note": note}))
 }
 

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{Batching, Context, Receiver, Request, SENDER, object};
+use crate::notify::config::PAGERDUTY_PATH;
 use crate::notify::notice::Notice;
 use crate::notify::text::{AlertText, cut, harmless, link_to_alerts, plain, rfc_3339};
 
@@ -29,7 +30,7 @@ impl Receiver for PagerDuty {
     /// Each notice has a request of its own: only the first one counts.
     fn request(&self, notices: &[Notice], context: &Context<'_>) -> Request {
         let events = notices.first().map(|notice| event(notice, context));
-        super::json("/v2/enqueue", &events.unwrap_or_default())
+        super::json(PAGERDUTY_PATH, &events.unwrap_or_default())
     }
 }
 

@@ -135,7 +135,7 @@ fn notice_that_waited_for_days_is_given_up_and_counted() {
     );
 }
 
-/// Settings with this state directory and no receiver.
+/// A configuration without receivers, whose state directory is `folder`.
 fn config_of(folder: &tempfile::TempDir) -> Config {
     config(Vec::new(), Some(folder.path().to_owned()))
 }

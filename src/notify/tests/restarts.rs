@@ -70,6 +70,9 @@ fn alert_that_no_longer_fires_is_resolved_after_the_grace() {
         let body: serde_json::Value = serde_json::from_str(&last.body).unwrap();
         let ends_at = body["notices"][0]["ends_at"].as_i64().unwrap();
         assert!(ends_at > 1_700_000_000_000_000_000, "the end is the time of the resolution: {ends_at}");
+        let sentence = body["notices"][0]["sentence"].as_str().unwrap();
+        let expected = format!("resolved: it has not fired again since the restart; last seen: {}", firing(1).sentence);
+        assert_eq!(sentence, expected);
     }
 }
 

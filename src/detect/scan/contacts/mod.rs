@@ -13,6 +13,7 @@ pub mod pending;
 mod sets;
 mod settled;
 mod sketch;
+mod target;
 
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
@@ -27,22 +28,12 @@ use crate::time_grid::Cell;
 pub use mark::{Mark, TargetOutcome, Tried};
 pub use settled::{ContactOutcome, SettledContact};
 use sketch::Sketch;
+pub use target::{Aspect, HostPort};
 
 /// The most sources that are examined to find one to evict.
 const EVICTION_ATTEMPTS: usize = 32;
 /// The targets of a single contact: a host and a port.
 const LIGHT: usize = 2;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Aspect {
-    Hosts,
-    /// TCP and UDP destination ports, each protocol's own.
-    Ports,
-}
-
-impl Aspect {
-    pub const BOTH: [Self; 2] = [Self::Hosts, Self::Ports];
-}
 
 /// The targets that a set keeps when it is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,29 +53,6 @@ pub struct ContactBounds {
     pub targets_each: [usize; 2],
     /// The targets that a set keeps when it is full.
     pub keeping: Keeping,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HostPort {
-    pub address: IpAddr,
-    pub protocol: Protocol,
-    /// The port; 0 where there is none.
-    pub port: u16,
-}
-
-impl HostPort {
-    /// The number under which a question for a link address counts: IANA reserves it (protocol 255).
-    pub const LINK: Protocol = Protocol(255);
-
-    /// The target of a question for the link address of a host.
-    pub const fn on_link(address: IpAddr) -> Self {
-        Self { address, protocol: Self::LINK, port: 0 }
-    }
-
-    /// True if the target is a link address.
-    pub fn is_on_link(&self) -> bool {
-        self.protocol == Self::LINK
-    }
 }
 
 /// A source after another of its targets was counted.

@@ -135,6 +135,16 @@ fn alertmanager_gets_an_array_of_firing_and_resolved_alerts() {
 }
 
 #[test]
+fn end_after_a_restart_says_at_every_receiver_that_the_alert_has_not_fired_again() {
+    let orphan = notice("host_scan").orphaned_at(Timestamp::from_nanoseconds(1_700_000_300_000_000_000));
+    for vendor in vendors() {
+        let body = body(&request(vendor.clone(), std::slice::from_ref(&orphan), [0; 2]));
+        let words = "resolved: it has not fired again since the restart; last seen: 10.0.0.5 tried 22 hosts";
+        assert!(texts(&body).iter().any(|text| text.contains(words)), "{vendor:?}: {body:#}");
+    }
+}
+
+#[test]
 fn labels_of_alertmanager_are_the_same_from_the_first_request_to_the_last() {
     let later = Notice { value: 99.0, sentence: "other".to_owned(), ..resolved("host_scan") };
     let labels = |notice| body(&request(Vendor::Alertmanager, &[notice], [0; 2]))[0]["labels"].clone();

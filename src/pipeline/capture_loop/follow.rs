@@ -1,0 +1,55 @@
+//! The capture loop follows the plan: the name of its interface, the filter, the local networks and the policy. Takes a
+//! plan; changes the open handle and the interval. Must not know why the plan has changed.
+
+use std::sync::Arc;
+
+use super::{CaptureLoop, Session};
+use crate::pipeline::Error;
+use crate::pipeline::control::Plan;
+use crate::pipeline::coverage::Comparison;
+
+impl CaptureLoop {
+    /// True if the plan's name belongs to another interface than the open one.
+    pub(super) fn is_another(&self, session: &Session) -> bool {
+        let plan = self.control.plan();
+        let now = plan.captures.get(&self.number).and_then(|name| plan.indexes.get(name));
+        now.is_some() && now != session.index.as_ref()
+    }
+
+    /// Continues under the name that the interface has in `plan`. The handle stays open, so a rename loses and doubles
+    /// no frame: frames that were read before count under the old name, all others under the new one.
+    fn follow_name(&mut self, session: &mut Session, plan: &Plan) -> Result<(), Error> {
+        let Some(name) = plan.captures.get(&self.number).filter(|name| **name != self.interface) else { return Ok(()) };
+        self.record(session)?;
+        tracing::info!(interface = self.interface, name, "the interface has another name now; capturing goes on");
+        self.exchange.rename(name);
+        self.interface.clone_from(name);
+        self.record_packets(session);
+        session.comparison = Comparison::start(&self.interface, self.takes_all(plan));
+        Ok(())
+    }
+
+    /// Follows a new plan: the name, the filter and the local networks.
+    pub(super) fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
+        let plan = self.control.plan();
+        if Arc::ptr_eq(&plan, &session.plan) {
+            return Ok(());
+        }
+        let before = session.plan.filters.get(&self.interface).cloned();
+        self.follow_name(session, &plan)?;
+        if let Some(filter) = plan.filters.get(&self.interface)
+            && before.as_ref() != Some(filter)
+        {
+            session.live.attach(filter.as_deref(), self.user_filter.as_deref())?;
+            tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
+        }
+        // From the next packet on, as the local networks may have changed. The policy judges whole intervals.
+        let interval = self.exchange.filling();
+        interval.settle();
+        interval.classify_by(Arc::clone(&plan.classifier));
+        interval.judge_by(plan.policy.clone());
+        tracing::debug!(interface = self.interface, "local networks updated");
+        session.plan = plan;
+        Ok(())
+    }
+}
