@@ -360,6 +360,7 @@ const OTHERS: &[&str] = &[
     "events/analysis/timeline.rs MOST_PERIODS",
     "evidence/buffers.rs MOST_SPARE",
     "evidence/earlier.rs LARGEST",
+    "evidence/writer/cut.rs LARGEST",
     "evidence/losses.rs MOST_LOSSES",
     "evidence/packet_log/mod.rs MOST_FIRING",
     "evidence/selection.rs MOST_ASKED",

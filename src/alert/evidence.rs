@@ -4,15 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::Fingerprint;
 use crate::packet::Timestamp;
 
 /// The most alerts whose files can be found; the oldest makes room.
 const MOST_FILES: usize = 10_000;
+
+/// Time by which the start of an episode in a verdict may differ: it is a floating-point number there.
+const INEXACT: Duration = Duration::from_micros(1);
 
 /// The capture file with the packets of an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +38,18 @@ pub struct EvidenceFile {
 /// The evidence files by fingerprint. Clones share one index.
 #[derive(Clone, Default)]
 pub struct EvidenceIndex {
-    files: Arc<Mutex<BTreeMap<Fingerprint, EvidenceFile>>>,
+    files: Arc<Mutex<BTreeMap<Fingerprint, AlertFiles>>>,
     on_finished: Option<Arc<OnFinished>>,
     /// True if each alert gets a file.
     is_fed: Arc<AtomicBool>,
+}
+
+/// The files of an alert.
+#[derive(Debug, Clone)]
+struct AlertFiles {
+    latest: EvidenceFile,
+    /// The finished file of an earlier episode, while the latest one is being written.
+    before: Option<EvidenceFile>,
 }
 
 /// Receives each file once it is finished.
@@ -73,31 +85,76 @@ impl EvidenceIndex {
         self.insert(fingerprint, file);
     }
 
-    /// Notes the finished file of an alert of an earlier run. A file that is known stays.
+    /// Notes the finished file of an alert of an earlier run. A later file that is known stays.
     pub fn note_earlier(&self, fingerprint: Fingerprint, file: EvidenceFile) {
-        let is_newer = self.find(fingerprint).is_none_or(|known| known.starts_at < file.starts_at);
-        if is_newer {
-            self.insert(fingerprint, file);
+        let mut files = self.lock();
+        match files.get_mut(&fingerprint) {
+            Some(known) if known.latest.starts_at >= file.starts_at => known.note_before(file),
+            _ => {
+                drop(files);
+                self.insert(fingerprint, file);
+            }
         }
     }
 
-    fn insert(&self, fingerprint: Fingerprint, file: EvidenceFile) {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+    fn insert(&self, fingerprint: Fingerprint, latest: EvidenceFile) {
+        let mut files = self.lock();
         if files.len() >= MOST_FILES && !files.contains_key(&fingerprint) {
-            let oldest = files.iter().min_by_key(|(_, file)| file.starts_at).map(|(fingerprint, _)| *fingerprint);
+            let oldest =
+                files.iter().min_by_key(|(_, file)| file.latest.starts_at).map(|(fingerprint, _)| *fingerprint);
             oldest.map(|oldest| files.remove(&oldest));
         }
-        files.insert(fingerprint, file);
+        let known = files.remove(&fingerprint).filter(|_| !latest.is_finished);
+        let before = known.and_then(AlertFiles::finished);
+        files.insert(fingerprint, AlertFiles { latest, before });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Fingerprint, AlertFiles>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The file of an alert's latest episode.
     pub fn find(&self, fingerprint: Fingerprint) -> Option<EvidenceFile> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).get(&fingerprint).cloned()
+        self.lock().get(&fingerprint).map(|files| files.latest.clone())
+    }
+
+    /// The file of an alert's latest episode with a finished one.
+    pub fn find_finished(&self, fingerprint: Fingerprint) -> Option<EvidenceFile> {
+        self.lock().get(&fingerprint).cloned().and_then(AlertFiles::finished)
+    }
+
+    /// The file of the episode that began then.
+    pub fn find_episode(&self, fingerprint: Fingerprint, starts_at: Timestamp) -> Option<EvidenceFile> {
+        let files = self.lock().get(&fingerprint).cloned()?;
+        let is_it =
+            |file: &EvidenceFile| file.starts_at.since(starts_at).max(starts_at.since(file.starts_at)) < INEXACT;
+        [Some(files.latest), files.before].into_iter().flatten().find(is_it)
     }
 
     /// Forgets a file that was removed.
-    pub fn forget(&self, fingerprint: Fingerprint) {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).remove(&fingerprint);
+    pub fn forget(&self, fingerprint: Fingerprint, path: &Path) {
+        let mut files = self.lock();
+        let Some(known) = files.get_mut(&fingerprint) else { return };
+        if known.latest.path == path {
+            files.remove(&fingerprint);
+        } else if known.before.as_ref().is_some_and(|before| before.path == path) {
+            known.before = None;
+        }
+    }
+}
+
+impl AlertFiles {
+    /// The latest finished file.
+    fn finished(self) -> Option<EvidenceFile> {
+        if self.latest.is_finished { Some(self.latest) } else { self.before }
+    }
+
+    /// Notes the finished file of an earlier episode. It is of use while the latest one is being written.
+    fn note_before(&mut self, file: EvidenceFile) {
+        let is_newer = self.before.as_ref().is_none_or(|known| known.starts_at < file.starts_at);
+        if !self.latest.is_finished && is_newer {
+            self.before = Some(file);
+        }
     }
 }
 
@@ -123,8 +180,35 @@ mod tests {
         index.note(Fingerprint(1), file(2));
         assert_eq!(index.find(Fingerprint(1)), Some(file(2)));
         assert_eq!(index.find(Fingerprint(2)), None);
-        index.forget(Fingerprint(1));
+        index.forget(Fingerprint(1), &file(1).path);
+        assert_eq!(index.find(Fingerprint(1)), Some(file(2)), "another file of the alert was removed");
+        index.forget(Fingerprint(1), &file(2).path);
         assert_eq!(index.find(Fingerprint(1)), None);
+    }
+
+    #[test]
+    fn finished_file_is_found_while_a_later_one_is_written() {
+        let (index, alert) = (EvidenceIndex::default(), Fingerprint(1));
+        let finished = |seconds| EvidenceFile { is_finished: true, ..file(seconds) };
+        index.note(alert, finished(1));
+        index.note(alert, file(2));
+        assert_eq!((index.find(alert), index.find_finished(alert)), (Some(file(2)), Some(finished(1))));
+        // The file is begun again, and so is the next episode.
+        index.note(alert, file(2));
+        index.note(alert, file(3));
+        assert_eq!(index.find_finished(alert), Some(finished(1)));
+        // The file of a killed run is finished late.
+        index.note_earlier(alert, finished(2));
+        index.note_earlier(alert, finished(1));
+        assert_eq!((index.find(alert), index.find_finished(alert)), (Some(file(3)), Some(finished(2))));
+        let begun = |nanoseconds| index.find_episode(alert, Timestamp::from_nanoseconds(nanoseconds));
+        assert_eq!((begun(3_000_000_999), begun(2_999_999_001)), (Some(file(3)), Some(file(3))));
+        assert_eq!((begun(2_000_000_000), begun(1_000_000_000)), (Some(finished(2)), None));
+        index.forget(alert, &file(2).path);
+        assert_eq!((index.find(alert), index.find_finished(alert)), (Some(file(3)), None));
+        index.note(alert, finished(3));
+        index.note_earlier(alert, finished(2));
+        assert_eq!((index.find(alert), index.find_finished(alert)), (Some(finished(3)), Some(finished(3))));
     }
 
     #[test]

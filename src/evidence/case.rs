@@ -41,8 +41,10 @@ pub(super) enum FileState {
 pub(super) struct Case {
     pub(super) id: FileId,
     pub(super) alert: Alert,
-    /// From this moment on packets are wanted.
-    pub(super) start: Timestamp,
+    /// The first moment that the rule looks at.
+    start: Timestamp,
+    /// True if all packets since the start of the capture are wanted: they are still there, and the rule compares with them.
+    has_all: bool,
     /// The newest packet when the alert fired.
     pub(super) fired_at: Timestamp,
     /// The first chunk that arrived after the alert fired.
@@ -79,6 +81,7 @@ impl Case {
         Self {
             id,
             start,
+            has_all: false,
             fired_at: newest.max(alert.starts_at),
             fired_before: next_chunk,
             opened: Instant::now(),
@@ -93,10 +96,26 @@ impl Case {
         }
     }
 
+    /// Decides from which moment on packets are wanted. `has_all` is true if no packet has left the ring since the start of
+    /// the capture.
+    pub(super) fn look_back(&mut self, has_all: bool) {
+        self.has_all = has_all && self.alert.kind == Kind::Anomaly;
+    }
+
+    /// The first moment of the window; none if it begins with the capture.
+    pub(super) fn start(&self) -> Option<Timestamp> {
+        (!self.has_all).then_some(self.start)
+    }
+
+    /// From this moment on packets are wanted.
+    pub(super) fn wanted_from(&self) -> Timestamp {
+        self.start().unwrap_or(Timestamp::BEFORE_ALL)
+    }
+
     /// Begins to collect from a chunk on, when packets until `left_until` have left the ring.
     pub(super) fn begin(&mut self, from: u64, left_until: Timestamp) {
         (self.state, self.cursor, self.bytes, self.next_witness) = (FileState::Open, from, 0, self.start);
-        let has_left = left_until > Timestamp::BEFORE_ALL && left_until >= self.start;
+        let has_left = left_until > Timestamp::BEFORE_ALL && left_until >= self.wanted_from();
         self.gaps = Gaps { left_until: has_left.then_some(left_until), ..Gaps::default() };
     }
 
@@ -121,7 +140,7 @@ impl Case {
 
     /// True if a packet at some time from `first` to `last` may be wanted.
     pub(super) fn wants(&self, first: Timestamp, last: Timestamp) -> bool {
-        last >= self.start && self.until.is_none_or(|(until, _)| first <= until)
+        last >= self.wanted_from() && self.until.is_none_or(|(until, _)| first <= until)
     }
 
     /// True if a witness from the time from `first` to `last` is wanted. Only scans need them.

@@ -15,7 +15,6 @@ use super::selection::{self, Subjects};
 use super::writer::{Ending, FileId, Job, JobQueue, NewFile, WriterReport};
 use super::{Chunk, Config, EvidenceSetup, names, verdict};
 use crate::alert::{Alert, Fingerprint};
-use crate::detect::Kind;
 use crate::packet::Timestamp;
 
 /// Files that are open at once. Other cases wait.
@@ -65,8 +64,8 @@ impl Cases {
     }
 
     /// Ends the writer, after all that it was given.
-    pub(super) fn end_writer(&self) {
-        self.writer.send(Job::End);
+    pub(super) fn end_writer(&self, deadline: Instant) {
+        self.writer.send(Job::End(deadline));
     }
 
     /// Opens a case for an alert that fires.
@@ -181,17 +180,15 @@ impl Cases {
                 continue;
             }
             open += 1;
-            if case.alert.kind == Kind::Anomaly && ring.first() == 0 {
-                // All that was ever captured is there: the history is whole.
-                case.start = Timestamp::BEFORE_ALL;
-            }
-            case.begin(ring.first_since(case.start), ring.left_until());
+            case.look_back(ring.first() == 0);
+            case.begin(ring.first_since(case.wanted_from()), ring.left_until());
             self.writer.send(Job::Begin(Box::new(NewFile {
                 id,
                 fingerprint: case.alert.fingerprint,
                 starts_at: case.alert.starts_at,
                 stem: names::stem(&case.alert),
                 comment: verdict::comment(case, &self.setup, None),
+                verdict: verdict::verdict(case, &self.setup, &[verdict::KILLED.to_owned()]),
             })));
         }
     }
@@ -254,7 +251,6 @@ impl Cases {
 
     fn finish_files(&mut self, ring: &PacketRing, losses: &Losses, now: Instant) {
         let next = ring.next();
-        let has_left = ring.first() > 0;
         for case in self.cases.values_mut() {
             if case.state == FileState::Open && case.has_ended() && case.cursor >= next {
                 case.state = FileState::Ended(now);
@@ -262,8 +258,8 @@ impl Cases {
             if !matches!(case.state, FileState::Ended(since) if since <= now) || !self.writer.has_space() {
                 continue;
             }
-            let reasons =
-                verdict::shortcomings(case, self.setup.kept_bytes, losses.between(case.start, case.fired_at), has_left);
+            let lost_packets = losses.between(case.wanted_from(), case.fired_at);
+            let reasons = verdict::shortcomings(case, self.setup.kept_bytes, lost_packets);
             self.writer.send(Job::Finish(Box::new(Ending {
                 id: case.id,
                 fingerprint: case.alert.fingerprint,

@@ -65,7 +65,7 @@ impl PacketCollector {
             }
             self.advance(Instant::now());
         }
-        self.cases.iter().for_each(Cases::end_writer);
+        self.cases.iter().for_each(|cases| cases.end_writer(deadline));
     }
 
     fn advance(&mut self, now: Instant) {

@@ -49,8 +49,14 @@ pub(super) fn note_all(archive: &Path, index: &EvidenceIndex) {
     let mut verdicts: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
     // Names begin with the time.
     verdicts.sort();
-    let files = verdicts.iter().filter_map(|path| read(archive, path));
-    files.for_each(|(fingerprint, file)| index.note_earlier(fingerprint, file));
+    verdicts.iter().for_each(|path| note(archive, path, index));
+}
+
+/// Notes the file of a verdict in the archive, if both can be read.
+pub(super) fn note(archive: &Path, verdict: &Path, index: &EvidenceIndex) {
+    if let Some((fingerprint, file)) = read(archive, verdict) {
+        index.note_earlier(fingerprint, file);
+    }
 }
 
 fn read(archive: &Path, verdict: &Path) -> Option<(Fingerprint, EvidenceFile)> {

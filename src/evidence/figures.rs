@@ -41,7 +41,17 @@ pub(super) struct EvidenceCounters {
     pub(super) write_errors: Figure,
     pub(super) archive_bytes: Figure,
     pub(super) removed_files: Figure,
+    /// Files of an earlier run that are not finished.
+    pub(super) leftovers: Figure,
     pub(super) log: LogCounters,
+}
+
+impl EvidenceCounters {
+    /// Files that keep their temporary names if the program ends now. A logged conversation has one.
+    pub(super) fn unfinished_files(&self) -> u64 {
+        let all = [&self.open_files, &self.leftovers, &self.log.conversations, &self.log.leftovers];
+        all.into_iter().map(Figure::value).sum()
+    }
 }
 
 /// The figures of packet logging.
@@ -52,6 +62,8 @@ pub(super) struct LogCounters {
     pub(super) packets: Figure,
     pub(super) lost_packets: Figure,
     pub(super) archived_files: Figure,
+    /// Files of an earlier run that are not finished.
+    pub(super) leftovers: Figure,
 }
 
 /// The figures at one moment.

@@ -60,15 +60,26 @@ pub(super) fn is_ours(name: &str) -> bool {
 
 /// The fingerprint in a name that [`stem`] begins.
 pub(super) fn fingerprint(name: &str) -> Option<Fingerprint> {
+    parts(name).map(|(_, _, fingerprint)| fingerprint)
+}
+
+/// Start, kind and fingerprint of the alert in a name that [`stem`] begins.
+pub(super) fn parts(name: &str) -> Option<(Timestamp, &'static str, Fingerprint)> {
     let parts: Vec<&str> = name.splitn(5, '-').collect();
     let [time, kind, _, rest, ..] = parts.as_slice() else { return None };
     let digits = rest.get(..16).filter(|_| matches!(rest.as_bytes().get(16), None | Some(b'.')))?;
-    let is_time = time.len() == "20260102T030405.678Z".len() && time.ends_with('Z') && time.as_bytes()[8] == b'T';
-    let is_kind = Kind::ALL.iter().any(|known| known.label() == *kind);
-    if !is_time || !is_kind || !name.chars().all(is_safe) {
-        return None;
-    }
-    u64::from_str_radix(digits, 16).ok().map(Fingerprint)
+    let kind = Kind::ALL.iter().map(|known| known.label()).find(|label| label == kind)?;
+    let time = from_utc(time).filter(|_| name.chars().all(is_safe))?;
+    u64::from_str_radix(digits, 16).ok().map(|number| (time, kind, Fingerprint(number)))
+}
+
+/// The time of a text that [`utc`] made.
+fn from_utc(text: &str) -> Option<Timestamp> {
+    let is_time = text.len() == "20260102T030405.678Z".len() && text.is_ascii();
+    let pieces = is_time.then(|| [0..4, 4..6, 6..11, 11..13, 13..20].map(|range| &text[range]))?;
+    let [year, month, day, minute, second] = pieces;
+    let text = format!("{year}-{month}-{day}:{minute}:{second}");
+    humantime::parse_rfc3339(&text).ok().map(Timestamp::from)
 }
 
 #[cfg(test)]
@@ -98,7 +109,8 @@ mod tests {
     #[test]
     fn own_names_are_known_and_others_are_not() {
         let stem = named(Subject::Source("::1".parse().unwrap()));
-        assert_eq!(fingerprint(&stem), Some(Fingerprint(0xab)));
+        let start = Timestamp::from_nanoseconds(1_700_000_000_250_000_000);
+        assert_eq!(parts(&stem), Some((start, "host_scan", Fingerprint(0xab))));
         for ending in [".pcapng", ".json", ".pcapng.part", "-cut.pcapng", "-2.json", "-tcp_1_2.0.pcap"] {
             assert!(is_ours(&format!("{stem}{ending}")), "{ending}");
         }

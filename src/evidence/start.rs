@@ -15,7 +15,7 @@ use super::earlier;
 use super::figures::{EvidenceCounters, FiguresReader};
 use super::packet_log::{LogQueue, LogSetup, PacketLog};
 use super::writer::quota::Quota;
-use super::writer::{JobQueue, Writer, WriterSetup, files, leftovers};
+use super::writer::{JobQueue, Writer, WriterSetup, files};
 use super::{Config, DEFAULT_RING_BYTES, EvidenceSender, Message, Waiting, names};
 use crate::alert::{Change, EvidenceIndex};
 use crate::capture::printable;
@@ -76,7 +76,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Starts the threads. Directories are made if they are missing, and files that an earlier run left are finished.
+    /// Starts the threads. Directories are made if they are missing. The threads finish the files that an earlier run left.
     ///
     /// # Errors
     /// When a directory cannot be written to, or a thread cannot be started.
@@ -85,10 +85,8 @@ impl Evidence {
         let counters = Arc::<EvidenceCounters>::default();
         let mut threads = Vec::new();
         let archive = config.archive_dir.as_deref().map(|path| usable("archive_dir", path)).transpose()?;
-        let quota = archive.as_ref().map(|archive| {
-            leftovers::finish_evidence(archive);
-            Arc::new(Mutex::new(Quota::new(archive.clone(), config.quota_bytes, names::is_ours)))
-        });
+        let quota = |archive: &PathBuf| Quota::new(archive.clone(), config.quota_bytes, names::is_ours);
+        let quota = archive.as_ref().map(|archive| Arc::new(Mutex::new(quota(archive))));
         let log = start_log(&config, archive.as_deref().zip(quota.as_ref()), &counters, &mut threads)?;
         let ring_bytes = config.ring_bytes.unwrap_or(DEFAULT_RING_BYTES);
         let cases = match archive.zip(quota) {
@@ -125,8 +123,19 @@ impl Evidence {
     }
 
     /// Finishes the open files and ends the threads. True if all is done by `deadline`; else open files keep their
-    /// temporary names.
+    /// temporary names, and a warning has their number.
     pub fn finish(self, deadline: Instant) -> bool {
+        let counters = Arc::clone(&self.figures.counters);
+        let is_done = self.end(deadline);
+        let files = counters.unfinished_files();
+        if files > 0 {
+            tracing::warn!("{files} files of packets are not finished; the next start finishes them");
+        }
+        is_done && files == 0
+    }
+
+    /// Ends the threads. True if they have ended by `deadline`.
+    fn end(self, deadline: Instant) -> bool {
         if self.messages.send(Message::End { deadline }).is_err() {
             tracing::debug!("the evidence thread had ended before");
         }
@@ -201,8 +210,8 @@ fn start_log(
         max_rotations: log.max_rotations,
     };
     let (queue, messages) = LogQueue::new();
-    let log = PacketLog::new(setup, Arc::clone(counters));
-    threads.push(spawn("packet-log", move || log.run(&messages))?);
+    let counters = Arc::clone(counters);
+    threads.push(spawn("packet-log", move || PacketLog::new(setup, counters).run(&messages))?);
     Ok(Some(queue))
 }
 

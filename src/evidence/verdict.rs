@@ -19,17 +19,20 @@ use crate::events::line::rfc_3339;
 const FEWEST_BYTES: u32 = 128;
 
 /// The version of the form of verdicts.
-const FORM: u32 = 2;
+pub(super) const FORM: u32 = 2;
+
+/// The reason in the verdict of a file that a killed program left.
+pub(super) const KILLED: &str = "the program was killed";
 
 /// The reasons why a window is not complete; none if it is.
-pub(super) fn shortcomings(case: &Case, kept_bytes: u32, lost_packets: u64, has_left: bool) -> Vec<String> {
+pub(super) fn shortcomings(case: &Case, kept_bytes: u32, lost_packets: u64) -> Vec<String> {
     let mut reasons = Vec::new();
     if kept_bytes < FEWEST_BYTES {
         reasons.push(format!("packets were cut to {kept_bytes} bytes, which may lack headers"));
     }
     if let Some(left) = case.gaps.left_until {
         let held = case.fired_at.since(left);
-        let wanted = case.fired_at.since(case.start);
+        let wanted = case.fired_at.since(case.wanted_from());
         reasons.push(format!("the ring reached back {} of {}", seconds(held), seconds(wanted)));
     }
     if lost_packets > 0 {
@@ -41,7 +44,7 @@ pub(super) fn shortcomings(case: &Case, kept_bytes: u32, lost_packets: u64, has_
     if case.gaps.is_cut {
         reasons.push("the file was full before the alert fired".to_owned());
     }
-    if case.alert.kind == Kind::Anomaly && has_left {
+    if case.alert.kind == Kind::Anomaly && case.start().is_some() {
         reasons.push("the rule compares with traffic from before the ring".to_owned());
     }
     if case.alert.shown().is_estimate {
@@ -69,11 +72,15 @@ pub(super) fn comment(case: &Case, setup: &EvidenceSetup, reasons: Option<&[Stri
         format!("kind {}, rule {}, fingerprint {}", alert.kind.label(), alert.rule, alert.fingerprint),
         format!("severity {}, side {}", alert.severity.label(), alert.side.label()),
         format!("value {}, limit {}, window {}", shown.value, shown.limit, seconds(alert.figures.window)),
-        format!("from {} to {}, fired at {}", rfc_3339(case.start), end(case), rfc_3339(case.fired_at)),
+        format!("from {} to {}, fired at {}", start(case), end(case), rfc_3339(case.fired_at)),
         format!("window {window}"),
         format!("configuration {}", configuration_name(&setup.configuration)),
     ];
     lines.map(|line| printable(&line)).join("\n")
+}
+
+fn start(case: &Case) -> String {
+    case.start().map_or_else(|| "the start of the capture".to_owned(), rfc_3339)
 }
 
 fn end(case: &Case) -> String {
@@ -94,7 +101,7 @@ pub(super) fn verdict(case: &Case, setup: &EvidenceSetup, reasons: &[String]) ->
         "explanation": case.alert.explain(),
         "alert": serde_json::from_str::<Value>(&alert).ok(),
         "window": {
-            "start": seconds_since_1970(case.start),
+            "start": case.start().map(seconds_since_1970),
             "fired": seconds_since_1970(case.fired_at),
             "complete": reasons.is_empty(),
             "reasons": reasons,

@@ -230,9 +230,12 @@ impl Site {
             return unavailable("too many downloads of evidence\n");
         };
         let is_head = request.method() == Method::HEAD;
-        match evidence::open(&self.evidence, alert) {
-            Ok(file) => evidence::answer(file, is_head, (slot, client.deadline(DOWNLOAD_TIMEOUT))),
-            Err(absence) => absence.answer(),
+        let index = self.evidence.clone();
+        // A file that is being written is read first, as far as its blocks are whole.
+        match tokio::task::spawn_blocking(move || evidence::open(&index, alert)).await {
+            Ok(Ok(file)) => evidence::answer(file, is_head, (slot, client.deadline(DOWNLOAD_TIMEOUT))),
+            Ok(Err(absence)) => absence.answer(),
+            Err(_) => unavailable("the evidence file could not be read\n"),
         }
     }
 

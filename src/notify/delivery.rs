@@ -317,7 +317,7 @@ impl ReceiverDelivery {
 
 /// The evidence file of an alert's episode.
 fn find(evidence: &EvidenceIndex, notice: &Notice) -> Option<EvidenceFile> {
-    evidence.find(notice.id()).filter(|file| file.starts_at == notice.began())
+    evidence.find_episode(notice.id(), notice.began())
 }
 
 /// The time on the clock of the system.

@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -63,6 +64,16 @@ pub fn check_access(path: &Path, access: Access) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Writes all that waits in memory for the file system of an open file to its disk (syncfs(2)).
+///
+/// # Errors
+/// When a write fails.
+pub fn sync_file_system(of: &File) -> io::Result<()> {
+    // SAFETY: the call takes a descriptor alone, which is open.
+    let result = unsafe { libc::syncfs(of.as_raw_fd()) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +103,7 @@ mod tests {
     #[test]
     fn lock_is_waited_for_and_given_up() {
         let file = tempfile::tempfile().unwrap();
-        let of = |file: &File| File::open(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file))).unwrap();
+        let of = |file: &File| File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
         let (first, second) = (of(&file), of(&file));
         assert!(lock(&first) && !lock(&second));
         let holder = std::thread::spawn(move || {
@@ -101,5 +112,12 @@ mod tests {
         });
         assert!(lock(&second));
         holder.join().unwrap();
+    }
+
+    #[test]
+    fn file_system_of_a_directory_is_written_to_its_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "text").unwrap();
+        sync_file_system(&File::open(folder.path()).unwrap()).unwrap();
     }
 }

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::log_files::ConversationFiles;
+use super::conversation_files::ConversationFiles;
 use crate::evidence::names;
 use crate::packet::{Packet, Protocol, TcpFlags};
 use crate::services::protocol_name;
@@ -102,7 +102,7 @@ impl LoggedConversation {
         now.duration_since(self.last_packet) >= if is_closed { IDLE_CLOSED } else { IDLE }
     }
 
-    /// True if moving its files to the archive is given up.
+    /// True if the last packet is so old that files which cannot be moved stay in the log directory.
     pub(super) fn is_given_up(&self, now: Instant) -> bool {
         now.duration_since(self.last_packet) >= GIVEN_UP
     }

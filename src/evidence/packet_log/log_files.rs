@@ -3,17 +3,20 @@
 //! Takes records; gives files of a bounded size and number, of which few are open at once. Must not know packets.
 
 use std::collections::{HashSet, VecDeque};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::conversation_files::{ConversationFiles, LoggedFile};
+use super::earlier_files;
 use crate::events::Complaints;
 use crate::evidence::figures::EvidenceCounters;
+use crate::evidence::writer::leftovers::Leftovers;
 use crate::evidence::writer::quota::{self, Quota};
-use crate::evidence::writer::{files, leftovers, savefile};
+use crate::evidence::writer::{files, savefile};
 use crate::evidence::{PacketSource, names};
 
 /// Files that are open at once; the one that was used longest ago is closed for another.
@@ -33,44 +36,6 @@ pub(in crate::evidence) struct LogSetup {
     pub(in crate::evidence) max_rotations: u32,
 }
 
-/// The files of one conversation, the oldest first.
-#[derive(Debug)]
-pub(super) struct ConversationFiles {
-    name: String,
-    /// Only the last one has a temporary name.
-    files: VecDeque<LoggedFile>,
-    /// The number of the next file.
-    next: u32,
-}
-
-#[derive(Debug)]
-struct LoggedFile {
-    path: PathBuf,
-    bytes: u64,
-}
-
-impl ConversationFiles {
-    /// No files of a conversation with this name yet.
-    pub(super) const fn named(name: String) -> Self {
-        Self { name, files: VecDeque::new(), next: 0 }
-    }
-
-    /// Forgets a file that was removed.
-    pub(super) fn forget(&mut self, removed: &Path) {
-        self.files.retain(|file| file.path != removed);
-    }
-
-    /// The paths of the files.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|file| file.path.as_path())
-    }
-
-    /// Bytes of the file to which packets are added; none if there is none.
-    fn last_bytes(&self) -> Option<u64> {
-        self.files.back().filter(|file| files::is_unfinished(&file.path)).map(|file| file.bytes)
-    }
-}
-
 /// The files of all conversations.
 #[derive(Debug)]
 pub(in crate::evidence) struct LogFiles {
@@ -79,14 +44,17 @@ pub(in crate::evidence) struct LogFiles {
     /// Open files, the one that was used longest ago first.
     open: VecDeque<(PathBuf, File)>,
     removed: Vec<PathBuf>,
-    counters: Arc<EvidenceCounters>,
+    pub(super) counters: Arc<EvidenceCounters>,
     complaints: Complaints,
+    pub(super) leftovers: Leftovers,
+    /// True at the end of the program: one sync of the file system follows all renames.
+    is_ending: bool,
     /// The lock of the directory; none if another process logs packets there too.
     lock: Option<File>,
 }
 
 /// True for the names of logged files, finished or not: `CONVERSATION-NUMBER.pcap`.
-fn is_logged(name: &str) -> bool {
+pub(super) fn is_logged(name: &str) -> bool {
     let name = name.strip_suffix(names::UNFINISHED).unwrap_or(name);
     let stem = name.strip_suffix(names::LOGGED).and_then(|stem| stem.rsplit_once('-'));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
@@ -96,16 +64,34 @@ fn is_logged(name: &str) -> bool {
 }
 
 impl LogFiles {
-    /// No files yet. Those that an earlier run left are finished.
+    /// No files yet. Those that an earlier run left wait to be finished.
     pub(super) fn new(setup: LogSetup, counters: Arc<EvidenceCounters>) -> Self {
         let lock = files::lock_directory(&setup.directory);
-        match &lock {
-            Some(_) => leftovers::finish_logged(&setup.directory, is_logged),
-            None => tracing::debug!(directory = %setup.directory.display(), "another process logs packets here too"),
+        if lock.is_none() {
+            tracing::debug!(directory = %setup.directory.display(), "another process logs packets here too");
         }
+        let leftovers = earlier_files::find(&setup.directory, lock.is_some());
+        counters.log.leftovers.set(leftovers.count() as u64);
         let quota = Quota::new(setup.directory.clone(), setup.quota_bytes, is_logged).removing_unfinished();
         let (open, removed, complaints) = (VecDeque::new(), Vec::new(), Complaints::default());
-        Self { setup, quota, open, removed, counters, complaints, lock }
+        Self { setup, quota, open, removed, counters, complaints, leftovers, is_ending: false, lock }
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.setup.directory
+    }
+
+    /// Begins the end: files are not written to the disk one by one any more. [`LogFiles::sync`] follows.
+    pub(super) fn begin_end(&mut self) {
+        self.is_ending = true;
+    }
+
+    /// Writes all files to the disk, with their names.
+    pub(super) fn sync(&mut self) {
+        let directory = self.setup.directory.clone();
+        if let Err(error) = files::sync_all(&directory) {
+            self.failed_at("logged files could not be written to the disk", &directory, &error);
+        }
     }
 
     /// Removes the files of the directory that are older than a day, except those in `owned`.
@@ -238,9 +224,13 @@ impl LogFiles {
 
     /// Gives the last file of a conversation its final name. A file that is gone is forgotten.
     fn finish(&mut self, of: &mut ConversationFiles) -> io::Result<()> {
-        let Some(last) = of.files.back_mut().filter(|last| files::is_unfinished(&last.path)) else { return Ok(()) };
+        let Some(last) = of.unfinished() else { return Ok(()) };
         let finished = files::finished(&last.path);
-        let published = open(&mut self.open, &last.path).and_then(|file| files::publish(file, &last.path, &finished));
+        let published = if self.is_ending {
+            fs::rename(&last.path, &finished)
+        } else {
+            open(&mut self.open, &last.path).and_then(|file| files::publish(file, &last.path, &finished))
+        };
         let is_gone = matches!(&published, Err(error) if error.kind() == io::ErrorKind::NotFound);
         if !is_gone {
             published?;
@@ -262,8 +252,12 @@ impl LogFiles {
     }
 
     fn failed(&mut self, what: &str, of: &ConversationFiles, error: &io::Error) {
+        let path = of.paths().next().unwrap_or(&self.setup.directory).to_owned();
+        self.failed_at(what, &path, error);
+    }
+
+    pub(super) fn failed_at(&mut self, what: &str, path: &Path, error: &io::Error) {
         self.counters.write_errors.add(1);
-        let path = of.paths().next().unwrap_or(&self.setup.directory);
         self.complaints.add(what, path, error);
     }
 
@@ -304,13 +298,17 @@ impl LogFiles {
     fn move_to_archive(&mut self, from: &Path, bytes: u64, stem: &str) -> io::Result<()> {
         let name = files::finished(from).file_stem().map(|name| name.to_string_lossy().replace('-', "."));
         let stem = format!("{stem}-{}", name.unwrap_or_default());
-        let file = open(&mut self.open, from)?;
         files::make_directory(&self.setup.archive)?;
         let to = files::free_path(&self.setup.archive, &stem, names::LOGGED);
         let quota = || self.setup.archive_quota.lock().unwrap_or_else(PoisonError::into_inner);
         let removed = quota().take(bytes)?;
         self.counters.removed_files.add(removed.len() as u64);
-        files::move_to(file, from, &to).inspect_err(|_| quota().give_back(bytes))?;
+        let moved = if self.is_ending {
+            files::move_unsynced(from, &to)
+        } else {
+            open(&mut self.open, from).and_then(|file| files::move_to(file, from, &to))
+        };
+        moved.inspect_err(|_| quota().give_back(bytes))?;
         self.open.retain(|(open, _)| open != from);
         Ok(())
     }

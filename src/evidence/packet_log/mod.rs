@@ -4,6 +4,8 @@
 //! their ends, and go when the conversation ends quietly. Must not know evidence files.
 
 mod conversation;
+mod conversation_files;
+mod earlier_files;
 mod log_files;
 mod queue;
 
@@ -71,7 +73,10 @@ impl PacketLog {
     /// Works until the end. The files of conversations that go on are finished, and stay.
     pub(super) fn run(mut self, messages: &LogReceiver) {
         let deadline = loop {
-            match messages.receive(SWEEP_EVERY) {
+            let has_other_work = self.files.leftovers.count() > 0;
+            let received = messages.receive(if has_other_work { Duration::ZERO } else { SWEEP_EVERY });
+            let is_idle = received.is_err();
+            match received {
                 Ok(LogMessage::Packets(chunk)) => self.take_chunk(&chunk),
                 Ok(LogMessage::Fired(alert)) => self.take_alert(&alert),
                 Ok(LogMessage::Resolved(fingerprint)) => {
@@ -81,15 +86,21 @@ impl PacketLog {
                 Err(RecvTimeoutError::Disconnected) => break Instant::now(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if self.swept.elapsed() >= SWEEP_EVERY {
-                self.sweep(Instant::now());
-            }
-            if self.tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY_EVERY) {
-                self.tidied = Some(Instant::now());
-                self.tidy(SystemTime::now());
-            }
+            self.tidy_up(is_idle);
         };
-        self.finish(deadline);
+        self.finish(|| Instant::now() >= deadline);
+    }
+
+    /// Ends conversations, removes old files and finishes those of an earlier run, each if it is time.
+    fn tidy_up(&mut self, is_idle: bool) {
+        if self.swept.elapsed() >= SWEEP_EVERY {
+            self.sweep(Instant::now());
+        }
+        if self.tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY_EVERY) {
+            self.tidied = Some(Instant::now());
+            self.tidy(SystemTime::now());
+        }
+        self.files.finish_leftovers(is_idle);
     }
 
     fn take_chunk(&mut self, chunk: &Chunk) {
@@ -130,8 +141,9 @@ impl PacketLog {
 
     /// The beginning of the names of archived files, if an alert about one of the addresses fires.
     fn archived_as(&self, ends: [IpAddr; 2]) -> Option<String> {
-        let mut firing = self.firing.values();
-        firing.find(|(subject, _)| is_about(subject, ends)).map(|(_, stem)| stem.clone())
+        let firing = self.firing.values().filter(|(subject, _)| is_about(subject, ends));
+        // Names begin with the time, so the least one is that of the oldest alert.
+        firing.map(|(_, stem)| stem).min().cloned()
     }
 
     fn write(&mut self, key: &LoggedEnds, source: &PacketSource, records: &ChunkRecords) {
@@ -153,8 +165,9 @@ impl PacketLog {
         }
         for (key, conversation) in &mut self.conversations {
             if is_about(&alert.subject, key.addresses()) {
-                conversation.archived.get_or_insert_with(|| stem.clone());
-                self.files.archive(&mut conversation.files, &stem);
+                // All files of a conversation have the name of its first alert.
+                let first = conversation.archived.get_or_insert_with(|| stem.clone());
+                self.files.archive(&mut conversation.files, first);
             }
         }
     }
@@ -190,16 +203,27 @@ impl PacketLog {
         self.files.remove_left(&owned, now);
     }
 
-    /// Finishes all files, as far as time allows. Those of conversations with an alert move to the archive.
-    fn finish(&mut self, deadline: Instant) {
-        for conversation in self.conversations.values_mut() {
-            if Instant::now() >= deadline {
-                return;
-            }
+    /// Finishes all files until it is late. Those of conversations with an alert come first, and move to the archive. One
+    /// sync of the file system follows.
+    fn finish(&mut self, is_late: impl Fn() -> bool) {
+        self.files.begin_end();
+        let conversations = self.conversations.drain().map(|(_, conversation)| conversation);
+        let mut left: Vec<LoggedConversation> =
+            conversations.filter(|conversation| !conversation.files.is_empty()).collect();
+        left.sort_by_key(|conversation| conversation.archived.is_some());
+        self.counters.log.conversations.set(left.len() as u64);
+        while !is_late()
+            && let Some(mut conversation) = left.pop()
+        {
             if let Some(stem) = &conversation.archived {
                 self.files.archive(&mut conversation.files, stem);
             }
             self.files.leave(&mut conversation.files);
+            self.counters.log.conversations.set(left.len() as u64);
+        }
+        self.files.sync();
+        while !is_late() && self.files.leftovers.count() > 0 {
+            self.files.finish_leftovers(true);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::detect::Kind;
-use crate::evidence::tests::{FIN, SYN, alert, chunk, files, read, tcp};
+use crate::evidence::tests::{FIN, LogLines, SYN, alert, chunk, files, read, tcp};
 use crate::evidence::writer::quota::Quota;
 
 const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 5], 50_000);
@@ -56,13 +56,20 @@ impl Logged {
     /// The same directories after the end of this run, which finished its files or was killed.
     fn restart(mut self, is_killed: bool) -> Self {
         if !is_killed {
-            self.log.finish(Instant::now() + Duration::from_secs(60));
+            self.log.finish(|| false);
         }
+        let mut next = self.begin_again();
+        while next.log.files.leftovers.count() > 0 {
+            next.log.tidy_up(true);
+        }
+        next
+    }
+
+    /// The same directories at the start of the next run.
+    fn begin_again(self) -> Self {
         let Self { log, archive, folder, .. } = self;
         drop(log);
-        let mut next = Self::archiving(folder, archive, 1 << 20, 10, 1 << 20);
-        next.log.tidy(SystemTime::now());
-        next
+        Self::archiving(folder, archive, 1 << 20, 10, 1 << 20)
     }
 
     fn send(&mut self, frames: &[Vec<u8>]) {
@@ -257,6 +264,24 @@ fn conversation_that_comes_again_does_not_take_the_place_of_its_archived_file() 
 }
 
 #[test]
+fn files_of_a_conversation_keep_the_name_of_its_first_alert() {
+    let mut logged = Logged::new(1 << 20, 10);
+    let later = Alert { starts_at: scanner().starts_at + Duration::from_secs(5), ..scanner() };
+    let second = Alert { kind: Kind::PortScan, fingerprint: Fingerprint(2), ..later };
+    logged.send(&[from_client(SYN)]);
+    for alert in [&scanner(), &second] {
+        logged.log.take_alert(alert);
+        logged.send(&[from_server(SYN)]);
+    }
+    // A conversation that begins while both fire has the name of the older one too.
+    logged.send(&[tcp((CLIENT.0, 50_001), SERVER, SYN)]);
+    logged.sweep_after(61);
+    let stem = names::stem(&scanner());
+    assert_eq!(logged.archived().len(), 4);
+    assert!(logged.archived().iter().all(|name| name.starts_with(&format!("{stem}-tcp_"))), "{:?}", logged.archived());
+}
+
+#[test]
 fn file_moves_to_an_archive_on_another_file_system() {
     let [folder, other] = [tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap()];
     let mut logged = Logged::archiving(folder, other.path().join("archive"), 1 << 20, 10, 1 << 20);
@@ -334,6 +359,65 @@ fn files_of_a_killed_run_are_cut_to_their_last_whole_record() {
     // A conversation that goes on begins a file beside it.
     logged.send(&[frame(1)]);
     assert!(logged.logged().contains(&"tcp_10.0.0.5_1_10.0.0.6_80-1.pcap.part".to_owned()), "{:?}", logged.logged());
+}
+
+/// Conversations of the client, by its ports.
+fn conversations(count: u16) -> Vec<Vec<u8>> {
+    (1..=count).map(|port| tcp((CLIENT.0, port), SERVER, SYN)).collect()
+}
+
+#[test]
+fn packets_are_logged_before_the_files_of_a_killed_run_are_finished() {
+    let mut logged = Logged::new(1 << 20, 10);
+    logged.send(&conversations(100));
+    let mut logged = logged.begin_again();
+    let unfinished = |logged: &Logged| files(&logged.directory, ".part").len();
+    assert_eq!((unfinished(&logged), logged.counters.unfinished_files()), (100, 100), "the start waits for none");
+    logged.send(&[from_client(SYN)]);
+    logged.log.tidy_up(false);
+    assert_eq!((unfinished(&logged), logged.counters.log.packets.value()), (101, 1), "live packets come first");
+    let lines = LogLines::of(|| {
+        let mut before = 101;
+        while logged.log.files.leftovers.count() > 0 {
+            logged.log.tidy_up(true);
+            let now = unfinished(&logged);
+            assert!((1..=32).contains(&(before - now)), "{before} files, then {now}");
+            before = now;
+        }
+    });
+    assert_eq!(lines, ["finished the files that an earlier run left"]);
+    assert_eq!(logged.logged().len(), 101);
+    assert_eq!((unfinished(&logged), logged.counters.unfinished_files()), (1, 1), "that of the live conversation");
+}
+
+#[test]
+fn fault_of_the_disk_that_stops_the_files_of_a_killed_run_is_counted_and_told_once() {
+    let mut logged = Logged::new(1 << 20, 10);
+    logged.send(&conversations(3));
+    let mut logged = logged.begin_again();
+    std::fs::rename(&logged.directory, logged.folder.path().join("away")).unwrap();
+    std::fs::write(&logged.directory, "in the way").unwrap();
+    let lines = LogLines::of(|| logged.log.files.finish_leftovers(true));
+    assert_eq!(lines, ["a file of an earlier run could not be finished"]);
+    assert_eq!(logged.counters.write_errors.value(), 3);
+}
+
+#[test]
+fn files_with_an_alert_come_first_at_the_end_and_the_others_are_counted() {
+    let mut logged = Logged::new(1 << 20, 10);
+    logged.send(&conversations(40));
+    let others: Vec<Vec<u8>> = (1..=40).map(|port| tcp(([10, 0, 0, 9], port), SERVER, SYN)).collect();
+    logged.send(&others);
+    // The alert fires, and the conversations go on.
+    logged.log.take_alert(&scanner());
+    logged.send(&conversations(40));
+    assert_eq!(logged.archived().len(), 40);
+    let looks = std::cell::Cell::new(0);
+    logged.log.finish(|| looks.replace(looks.get() + 1) >= 50);
+    assert_eq!(logged.archived().len(), 80);
+    let unfinished = files(&logged.directory, ".part").len();
+    assert_eq!((unfinished, files(&logged.directory, ".pcap").len()), (30, 10));
+    assert_eq!(logged.counters.unfinished_files(), 30);
 }
 
 #[test]

@@ -144,14 +144,75 @@ fn files_of_a_killed_process_are_finished_at_the_next_start() {
     let link = part(5, ".pcapng");
     std::os::unix::fs::symlink(&file, &link).unwrap();
     std::fs::write(folder.path().join("other.pcapng.part"), b"").unwrap();
-    Run::start(folder.path(), Config::default()).finish();
+    let run = Run::start(folder.path(), Config::default());
+    let index = run.index.clone();
+    assert_eq!(run.finish().write_errors, 0);
     let cut = |second| folder.path().join(format!("{}-cut.pcapng", name(second)));
     assert_eq!((read(&cut(1)).len(), read(&cut(2)).len()), (2, 1), "the last record was broken");
+    // Their names tell the verdict what it has.
+    let found = index.find(crate::alert::Fingerprint(0xab)).unwrap();
+    assert_eq!((found.path, found.packets, found.is_complete), (cut(2), 1, false), "the latest");
+    assert_eq!(found.starts_at, seconds(1_700_000_002));
+    let verdict: Value = json(&cut(1));
+    assert_eq!([&verdict["alert"]["kind"], &verdict["alert"]["fingerprint"]], ["host_scan", "00000000000000ab"]);
     assert!(!part(6, ".pcapng").exists() && !cut(6).exists(), "it has no packets");
     assert!(part(4, ".pcapng").exists(), "another process writes it");
     assert!(link.symlink_metadata().is_ok() && !cut(5).exists() && folder.path().join("other.pcapng.part").exists());
     assert_eq!(files(folder.path(), ".part").len(), 3);
     drop(locked);
+}
+
+/// The verdict of a file.
+fn json(file: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(file.with_extension("json")).unwrap()).unwrap()
+}
+
+#[test]
+fn file_of_a_killed_process_has_the_verdict_of_its_beginning_and_can_be_found() {
+    let [folder, after] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let mut run = Run::start(folder.path(), Config::default());
+    run.send(90, SCANNER, OTHER);
+    run.send(91, OTHER, SCANNER);
+    run.fire(&scan());
+    run.wait_until("written", |figures| figures.written_packets == 2);
+    // Copies are what a killed process leaves: no lock is held.
+    for part in files(folder.path(), ".part") {
+        std::fs::copy(&part, after.path().join(part.file_name().unwrap())).unwrap();
+    }
+    run.finish();
+    let whole = verdict(folder.path());
+    let run = Run::start(after.path(), Config::default());
+    let index = run.index.clone();
+    run.finish();
+    let file = only(after.path(), "-cut.pcapng");
+    assert_eq!((times(&file), files(after.path(), ".part")), (vec![90, 91], vec![]));
+    let cut = verdict(after.path());
+    assert_eq!(cut["window"]["complete"], false);
+    assert_eq!(cut["window"]["reasons"], serde_json::json!(["the program was killed"]));
+    assert_eq!([&cut["window"]["start"], &cut["window"]["fired"]], [30.0, 100.0]);
+    for key in ["form", "version", "host", "explanation", "alert", "configuration"] {
+        assert_eq!(cut[key], whole[key], "{key}");
+    }
+    for key in ["packets", "interfaces", "first_packet", "last_packet", "bytes"] {
+        assert_eq!(cut["file"][key], whole["file"][key], "{key}");
+    }
+    let found = index.find(scan().fingerprint).unwrap();
+    assert_eq!((found.path, found.packets, found.is_complete), (file.clone(), 2, false));
+    assert_eq!((found.starts_at, found.is_finished), (scan().starts_at, true));
+    let digest = std::process::Command::new("sha256sum").arg(&file).output().unwrap().stdout;
+    assert!(String::from_utf8(digest).unwrap().starts_with(&found.sha256));
+}
+
+#[test]
+fn file_of_an_earlier_run_that_cannot_be_finished_counts_as_a_failed_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(of_one_interface(folder.path())).unwrap();
+    // The name of the file just fits. That of its verdict is too long.
+    let around = "20231114T221320.000Z-host_scan--00000000000000ab.pcapng.part".len();
+    let name = format!("20231114T221320.000Z-host_scan-{}-00000000000000ab.pcapng.part", "a".repeat(255 - around));
+    std::fs::write(folder.path().join(&name), bytes).unwrap();
+    assert_eq!(Run::start(folder.path(), Config::default()).finish().write_errors, 1);
+    assert!(folder.path().join(name).exists());
 }
 
 #[test]

@@ -197,6 +197,12 @@ fn anomaly_is_complete_only_if_nothing_has_left_the_ring() {
         assert_eq!(reasons(folder.path()), expected);
         let packets = times(&only(folder.path(), ".pcapng")).len();
         assert_eq!(packets, if expected.is_empty() { 41 } else { 1 }, "all of the history, if it is there");
+        let start = &verdict(folder.path())["window"]["start"];
+        assert_eq!(*start, if expected.is_empty() { Value::Null } else { 30.0.into() });
+        let bytes = std::fs::read(only(folder.path(), ".pcapng")).unwrap();
+        let comment = String::from_utf8_lossy(&bytes[..1_500]).into_owned();
+        let start = if expected.is_empty() { "the start of the capture" } else { "1970-01-01T00:00:30" };
+        assert!(comment.contains(&format!("\nfrom {start}")), "{comment}");
     }
 }
 

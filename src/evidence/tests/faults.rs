@@ -228,6 +228,9 @@ fn every_finished_file_of_a_killed_process_can_be_read() {
         let is_cut = file.to_str().unwrap().contains("-cut");
         // A source that comes again has the packets of its last file in this one too.
         assert!(is_cut || packets > 0 && packets.is_multiple_of(AT_ONCE), "{}: {packets} packets", file.display());
+        let verdict: Value = serde_json::from_str(&fs::read_to_string(file.with_extension("json")).unwrap()).unwrap();
+        assert_eq!(verdict["file"]["packets"], packets, "{}", file.display());
+        assert!(!is_cut || verdict["window"]["complete"] == false, "{}", file.display());
     }
     for verdict in files(&archive, ".json") {
         serde_json::from_str::<Value>(&fs::read_to_string(&verdict).unwrap()).unwrap();

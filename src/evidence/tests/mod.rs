@@ -91,7 +91,9 @@ impl Run {
             index: index.clone(),
             kept_bytes: 256,
             anomaly_history: Duration::from_secs(60),
-            describe_alert: |change| format!("{{\"fingerprint\":\"{}\"}}", change.alert().fingerprint),
+            describe_alert: |change| {
+                format!("{{\"fingerprint\":\"{}\",\"ts\":{}}}", change.alert().fingerprint, change.alert().starts_at)
+            },
         };
         let config = Config { archive_dir: Some(archive.to_owned()), ..config };
         let evidence = Evidence::start(config, setup).unwrap();
@@ -181,11 +183,18 @@ fn output(program: &str, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-/// The messages of this process at the levels `info` and above.
-struct LogLines(Arc<Mutex<Vec<String>>>);
+/// The messages at the levels `info` and above.
+pub(super) struct LogLines(Arc<Mutex<Vec<String>>>);
 
 impl LogLines {
-    /// Gives the messages from now on. Only for a test with a process of its own.
+    /// Gives the messages of this thread while it works.
+    pub(super) fn of(work: impl FnOnce()) -> Vec<String> {
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        tracing::subscriber::with_default(Self(Arc::clone(&lines)), work);
+        std::mem::take(&mut lines.lock().unwrap())
+    }
+
+    /// Gives the messages of the process from now on. Only for a test with a process of its own.
     fn of_process() -> Arc<Mutex<Vec<String>>> {
         let lines = Arc::<Mutex<Vec<String>>>::default();
         tracing::subscriber::set_global_default(Self(Arc::clone(&lines))).unwrap();

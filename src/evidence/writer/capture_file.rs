@@ -9,12 +9,12 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{files, pcapng};
+use super::facts::{FileContents, FileInterface};
+use super::{files, link_type, pcapng};
 use crate::evidence::{Chunk, PacketSource};
-use crate::packet::Timestamp;
 
 /// Space that a comment may take beyond its first form.
-const COMMENT_ROOM: usize = 1_024;
+pub(super) const COMMENT_ROOM: usize = 1_024;
 /// The longest packet that libpcap captures.
 const LONGEST_PACKET: u32 = 262_144;
 /// Bytes that are read at once for the digest.
@@ -34,15 +34,6 @@ pub(super) struct CaptureFile {
     pub(super) is_stalled: bool,
 }
 
-/// The whole blocks in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileContents {
-    pub(super) bytes: u64,
-    pub(super) packets: u64,
-    pub(super) first: Timestamp,
-    pub(super) last: Timestamp,
-}
-
 impl CaptureFile {
     /// Begins a file that will be called `path`.
     pub(super) fn create(path: PathBuf, comment: &str, application: String) -> io::Result<Self> {
@@ -51,12 +42,7 @@ impl CaptureFile {
         let comment_bytes = (comment.len() + COMMENT_ROOM).next_multiple_of(4);
         let header = pcapng::section_header(&pcapng::padded(comment, comment_bytes), &application);
         file.write_all(&header).inspect_err(|_| files::remove(&part))?;
-        let contents = FileContents {
-            bytes: header.len() as u64,
-            packets: 0,
-            first: Timestamp::AFTER_ALL,
-            last: Timestamp::BEFORE_ALL,
-        };
+        let contents = FileContents::without_packets(header.len() as u64);
         let interfaces = Vec::new();
         Ok(Self { file, part, path, application, comment_bytes, interfaces, contents, is_stalled: false })
     }
@@ -75,8 +61,7 @@ impl CaptureFile {
         for (position, packet) in (0..).zip(chunk.iter()) {
             if wanted.next_if_eq(&position).is_some() {
                 pcapng::put_packet(&mut blocks, interface as u32, &packet);
-                contents.packets += 1;
-                (contents.first, contents.last) = (contents.first.min(packet.time), contents.last.max(packet.time));
+                contents.note(packet.time);
             } else if wanted.peek().is_none() {
                 break;
             }
@@ -119,8 +104,13 @@ impl CaptureFile {
     }
 
     /// The interfaces with their numbers of packets.
-    pub(super) fn interfaces(&self) -> &[(PacketSource, u64)] {
-        &self.interfaces
+    pub(super) fn interfaces(&self) -> Vec<FileInterface> {
+        let interface = |(source, packets): &(PacketSource, u64)| FileInterface {
+            name: source.interface.clone(),
+            link_type: link_type::in_files(source.link_type.0),
+            packets: *packets,
+        };
+        self.interfaces.iter().map(interface).collect()
     }
 
     /// Writes the final comment. Gives the digest.
@@ -140,7 +130,7 @@ impl CaptureFile {
 }
 
 /// The SHA-256 of a file in hexadecimal digits.
-fn digest(file: &mut File) -> io::Result<String> {
+pub(super) fn digest(file: &mut File) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; READ_AT_ONCE];
     file.seek(SeekFrom::Start(0))?;

@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use crate::evidence::names::UNFINISHED;
+use crate::os::files::sync_file_system;
 
 const OWNER_ONLY: u32 = 0o600;
 const OWNER_ONLY_DIRECTORY: u32 = 0o700;
@@ -82,6 +83,23 @@ pub(in crate::evidence) fn move_to(file: &File, from: &Path, to: &Path) -> io::R
     sync_directory(from)
 }
 
+/// Moves a file like [`move_to`], but writes neither it nor the directories to the disk: [`sync_all`] follows.
+pub(in crate::evidence) fn move_unsynced(from: &Path, to: &Path) -> io::Result<()> {
+    regular(from)?;
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            copy(&open_existing(from)?, to)?;
+            fs::remove_file(from)
+        }
+        moved => moved,
+    }
+}
+
+/// Writes all files of a directory's file system to the disk, with their names.
+pub(in crate::evidence) fn sync_all(directory: &Path) -> io::Result<()> {
+    sync_file_system(&File::open(directory)?)
+}
+
 /// Copies a file to another file system, under a temporary name until it is whole. Memory for one block is enough.
 fn copy(mut file: &File, to: &Path) -> io::Result<()> {
     let part = unfinished(to);
@@ -139,6 +157,13 @@ pub(in crate::evidence) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<
         publish(&file, &part, path)
     };
     write().inspect_err(|_| remove(&part))
+}
+
+/// Writes a file under the temporary name of `path`. A power cut may take it.
+pub(in crate::evidence) fn write_unfinished(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = unfinished(path);
+    remove_leftover(&part);
+    io::Write::write_all(&mut create(&part)?, bytes).inspect_err(|_| remove(&part))
 }
 
 /// Removes a file that a killed process left under a temporary name. A living one holds its lock.

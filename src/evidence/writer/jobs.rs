@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
 use serde_json::{Map, Value};
 
@@ -27,6 +28,8 @@ pub(in crate::evidence) struct NewFile {
     /// The name without ending.
     pub(in crate::evidence) stem: String,
     pub(in crate::evidence) comment: String,
+    /// The verdict that the file has if the program is killed, without the facts about the file.
+    pub(in crate::evidence) verdict: Map<String, Value>,
 }
 
 /// Packets of a chunk for one file.
@@ -63,7 +66,8 @@ pub(in crate::evidence) enum Job {
     /// The packets come again from the one on that could not be written.
     Resume(FileId),
     Finish(Box<Ending>),
-    End,
+    /// No job follows. Work that is not done by then stays undone.
+    End(Instant),
 }
 
 /// The outcome of a job.

@@ -4,6 +4,8 @@
 //! packets are selected.
 
 mod capture_file;
+mod cut;
+mod facts;
 pub(super) mod files;
 mod jobs;
 pub(super) mod leftovers;
@@ -14,20 +16,24 @@ mod records;
 pub(super) mod savefile;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::figures::EvidenceCounters;
-use super::{Chunk, Message, names};
+use super::{Chunk, Message, earlier, names};
 use crate::alert::{EvidenceFile, EvidenceIndex};
 use crate::events::Complaints;
+use crate::os::files::open_to_read;
 use crate::packet::Timestamp;
-use capture_file::CaptureFile;
+use capture_file::{COMMENT_ROOM, CaptureFile};
 pub(super) use jobs::{Ending, FileId, FilePart, Job, JobQueue, NewFile, WriterReport};
+use leftovers::Leftovers;
 use quota::Quota;
 
 /// The settings of the writer.
@@ -51,6 +57,7 @@ pub(super) struct Writer {
     open: HashMap<FileId, (CaptureFile, EvidenceFile)>,
     reports: Sender<Message>,
     complaints: Complaints,
+    leftovers: Leftovers,
 }
 
 /// The name of the file with a configuration: the same for the same text.
@@ -65,12 +72,7 @@ impl WriterSetup {
         self.counters.removed_files.add(removed.len() as u64);
         for path in removed {
             let fingerprint = path.file_name().and_then(|name| names::fingerprint(name.to_str()?));
-            let is_latest = |file: &EvidenceFile| file.path == path;
-            if let Some(fingerprint) = fingerprint
-                && self.index.find(fingerprint).as_ref().is_some_and(is_latest)
-            {
-                self.index.forget(fingerprint);
-            }
+            fingerprint.into_iter().for_each(|fingerprint| self.index.forget(fingerprint, &path));
         }
         Ok(())
     }
@@ -84,14 +86,16 @@ impl WriterSetup {
 
 impl Writer {
     pub(super) fn new(setup: WriterSetup, reports: Sender<Message>) -> Self {
-        Self { setup, open: HashMap::new(), reports, complaints: Complaints::default() }
+        let leftovers = Leftovers::find(&setup.archive, names::is_ours, cut::order);
+        setup.counters.leftovers.set(leftovers.count() as u64);
+        Self { setup, open: HashMap::new(), reports, complaints: Complaints::default(), leftovers }
     }
 
     /// Works until the last job. Unfinished files keep their temporary names.
     pub(super) fn run(mut self, jobs: &Receiver<Job>, queue: &JobQueue) {
-        for job in jobs {
-            if matches!(job, Job::End) {
-                break;
+        while let Some(job) = self.next_job(jobs) {
+            if let Job::End(deadline) = job {
+                return self.end(deadline);
             }
             self.work(job);
             self.setup.counters.open_files.set(self.open.len() as u64);
@@ -101,6 +105,54 @@ impl Writer {
                 self.report(WriterReport::HasSpace);
             }
         }
+    }
+
+    /// The next job. Files of an earlier run are finished while there is none, or if they have waited for long.
+    fn next_job(&mut self, jobs: &Receiver<Job>) -> Option<Job> {
+        loop {
+            match jobs.try_recv() {
+                Ok(job) => {
+                    self.finish_leftover(false);
+                    return Some(job);
+                }
+                Err(TryRecvError::Empty) if self.leftovers.count() > 0 => self.finish_leftover(true),
+                Err(TryRecvError::Empty) => return jobs.recv().ok(),
+                Err(TryRecvError::Disconnected) => return None,
+            }
+        }
+    }
+
+    fn end(&mut self, deadline: Instant) {
+        while Instant::now() < deadline && self.leftovers.count() > 0 {
+            self.finish_leftover(true);
+        }
+    }
+
+    /// Finishes a file of an earlier run, if it is time.
+    fn finish_leftover(&mut self, is_idle: bool) {
+        if self.leftovers.is_due(is_idle)
+            && let Some(leftover) = self.leftovers.next()
+        {
+            let part = leftover.part.clone();
+            match self.try_finish_leftover(leftover) {
+                Ok(finished) => self.leftovers.note_finished(finished.into()),
+                Err(error) if leftovers::is_fault(&error) => {
+                    self.failed("a file of an earlier run could not be finished", &part, &error);
+                }
+                Err(error) => {
+                    tracing::debug!(file = %part.display(), %error, "a file of an earlier run stays as it is");
+                }
+            }
+            self.setup.counters.leftovers.set(self.leftovers.count() as u64);
+        }
+    }
+
+    /// True if the file has its name now; false if it was removed, because no packet is in it.
+    fn try_finish_leftover(&mut self, leftover: leftovers::Leftover) -> io::Result<bool> {
+        let Some(cut) = cut::read(&self.setup.archive, leftover)? else { return Ok(false) };
+        self.setup.adding(cut.verdict.len() as u64, || cut.publish())?;
+        earlier::note(&self.setup.archive, &cut.path.with_extension("json"), &self.setup.index);
+        Ok(true)
     }
 
     fn work(&mut self, job: Job) {
@@ -113,7 +165,7 @@ impl Writer {
                 }
             }
             Job::Finish(ending) => self.finish(&ending),
-            Job::End => {}
+            Job::End(_) => {}
         }
     }
 
@@ -133,7 +185,8 @@ impl Writer {
         let create = || CaptureFile::create(path.clone(), &new.comment, self.setup.application.clone());
         let begun = files::make_directory(&self.setup.archive)
             .and_then(|()| self.write_configuration())
-            .and_then(|()| self.setup.adding(new.comment.len() as u64, create));
+            .and_then(|()| write_verdict_if_killed(&new, &path))
+            .and_then(|()| self.setup.adding((new.comment.len() + COMMENT_ROOM) as u64, create));
         match begun {
             Ok(file) => {
                 let noted = EvidenceFile {
@@ -203,7 +256,8 @@ impl Writer {
     fn try_finish(&mut self, ending: &Ending) -> io::Result<()> {
         let Some((file, _)) = self.open.get_mut(&ending.id) else { return Ok(()) };
         let sha256 = file.finish(&ending.comment)?;
-        let (verdict, path) = (verdict(ending, file, &sha256), file.path.with_extension("json"));
+        let (verdict, path) = (ending.verdict.clone(), file.path.with_extension("json"));
+        let verdict = facts::with_facts(verdict, &file.path, &file.contents(), &file.interfaces(), &sha256);
         self.setup.adding(verdict.len() as u64, || files::write_whole(&path, verdict.as_bytes()))?;
         if let Some((file, _)) = self.open.get(&ending.id) {
             file.publish()?;
@@ -218,29 +272,20 @@ impl Writer {
     }
 }
 
-/// The verdict with the facts about its file.
-fn verdict(ending: &Ending, file: &CaptureFile, sha256: &str) -> String {
-    let contents = file.contents();
-    let moment = |time| (contents.packets > 0).then(|| seconds_since_1970(time));
-    let interface = |(source, packets): &(super::PacketSource, u64)| {
-        let link_type = link_type::in_files(source.link_type.0);
-        json!({"name": source.interface, "link_type": link_type, "packets": packets})
-    };
-    let mut verdict = ending.verdict.clone();
-    verdict.insert(
-        "file".to_owned(),
-        json!({
-            "name": file.path.file_name().map(|name| name.to_string_lossy()),
-            "bytes": contents.bytes,
-            "sha256": sha256,
-            "packets": contents.packets,
-            "first_packet": moment(contents.first),
-            "last_packet": moment(contents.last),
-            "interfaces": file.interfaces().iter().map(interface).collect::<Vec<_>>(),
-        }),
-    );
-    // A map of plain values can always be written.
-    serde_json::to_string_pretty(&verdict).unwrap_or_default() + "\n"
+/// Opens the unfinished file that will be at `path`. Gives the bytes of its whole blocks too; none before its first packet.
+///
+/// # Errors
+/// When it cannot be read, or is finished by now.
+pub fn open_unfinished(path: &Path) -> io::Result<Option<(File, u64)>> {
+    let file = open_to_read(&files::unfinished(path))?;
+    let whole = pcapng::whole_blocks(&file, file.metadata()?.len())?;
+    Ok((whole.packets > 0).then_some((file, whole.bytes)))
+}
+
+/// Writes the verdict that a file at `path` gets if the program is killed. The final verdict takes its place.
+fn write_verdict_if_killed(new: &NewFile, path: &Path) -> io::Result<()> {
+    let verdict = serde_json::to_string(&new.verdict)?;
+    files::write_unfinished(&path.with_extension("json"), verdict.as_bytes())
 }
 
 /// A time as the JSON lines of alerts have it, so that both can be compared.

@@ -5,10 +5,13 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 
+use super::facts::{FileContents, FileInterface};
 use super::link_type;
 use super::records::{WholeRecords, walk};
 use crate::evidence::{PacketSource, RecordedPacket};
+use crate::packet::Timestamp;
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
@@ -101,6 +104,58 @@ fn put_option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
     out.extend((value.len() as u16).to_le_bytes());
     out.extend_from_slice(value);
     out.resize(out.len() + value.len().next_multiple_of(4) - value.len(), 0);
+}
+
+/// The packets and interfaces in a file of whole blocks that this program wrote.
+pub(super) fn contents(file: &File) -> io::Result<(FileContents, Vec<FileInterface>)> {
+    /// Type, length, interface, and the time in two halves. No block is shorter.
+    const HEAD: usize = 20;
+    let mut contents = FileContents::without_packets(file.metadata()?.len());
+    let mut interfaces: Vec<FileInterface> = Vec::new();
+    let mut at = 0;
+    while at + HEAD as u64 <= contents.bytes {
+        let mut head = [0; HEAD];
+        file.read_exact_at(&mut head, at)?;
+        let [kind, length, interface, high, low] = words(&head);
+        match kind {
+            INTERFACE_DESCRIPTION => interfaces.push(read_interface(file, at, length)?),
+            ENHANCED_PACKET => {
+                let time = i64::from(high) << 32 | i64::from(low);
+                contents.note(Timestamp::from_nanoseconds(time));
+                interfaces.get_mut(interface as usize).into_iter().for_each(|interface| interface.packets += 1);
+            }
+            _ => {}
+        }
+        at += u64::from(length).max(FRAME_OF_BLOCK as u64);
+    }
+    Ok((contents, interfaces))
+}
+
+/// The words of 4 bytes in `bytes`; zeros where there are none.
+fn words<const WORDS: usize>(bytes: &[u8]) -> [u32; WORDS] {
+    let (whole, _) = bytes.as_chunks();
+    std::array::from_fn(|at| whole.get(at).map_or(0, |word| u32::from_le_bytes(*word)))
+}
+
+/// The interface whose description is at this place in a file.
+fn read_interface(file: &File, at: u64, length: u32) -> io::Result<FileInterface> {
+    /// The offset of the options.
+    const OPTIONS: usize = 16;
+    let mut block = vec![0; (length as usize).min(LONGEST_OPTION)];
+    file.read_exact_at(&mut block, at)?;
+    let [_, _, link_type] = words(&block);
+    let (mut name, mut at) = (String::new(), OPTIONS);
+    while let [head] = words(block.get(at..).unwrap_or_default())
+        && head as u16 != END_OF_OPTIONS
+    {
+        let (code, length) = (head as u16, (head >> 16) as usize);
+        if code == INTERFACE_NAME {
+            let value = block.get(at + 4..at + 4 + length).unwrap_or_default();
+            name = String::from_utf8_lossy(value).into_owned();
+        }
+        at += 4 + length.next_multiple_of(4);
+    }
+    Ok(FileInterface { name, link_type: link_type as u16, packets: 0 })
 }
 
 /// The whole blocks at the start of a file. The section header and the description of an interface come before the first

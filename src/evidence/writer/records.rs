@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt as _;
 
 /// The whole records at the start of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WholeRecords {
+pub(in crate::evidence) struct WholeRecords {
     pub(super) packets: u64,
     /// The end of the last one.
     pub(super) bytes: u64,

@@ -63,7 +63,7 @@ pub(in crate::evidence) fn first_record(records: &[u8]) -> usize {
 }
 
 /// The whole records at the start of a file. Zeros are no record: a power cut may leave them.
-pub(super) fn whole_in_file(file: &File, length: u64) -> io::Result<WholeRecords> {
+pub(in crate::evidence) fn whole_in_file(file: &File, length: u64) -> io::Result<WholeRecords> {
     let record = |head: &[u8; RECORD_HEADER]| {
         let [_, _, _, _, _, _, _, _, a, b, c, d, ..] = *head;
         let captured = u64::from(u32::from_le_bytes([a, b, c, d]));

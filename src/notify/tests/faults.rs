@@ -297,7 +297,7 @@ fn resolved_notice_waits_for_its_evidence() {
     assert_eq!(evidence, "[\"\"]", "it is sent without a hash in the end");
     assert!(time >= Duration::from_millis(2_900), "{time:?}");
 
-    let (evidence, _) = evidence_of_a_resolved_alert(note(start - 1, false), |_| ());
+    let (evidence, _) = evidence_of_a_resolved_alert(note(start - 1_000, false), |_| ());
     assert_eq!(evidence, "[null]", "the file is of an earlier episode");
     let (evidence, _) = evidence_of_a_resolved_alert(|_| (), |_| ());
     assert_eq!(evidence, "[null]", "there is no file");
