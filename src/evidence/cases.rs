@@ -12,7 +12,7 @@ use super::figures::EvidenceCounters;
 use super::losses::Losses;
 use super::ring::PacketRing;
 use super::selection::{self, Subjects};
-use super::writer::{Ending, FileId, Job, JobQueue, NewFile, WriterReport};
+use super::writer::{Ending, FileId, Job, JobQueue, KILLED, NewFile, WriterReport};
 use super::{Chunk, Config, EvidenceSetup, names, verdict};
 use crate::alert::{Alert, Fingerprint};
 use crate::packet::Timestamp;
@@ -188,7 +188,7 @@ impl Cases {
                 starts_at: case.alert.starts_at,
                 stem: names::stem(&case.alert),
                 comment: verdict::comment(case, &self.setup, None),
-                verdict: verdict::verdict(case, &self.setup, &[verdict::KILLED.to_owned()]),
+                verdict: verdict::verdict(case, &self.setup, &[KILLED.to_owned()]),
             })));
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::EvidenceSetup;
 use super::case::Case;
-use super::writer::{configuration_name, seconds_since_1970};
+use super::writer::{FORM, configuration_name, seconds_since_1970};
 use crate::alert::{AlertState, Change};
 use crate::capture::printable;
 use crate::detect::Kind;
@@ -17,12 +17,6 @@ use crate::events::line::rfc_3339;
 /// With fewer bytes of a packet, some of its headers may be missing: Ethernet with two tags has 22 bytes, IPv6 with
 /// extensions about 80, TCP 20.
 const FEWEST_BYTES: u32 = 128;
-
-/// The version of the form of verdicts.
-pub(super) const FORM: u32 = 2;
-
-/// The reason in the verdict of a file that a killed program left.
-pub(super) const KILLED: &str = "the program was killed";
 
 /// The reasons why a window is not complete; none if it is.
 pub(super) fn shortcomings(case: &Case, kept_bytes: u32, lost_packets: u64) -> Vec<String> {

@@ -7,8 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::log_files::{LogFiles, is_logged};
-use crate::evidence::writer::leftovers::{Leftover, Leftovers, is_fault};
+use super::log_files::LogFiles;
+use crate::evidence::writer::leftovers::{Leftover, is_fault};
 use crate::evidence::writer::{files, savefile};
 
 /// Files that are finished at once: they share a sync of their file system.
@@ -21,13 +21,6 @@ struct CutFile {
     leftover: Leftover,
     /// Its lock tells other processes that it is being finished.
     _file: File,
-}
-
-/// The files that an earlier run left in a directory; none if another process logs packets there too.
-pub(super) fn find(directory: &Path, is_alone: bool) -> Leftovers {
-    // No file is taken from a process that writes it.
-    let is_ours = if is_alone { is_logged } else { |_: &str| false };
-    Leftovers::find(directory, is_ours, |leftover| leftover.name.clone())
 }
 
 impl LogFiles {

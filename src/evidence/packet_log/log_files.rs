@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::conversation_files::{ConversationFiles, LoggedFile};
-use super::earlier_files;
 use crate::events::Complaints;
 use crate::evidence::figures::EvidenceCounters;
 use crate::evidence::writer::leftovers::Leftovers;
@@ -54,7 +53,7 @@ pub(in crate::evidence) struct LogFiles {
 }
 
 /// True for the names of logged files, finished or not: `CONVERSATION-NUMBER.pcap`.
-pub(super) fn is_logged(name: &str) -> bool {
+fn is_logged(name: &str) -> bool {
     let name = name.strip_suffix(names::UNFINISHED).unwrap_or(name);
     let stem = name.strip_suffix(names::LOGGED).and_then(|stem| stem.rsplit_once('-'));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
@@ -70,7 +69,9 @@ impl LogFiles {
         if lock.is_none() {
             tracing::debug!(directory = %setup.directory.display(), "another process logs packets here too");
         }
-        let leftovers = earlier_files::find(&setup.directory, lock.is_some());
+        // No file is taken from a process that writes it.
+        let is_left = if lock.is_some() { is_logged } else { |_: &str| false };
+        let leftovers = Leftovers::find(&setup.directory, is_left, |leftover| leftover.name.clone());
         counters.log.leftovers.set(leftovers.count() as u64);
         let quota = Quota::new(setup.directory.clone(), setup.quota_bytes, is_logged).removing_unfinished();
         let (open, removed, complaints) = (VecDeque::new(), Vec::new(), Complaints::default());

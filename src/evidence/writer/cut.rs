@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::leftovers::Leftover;
-use super::{capture_file, facts, files, pcapng, seconds_since_1970};
-use crate::evidence::{names, verdict};
+use super::{FORM, KILLED, capture_file, facts, files, pcapng, seconds_since_1970};
+use crate::evidence::names;
 use crate::os::files::open_to_read;
 
 /// The most bytes of a verdict.
@@ -77,7 +77,7 @@ fn read_begun(path: &Path) -> Option<Map<String, Value>> {
     let mut verdict: Map<String, Value> = serde_json::from_str(&text).ok()?;
     let window = verdict.get_mut("window").and_then(Value::as_object_mut)?;
     window.insert("complete".to_owned(), false.into());
-    window.insert("reasons".to_owned(), json!([verdict::KILLED]));
+    window.insert("reasons".to_owned(), json!([KILLED]));
     Some(verdict)
 }
 
@@ -87,9 +87,9 @@ fn from_name(stem: &str) -> Map<String, Value> {
         json!({"fingerprint": fingerprint.to_string(), "kind": kind, "ts": seconds_since_1970(time)})
     });
     let fields = json!({
-        "form": verdict::FORM,
+        "form": FORM,
         "alert": alert,
-        "window": {"complete": false, "reasons": [verdict::KILLED]},
+        "window": {"complete": false, "reasons": [KILLED]},
     });
     if let Value::Object(fields) = fields { fields } else { Map::new() }
 }

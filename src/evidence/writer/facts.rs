@@ -9,6 +9,11 @@ use serde_json::{Map, Value, json};
 use super::seconds_since_1970;
 use crate::packet::Timestamp;
 
+/// The version of the form of verdicts.
+pub(in crate::evidence) const FORM: u32 = 2;
+/// The reason in the verdict of a file that a killed program left.
+pub(in crate::evidence) const KILLED: &str = "the program was killed";
+
 /// The whole blocks in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileContents {

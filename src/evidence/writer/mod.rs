@@ -32,6 +32,7 @@ use crate::events::Complaints;
 use crate::os::files::open_to_read;
 use crate::packet::Timestamp;
 use capture_file::{COMMENT_ROOM, CaptureFile};
+pub(super) use facts::{FORM, KILLED};
 pub(super) use jobs::{Ending, FileId, FilePart, Job, JobQueue, NewFile, WriterReport};
 use leftovers::Leftovers;
 use quota::Quota;
