@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::detect;
 use crate::events::log::EventLog;
 use crate::export::units;
-use crate::os::files::{Access, check_access};
+use crate::os::files::{PathUse, check_access};
 use crate::pipeline;
 
 /// Names and networks that a line holds at most; the others are counted.
@@ -83,7 +83,7 @@ fn fault_of_directory(directory: &Path) -> Option<String> {
         }
         Err(error) => Some(format!("{name}: cannot use the directory: {error}")),
         Ok(metadata) if !metadata.is_dir() => Some(format!("{name}: not a directory; name a directory")),
-        Ok(_) => check_access(directory, Access::CreateIn).err().map(|error| {
+        Ok(_) => check_access(directory, PathUse::CreateIn).err().map(|error| {
             format!(
                 "{name}: cannot write in this directory: {error}; name another one, or make it writable for this user"
             )

@@ -42,7 +42,7 @@ pub fn lock(file: &File) -> bool {
 
 /// A use of a path that needs a right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum PathUse {
     /// To write a file.
     Write,
     /// To make files in a directory.
@@ -53,11 +53,11 @@ pub enum Access {
 ///
 /// # Errors
 /// If the user may not, or there is no such path.
-pub fn check_access(path: &Path, access: Access) -> io::Result<()> {
+pub fn check_access(path: &Path, wanted: PathUse) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let mode = match access {
-        Access::Write => libc::W_OK,
-        Access::CreateIn => libc::W_OK | libc::X_OK,
+    let mode = match wanted {
+        PathUse::Write => libc::W_OK,
+        PathUse::CreateIn => libc::W_OK | libc::X_OK,
     };
     // SAFETY: the path ends in 0 and outlives the call, which only reads it.
     let result = unsafe { libc::access(path.as_ptr(), mode) };
@@ -82,12 +82,12 @@ mod tests {
     fn missing_path_cannot_be_used_and_an_own_one_can() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
-        for access in [Access::Write, Access::CreateIn] {
+        for access in [PathUse::Write, PathUse::CreateIn] {
             assert_eq!(check_access(&file, access).unwrap_err().kind(), io::ErrorKind::NotFound);
         }
         std::fs::write(&file, "text").unwrap();
-        assert!(check_access(&file, Access::Write).is_ok() && check_access(folder.path(), Access::CreateIn).is_ok());
-        assert!(check_access(Path::new("a\0b"), Access::Write).is_err());
+        assert!(check_access(&file, PathUse::Write).is_ok() && check_access(folder.path(), PathUse::CreateIn).is_ok());
+        assert!(check_access(Path::new("a\0b"), PathUse::Write).is_err());
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub(super) struct ContactEvent {
     pub(super) is_outside: bool,
     /// The source begins the contact in this row.
     pub(super) begins: bool,
+    /// The target's replies in this row came before the source's first packet, so they answer an earlier contact.
+    pub(super) replies_first: bool,
     /// The conversation began in an earlier row.
     pub(super) is_known: bool,
     pub(super) signals: ContactSignals,
@@ -101,6 +103,17 @@ pub(super) struct ContactEvent {
     pub(super) reply_packets: u32,
     /// IP bytes of the target.
     pub(super) reply_bytes: u64,
+}
+
+impl ContactEvent {
+    /// The reply to an earlier contact and the new contact behind it, if the event has both. An interval decides what is in one
+    /// row, and must not decide the outcome.
+    pub(super) fn split(&self) -> Option<[Self; 2]> {
+        let one = Self { replies_first: false, ..*self };
+        let reply = Self { begins: false, packets: 0, bytes: 0, ..one };
+        let contact = Self { signals: ContactSignals::default(), reply_packets: 0, reply_bytes: 0, ..one };
+        self.replies_first.then_some([reply, contact])
+    }
 }
 
 /// The time of the last request, or of the last reply where there are no requests. (Without a branch, which a processor
@@ -127,6 +140,7 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
         interface,
         is_outside: matches!(there.direction, Direction::Incoming | Direction::Transit),
         begins: false,
+        replies_first: false,
         is_known: merged.is_known,
         signals: ContactSignals::default(),
         first,
@@ -165,6 +179,7 @@ pub(super) fn of_refusal<A: Address>(
         interface,
         is_outside: false,
         begins: false,
+        replies_first: false,
         is_known: false,
         signals: ContactSignals::REFUSED,
         first: time,
@@ -220,7 +235,13 @@ pub(super) fn of_icmp<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> 
         let answers = |kind: u8| replies.contains(&kind) || begins && requests.contains(&kind);
         let is_answered = back.packets > 0 && back.icmp_type().is_some_and(answers);
         let signals = ContactSignals::default().with(ContactSignals::ANSWERED, is_answered);
-        (begins || is_answered).then(|| ContactEvent { begins, signals, ..plain(merged, way, interface) })
+        let replies_first = begins && is_answered && back.last < there.first;
+        (begins || is_answered).then(|| ContactEvent {
+            begins,
+            replies_first,
+            signals,
+            ..plain(merged, way, interface)
+        })
     })
 }
 

@@ -55,6 +55,10 @@ impl ScanState {
     }
 
     fn apply_to_contact(&mut self, event: &ContactEvent) {
+        if let Some([reply, contact]) = event.split() {
+            self.apply_to_contact(&reply);
+            return self.apply_to_contact(&contact);
+        }
         let is_refusal = event.signals.has(ContactSignals::REFUSED);
         if is_refusal && event.target.protocol == Protocol::UDP {
             _ = self.unmatched.push(event);

@@ -25,6 +25,7 @@ impl ScanState {
             interface,
             is_outside: false,
             begins: !is_answer,
+            replies_first: false,
             is_known: false,
             signals: ContactSignals::default().with(ContactSignals::ANSWERED, is_answer),
             first: time,

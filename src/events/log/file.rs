@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use super::array::ArrayEnd;
 use super::config::{Config, EventFormat};
 use super::form::csv_header;
-use crate::os::files::{self, Access, check_access};
+use crate::os::files::{self, PathUse, check_access};
 
 /// Agents that ship logs may read them as the group of the file.
 const OWNER_AND_GROUP: u32 = 0o640;
@@ -59,7 +59,7 @@ impl LogFile {
         match fs::metadata(path) {
             Ok(metadata) if !metadata.is_file() => {
                 check_stream(format, &metadata)?;
-                check_access(path, Access::Write)
+                check_access(path, PathUse::Write)
             }
             Ok(_) => {
                 let file = options(format).open(path)?;
@@ -71,7 +71,7 @@ impl LogFile {
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                check_access(folder.unwrap_or_else(|| Path::new(".")), Access::CreateIn)
+                check_access(folder.unwrap_or_else(|| Path::new(".")), PathUse::CreateIn)
             }
             Err(error) => Err(error),
         }

@@ -20,7 +20,7 @@ mod targets;
 
 use comparisons::{comparisons, counting};
 use outcomes::Outcomes;
-use scripts::{Conversation, conversations, draft, script_of};
+use scripts::{Conversation, Draft, Step, Story, conversations, draft, script_of};
 use targets::{History, Name, Targets};
 
 fn model(config: &Config, conversations: &[Conversation], last: i64) -> Over {
@@ -132,4 +132,32 @@ proptest! {
         let first = differs(&found, &expected).into_iter().chain(differs(&expected, &found)).min();
         prop_assert_eq!(first, None, "of {} and {}", found.len(), expected.len());
     }
+}
+
+/// The third request of a ping makes its host used. Its reply comes in one row with the fourth request, which nothing answers:
+/// the host is known, and is not used once more.
+#[test]
+fn reply_to_one_request_does_not_answer_the_next_one_in_the_same_row() {
+    let draft = |host, port, tenths, story| Draft { source: 0, host, port, tenths, is_split: false, story };
+    let tcp = |reply, after| Story::Tcp { retry: None, reply, after };
+    let pings = vec![(0, Some(1)), (1_231, None), (2_233, Some(867)), (3_100, None)];
+    let drafts = [
+        draft((0, 1), 1, 152, tcp(Some((false, 600)), Vec::new())),
+        draft((0, 5), 1, 92, Story::Ping { requests: pings }),
+        draft((0, 2), 1, 148, tcp(Some((false, 1_000)), Vec::new())),
+        draft((1, 1), 2, 148, tcp(Some((false, 1_000)), Vec::new())),
+        draft((0, 3), 1, 104, tcp(Some((true, 869)), vec![(0, Step::Continue), (231, Step::Send)])),
+    ];
+    let (touched, any_port, site, everywhere) = (1, 1, 1, 1);
+    let factors = Factors { touched, any_port, site, everywhere, answered: 2, answered_everywhere: 2, port_share: 1 };
+    let limits = Config { contacted_ips: 1, contacted_ports: 1, ..super::model::config(Rule::Evidence) };
+    let config = Config { group_factor: 10_000, factors, ..limits };
+    let conversations = conversations(&drafts);
+    let script = script_of(&conversations);
+    let expected = model(&config, &conversations, Windows::of(&config).grid.cell(until(&script)).0);
+    for milliseconds in [20, 50, 100] {
+        let found = over(&run(&config, &script, TickPlan::tick_ms(milliseconds)));
+        assert_eq!(found, expected, "{milliseconds} ms");
+    }
+    assert!(!expected.is_empty());
 }
