@@ -251,6 +251,32 @@ fn broken_lines_are_named_and_do_not_matter_unless_there_are_no_others() {
 }
 
 #[test]
+fn report_takes_the_place_of_no_log_and_an_earlier_one_stays_without_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = "{\"timestamp\":\"2023-11-14T22:13:32Z\",\"src_ip\":\"203.0.113.5\",\"dst_ip\":\"10.0.0.1\"}\n";
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("a.jsonl"), log).unwrap();
+    std::os::unix::fs::symlink("a.jsonl", path("link")).unwrap();
+    fs::write(path("empty.jsonl"), "nothing\n").unwrap();
+    fs::write(path("report"), "earlier").unwrap();
+    let run = |log: &str, report: &str| {
+        let output = program(["analyze", log, "--export-report", report]).current_dir(folder.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for report in ["a.jsonl", "link"] {
+        let (status, messages) = run("a.jsonl", report);
+        assert_eq!((status, fs::read_to_string(path("a.jsonl")).unwrap().as_str()), (Some(1), log));
+        assert!(messages.contains("it is one of the logs; name another file"), "{messages}");
+    }
+    assert_eq!(run("empty.jsonl", "report").0, Some(1));
+    assert_eq!(fs::read_to_string(path("report")).unwrap(), "earlier");
+    assert_eq!(run("a.jsonl", "report").0, Some(0));
+    let report: Value = serde_json::from_str(&fs::read_to_string(path("report")).unwrap()).unwrap();
+    assert_eq!(report["totals"]["events"], 1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "no temporary file");
+}
+
+#[test]
 fn standard_input_is_analyzed() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("log"), "src_ip,timestamp\n203.0.113.5,1700000000\n").unwrap();

@@ -298,7 +298,10 @@ fn load_kernel(config: &Config) -> Result<Option<Kernel>, pipeline::Error> {
         let networks = config.policy.networks().unwrap_or_default();
         lockout::check(|address| networks.verdict(address) == Verdict::Permitted)?;
     }
-    Ok(Some(Kernel::load(&config.kernel, config.policy.events)?))
+    let mut kernel = Kernel::load(&config.kernel, config.policy.events)?;
+    // Before it is attached anywhere, so that no packet passes without a verdict.
+    kernel.set_policy(config.policy.networks().as_ref())?;
+    Ok(Some(kernel))
 }
 
 /// Ends the program because one of its threads is dead. A service manager then starts it again.

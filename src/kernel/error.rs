@@ -76,6 +76,12 @@ pub enum Error {
         /// The kernel's error.
         source: io::Error,
     },
+    /// The list of networks is too long for the kernel's tables.
+    #[error(
+        "too many permitted and denied networks: the kernel path holds 131072 of IPv4 and as many of IPv6; join adjacent \
+         ones, or let libpcap capture: -daq libpcap"
+    )]
+    TooManyNetworks,
     /// Dropping would cut this host off.
     #[error("--drop-packets would cut this host off: {0}; permit it, or add --force")]
     Lockout(String),

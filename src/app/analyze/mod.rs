@@ -1,6 +1,8 @@
 //! `analyze`: reads event logs and prints what is found. Takes files; writes text to standard output and a report to a
 //! file, then gives an exit status. Must not know the formats of logs.
 
+mod report_file;
+
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Read, Write as _};
 use std::path::Path;
@@ -11,6 +13,7 @@ use super::{DONE, FAILED, print, say};
 use crate::capture::file_name;
 use crate::cli::{AnalyzeInvocation, Top};
 use crate::events::analysis::{Analysis, AnalysisReport, BrokenLine};
+use report_file::ReportFile;
 
 /// Entries in each list; the help has no other number.
 const DEFAULT_TOP: usize = 20;
@@ -21,8 +24,8 @@ const NAMED: u64 = 10;
 pub(super) fn run(analysis: AnalyzeInvocation) -> anyhow::Result<u8> {
     super::log::start(analysis.log);
     // Before the logs are read, which may take long.
-    let file = analysis.report.as_deref().map(|path| File::create(path).map_err(|error| unwritable(path, &error)));
-    let file = file.transpose()?;
+    let create = |path| ReportFile::create(path, &analysis.files).map_err(|error| unwritable(path, &error));
+    let file = analysis.report.as_deref().map(create).transpose()?;
     let mut found = Analysis::default();
     let mut is_whole = true;
     for path in &analysis.files {
@@ -37,12 +40,13 @@ pub(super) fn run(analysis: AnalyzeInvocation) -> anyhow::Result<u8> {
         None => DEFAULT_TOP,
     };
     let report = found.report(most);
-    if let (Some(file), Some(path)) = (file, &analysis.report) {
-        export(&report, file).map_err(|error| unwritable(path, &error))?;
-    }
     if found.has_events() {
+        if let (Some(file), Some(path)) = (file, &analysis.report) {
+            file.finish(|file| export(&report, file)).map_err(|error| unwritable(path, &error))?;
+        }
         print(&report.to_string())?;
     } else {
+        file.into_iter().for_each(ReportFile::discard);
         say("trafficmonitor: no line is an event; the formats are json, jsonl and csv (see --format)");
     }
     Ok(if found.has_events() && is_whole { DONE } else { FAILED })
@@ -75,7 +79,7 @@ fn say_broken(name: &str, line: &BrokenLine) {
     say(&format!("{name}:{}: skipped: {}", line.number, line.reason));
 }
 
-fn export(report: &AnalysisReport, file: File) -> io::Result<()> {
+fn export(report: &AnalysisReport, file: &File) -> io::Result<()> {
     let mut out = BufWriter::new(file);
     serde_json::to_writer_pretty(&mut out, report).map_err(io::Error::from)?;
     out.write_all(b"\n")?;

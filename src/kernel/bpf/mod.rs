@@ -179,9 +179,12 @@ impl Kernel {
     /// Sets the networks by which sources are judged; none if they are not judged.
     ///
     /// # Errors
-    /// When the kernel has no memory.
+    /// When there are more networks than the kernel's tables hold, or the kernel has no memory.
     pub fn set_policy(&mut self, networks: Option<&Networks>) -> Result<(), Error> {
-        let failed = |error| failed("set the permitted networks", error);
+        let failed = |error| match failed("set the permitted networks", error) {
+            Error::Map { source, .. } if source.kind() == io::ErrorKind::StorageFull => Error::TooManyNetworks,
+            other => other,
+        };
         let of = |networks: &[IpNet], verdict| networks.iter().map(|&network| (network, verdict)).collect::<Vec<_>>();
         let permitted = networks.map(|networks| of(networks.permitted(), Verdict::Permitted)).unwrap_or_default();
         // Later ones decide: a network in both lists is denied.

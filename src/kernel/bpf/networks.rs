@@ -28,13 +28,14 @@ impl NetworkTries {
         for (network, verdict) in &wanted {
             if self.present.get(network) != Some(verdict) {
                 self.insert(network, *verdict)?;
+                self.present.insert(*network, *verdict);
             }
         }
         let gone: Vec<IpNet> = self.present.keys().filter(|network| !wanted.contains_key(*network)).copied().collect();
         for network in gone {
             self.remove(&network)?;
+            self.present.remove(&network);
         }
-        self.present = wanted;
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! The program in the kernel, run on frames that the tests make: no interface takes part. Needs root; without it, each
 //! test says that it is skipped.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use aya::programs::{TestRun as _, TestRunOptions};
+use ipnet::Ipv4Net;
 
 use super::*;
 use crate::account::conversation::{Address, OneWay, Way};
@@ -417,6 +419,19 @@ fn most_specific_network_decides_and_others_are_dropped() {
     assert_eq!(packets, 105, "dropped packets count too");
     kernel.set_policy(None).unwrap();
     assert_eq!(kernel.run(&from(2), 1, &[]), XDP_PASS);
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn list_of_networks_that_does_not_fit_is_refused_and_leaves_nothing_behind() {
+    let Some(mut kernel) = kernel(Daq::Xdp, 1_024, true) else { return };
+    let network = |number: u32| IpNet::from(Ipv4Net::new_assert(Ipv4Addr::from_bits((10 << 24) + (number << 8)), 24));
+    let networks: Vec<IpNet> = (0..131_073).map(network).collect();
+    let refused = kernel.set_policy(Some(&Networks::new(&networks, &[])));
+    assert!(matches!(refused, Err(Error::TooManyNetworks)), "{refused:?}");
+    kernel.set_policy(Some(&Networks::new(&networks[1..2], &[]))).unwrap();
+    let frame = ethernet(&[V4], &v4(1, 8, 17, 0, &[], &udp([40_000, 53], b"query")));
+    assert_eq!(kernel.run(&frame, 1, &[]), XDP_DROP, "10.0.0.1 was in the first list");
 }
 
 #[test]
