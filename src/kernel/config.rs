@@ -1,6 +1,6 @@
 //! Settings of the kernel path. Takes nothing; gives values. Must not know options.
 
-/// Where packets come from.
+/// The source of packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Daq {
     /// libpcap.
@@ -23,7 +23,7 @@ impl Daq {
     }
 }
 
-/// Where XDP runs.
+/// The place at which XDP runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum XdpMode {
     /// In the driver if it can, else in the network stack.
@@ -50,9 +50,9 @@ pub enum TcHook {
 /// Settings of the kernel path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where packets come from.
+    /// The source of packets.
     pub daq: Daq,
-    /// Where XDP runs.
+    /// The place at which XDP runs.
     pub xdp_mode: XdpMode,
     /// The hook of TC.
     pub tc_hook: TcHook,
