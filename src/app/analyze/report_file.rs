@@ -28,7 +28,7 @@ impl ReportFile {
         {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is one of the logs; name another file"));
         }
-        let part = present.is_none_or(|metadata| metadata.is_file()).then(|| path.with_added_extension("part"));
+        let part = present.is_none_or(|metadata| metadata.is_file()).then(|| with_part(path));
         let file = File::create(part.as_deref().unwrap_or(path))?;
         Ok(Self { file, path: path.to_owned(), part })
     }
@@ -49,6 +49,12 @@ impl ReportFile {
     pub(super) fn discard(self) {
         self.part.iter().for_each(|part| remove(part));
     }
+}
+
+fn with_part(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
 }
 
 fn remove(part: &Path) {
