@@ -6,6 +6,8 @@
 pub mod analysis;
 mod complaints;
 pub mod console;
+#[cfg(test)]
+mod documented;
 pub mod json;
 pub mod line;
 pub mod log;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::events::console::Style;
+use crate::events::documented::documented_names;
 use crate::events::log::{Config, EventFormat, EventLog, SendingPace};
 use crate::packet::{Addresses, TcpFlags, Timestamp};
 use crate::policy::{Action, Violation, ViolationSink as _};
@@ -275,23 +276,11 @@ fn report_has_the_documented_keys() {
     let (report, _) = analyzed(None, &log);
     let mut found = std::collections::BTreeSet::new();
     keys("", &report, &mut found);
-    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/event-logs.md")).unwrap();
-    let table = document.lines().skip_while(|line| !line.starts_with("| key of the report |")).skip(2);
-    let documented: std::collections::BTreeSet<String> = table
-        .take_while(|line| line.starts_with('|'))
-        .flat_map(|row| {
-            row.split('|')
-                .nth(1)
-                .unwrap()
-                .split(',')
-                .map(|key| key.trim().trim_matches('`').to_owned())
-                .collect::<Vec<_>>()
-        })
-        .collect();
+    let documented = documented_names("| key of the report |").into_iter().collect();
     assert_eq!(found, documented);
 }
 
-/// Prints the lines per second of processor time; a release build reads a million and more.
+/// Prints the lines per second of processor time.
 #[test]
 #[ignore = "takes a minute: measures, in a release build"]
 fn soak_lines_per_second_of_processor_time() {

@@ -185,33 +185,34 @@ fn extended(headers: &[(u8, &[u8])], last: u8, payload: &[u8]) -> Vec<u8> {
     v6(headers.first().map_or(last, |(first, _)| *first), &chain)
 }
 
+type NamedFrame = (&'static str, Vec<u8>);
+
 /// Frames of every form that the program tells apart, with their names.
-fn frames() -> Vec<(&'static str, Vec<u8>)> {
-    let query = udp([40_000, 53], b"query");
-    let plain = v4(1, 8, 17, 0, &[], &query);
+fn frames() -> Vec<NamedFrame> {
+    [frames_of_packets(), frames_of_links(), frames_with_faults(), frames_of_v6()].concat()
+}
+
+fn query() -> Vec<u8> {
+    udp([40_000, 53], b"query")
+}
+
+/// A query over IPv4.
+fn plain() -> Vec<u8> {
+    v4(1, 8, 17, 0, &[], &query())
+}
+
+fn frames_of_packets() -> Vec<NamedFrame> {
+    let query = query();
     let mut backward = v4(1, 8, 6, 0, &[], &tcp([443, 50_000], 0x12, &[]));
     backward[12..20].copy_from_slice(&[8, 8, 8, 8, 10, 0, 0, 1]);
-    let options = [0_u8, 0, 1, 4, 0, 0, 0];
-    let hop_by_hop: (u8, &[u8]) = (0, &options);
-    let authentication: (u8, &[u8]) = (51, &[2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 9, 9, 9, 9]);
     let mut error = vec![3, 3, 0, 0, 0, 0, 0, 0];
-    let mut quoted = v4(1, 8, 17, 0, &[], &query);
+    let mut quoted = plain();
     quoted[12..20].copy_from_slice(&[10, 0, 0, 9, 8, 8, 8, 8]);
     error.extend(quoted);
     let mut refusal = v4(3, 1, 1, 0, &[], &error);
     refusal[16..20].copy_from_slice(&[10, 0, 0, 9]);
-    let mut solicitation = vec![135, 0, 0, 0, 0, 0, 0, 0];
-    solicitation.extend([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
-    let with = |change: &dyn Fn(&mut Vec<u8>)| {
-        let mut frame = ethernet(&[V4], &plain);
-        change(&mut frame);
-        frame
-    };
-    let pppoe = [&[0x11, 0, 0, 1, 0, (plain.len() + 2) as u8, 0, 0x21][..], &plain].concat();
-    let mpls = [&[0, 1, 0, 0xff][..], &[0, 1, 1, 0xff][..], &plain].concat();
-    let snap = [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0][..], &plain].concat();
     vec![
-        ("udp", ethernet(&[V4], &plain)),
+        ("udp", ethernet(&[V4], &plain())),
         ("tcp syn", ethernet(&[V4], &v4(1, 8, 6, 0, &[], &tcp([50_000, 443], 0x02, &[])))),
         ("tcp answer", ethernet(&[V4], &backward)),
         ("tcp data", ethernet(&[V4], &v4(1, 8, 6, 0, &[], &tcp([50_000, 443], 0x18, b"data")))),
@@ -226,9 +227,18 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("later fragment", ethernet(&[V4], &v4(1, 8, 17, 0x2001, &[], &query))),
         ("last fragment", ethernet(&[V4], &v4(1, 8, 6, 0x0100, &[], &query))),
         ("empty", ethernet(&[V4], &v4(1, 8, 17, 0, &[], &[]))),
+    ]
+}
+
+fn frames_of_links() -> Vec<NamedFrame> {
+    let plain = plain();
+    let pppoe = [&[0x11, 0, 0, 1, 0, (plain.len() + 2) as u8, 0, 0x21][..], &plain].concat();
+    let mpls = [&[0, 1, 0, 0xff][..], &[0, 1, 1, 0xff][..], &plain].concat();
+    let snap = [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0][..], &plain].concat();
+    vec![
         ("vlan", ethernet(&[0x8100, V4], &plain)),
         ("qinq", ethernet(&[0x88a8, 0x8100, V4], &plain)),
-        ("old qinq", ethernet(&[0x9100, 0x8100, V6], &v6(17, &query))),
+        ("old qinq", ethernet(&[0x9100, 0x8100, V6], &v6(17, &query()))),
         ("four tags", ethernet(&[0x8100, 0x8100, 0x8100, 0x8100, V4], &plain)),
         ("five tags", ethernet(&[0x8100, 0x8100, 0x8100, 0x8100, 0x8100, V4], &plain)),
         ("cut tag", ethernet(&[0x8100], &[0, 5])),
@@ -246,13 +256,35 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
             ),
         ),
         ("rarp", ethernet(&[0x8035], &[0; 28])),
+    ]
+}
+
+fn frames_with_faults() -> Vec<NamedFrame> {
+    let plain = plain();
+    let with = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut frame = ethernet(&[V4], &plain);
+        change(&mut frame);
+        frame
+    };
+    vec![
         ("header cut", ethernet(&[V4], &plain[..19])),
-        ("options cut", ethernet(&[V4], &v4(1, 8, 17, 0, &[1; 12], &query)[..30])),
+        ("options cut", ethernet(&[V4], &v4(1, 8, 17, 0, &[1; 12], &query())[..30])),
         ("wrong version", with(&|frame| frame[14] = 0x65)),
         ("short header", with(&|frame| frame[14] = 0x44)),
         ("total length 0", with(&|frame| frame[16..18].copy_from_slice(&[0, 0]))),
         ("total length in the header", with(&|frame| frame[16..18].copy_from_slice(&[0, 19]))),
         ("total length past the end", with(&|frame| frame[16..18].copy_from_slice(&[9, 0]))),
+    ]
+}
+
+fn frames_of_v6() -> Vec<NamedFrame> {
+    let query = query();
+    let options = [0_u8, 0, 1, 4, 0, 0, 0];
+    let hop_by_hop: (u8, &[u8]) = (0, &options);
+    let authentication: (u8, &[u8]) = (51, &[2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 9, 9, 9, 9]);
+    let mut solicitation = vec![135, 0, 0, 0, 0, 0, 0, 0];
+    solicitation.extend([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+    vec![
         ("v6 udp", ethernet(&[V6], &v6(17, &query))),
         ("v6 tcp", ethernet(&[V6], &v6(6, &tcp([50_000, 443], 0x18, b"data")))),
         ("v6 solicitation", ethernet(&[V6], &v6(58, &solicitation))),
@@ -272,7 +304,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("v6 no next header", ethernet(&[V6], &v6(59, &[]))),
         ("v6 jumbo", ethernet(&[V6], &[&v6(17, &[])[..], &query].concat())),
         ("v6 cut", ethernet(&[V6], &v6(17, &query)[..39])),
-        ("v6 wrong version", ethernet(&[V6], &plain)),
+        ("v6 wrong version", ethernet(&[V6], &plain())),
         ("v6 mobility", ethernet(&[V6], &v6(135, &query))),
     ]
 }
