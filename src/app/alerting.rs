@@ -17,7 +17,7 @@ use crate::export::NotificationFigures;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
-use crate::policy::{Violation, ViolationSink};
+use crate::policy::{SuppressedPackets, Violation, ViolationSink};
 use crate::{events, evidence, notify};
 
 /// The part of the time at the end that each output leaves to those after it.
@@ -56,6 +56,10 @@ impl AlertSink for AlertOutputs {
 impl ViolationSink for AlertOutputs {
     fn report(&mut self, violation: &Violation) {
         self.events.report(violation);
+    }
+
+    fn report_suppressed(&mut self, suppressed: &SuppressedPackets) {
+        self.events.report_suppressed(suppressed);
     }
 }
 

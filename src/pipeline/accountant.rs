@@ -80,6 +80,7 @@ impl<T: AlertSink> Accountant<T> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.alarms.end_violations();
         self.publish();
         self.published.latest().accounts.clone()
     }

@@ -16,7 +16,7 @@ use super::form;
 use super::pattern::TrafficPattern;
 use crate::events::Complaints;
 use crate::events::console::Style;
-use crate::policy::Violation;
+use crate::policy::{SuppressedPackets, Violation};
 
 /// Longest time that a line waits in the buffer; also the time between two checks whether the file has moved.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -111,8 +111,10 @@ impl EventWriter {
 
     fn write(&mut self, event: &LoggedEvent, channel: &EventChannel) {
         self.state.pattern.count(event);
-        if let (LoggedEvent::Violation(violation), true) = (event, self.config.is_verbose) {
-            log_violation(violation);
+        match event {
+            LoggedEvent::Violation(violation) if self.config.is_verbose => log_violation(violation),
+            LoggedEvent::Suppressed(suppressed) if self.config.is_verbose => log_suppressed(suppressed),
+            _ => {}
         }
         if self.file.is_some() {
             form::write(event, self.config.format, self.style, &mut self.state.lines);
@@ -121,7 +123,7 @@ impl EventWriter {
             if self.state.lines.len() >= self.config.buffer_bytes && self.state.retry_at.is_none() {
                 self.flush();
             }
-        } else if let LoggedEvent::Violation(_) = event {
+        } else if let LoggedEvent::Violation(_) | LoggedEvent::Suppressed(_) = event {
             // Lines of alerts go to the console by themselves.
             if (self.console)(form::console_line(event, self.style)) {
                 self.figures.written.fetch_add(1, Ordering::Relaxed);
@@ -223,4 +225,9 @@ fn log_violation(violation: &Violation) {
         suppressed = violation.suppressed,
         "source is not permitted"
     );
+}
+
+fn log_suppressed(suppressed: &SuppressedPackets) {
+    let src = suppressed.source.map(tracing::field::display);
+    tracing::info!(src, suppressed = suppressed.packets, "{}", form::suppressed_message(suppressed));
 }
