@@ -125,7 +125,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "sources that are not permitted",
         Counted(&["trafficmonitor_detection_table_evicted_total{table=\"policy_sources\"}"]),
-        &[],
+        &["detect/policy/sender.rs MAXIMUM_PIECES"],
     ),
     Limit("sources with a pace of events", Counted(&["trafficmonitor_policy_events_suppressed_total"]), &[]),
     Limit(

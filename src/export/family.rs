@@ -195,7 +195,7 @@ families! {
         "Scrapes refused with status 503 because too many responses were being rendered for 5 s; reasons as in trafficmonitor_http_connections_refused_total.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"]
         "Entries lost because a queue was full or its reader was gone, by queue: alerts, alert lines for standard output; events, violations and alerts for the event log; log, log lines for standard error; scrapes, reports of finished scrapes.";
-    EVENTS_WRITTEN = Counter "trafficmonitor_events_written_total" [] "Violations and alerts written to the event log.";
+    EVENTS_WRITTEN = Counter "trafficmonitor_events_written_total" [] "Events written to the event log: violations, suppressed packets and alerts.";
     EVENT_LOG_WRITE_ERRORS = Counter "trafficmonitor_event_log_write_errors_total" []
         "Failed attempts to write, to open or to rotate the event log; events wait until it can be written again.";
     EVIDENCE_RING_BYTES = Gauge "trafficmonitor_evidence_ring_bytes" [] "Memory of the ring of recent packets (--evidence.ring).";

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::common::corpus;
+use super::common::event_log::{PolicyLine, policy_lines};
 use super::common::ip::{Ipv4, udp};
 use super::common::link::{Link, Sample};
 use super::common::metrics::{Counted, Metrics, Packets};
@@ -258,7 +259,9 @@ fn packets_that_are_not_permitted_are_counted_and_reported_and_dropped_if_asked_
     for arguments in logging.into_iter().chain(dropping) {
         let pair = Pair::new();
         pair.other.ip("address add 10.1.0.200/24 dev eth0");
-        let Some(monitor) = start(&pair, &arguments) else { continue };
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let logged = ["--log-format", "jsonl", "--log-file", log.path().to_str().unwrap()];
+        let Some(monitor) = start(&pair, &[&arguments[..], &logged].concat()) else { continue };
         let server = pair.host.udp("10.1.0.1:53");
         queries_from(&pair, "10.1.0.2", PERMITTED);
         queries_from(&pair, "10.1.0.200", OTHERS);
@@ -275,6 +278,9 @@ fn packets_that_are_not_permitted_are_counted_and_reported_and_dropped_if_asked_
         assert_eq!(metrics.sum(events) + metrics.sum(suppressed), OTHERS, "{arguments:?}");
         assert!((10..30).contains(&metrics.sum(events)), "{arguments:?}: {}", metrics.sum(events));
         monitor.stop();
+        let lines = policy_lines(log.path(), "jsonl");
+        assert_eq!(lines.iter().map(PolicyLine::all).sum::<u64>(), OTHERS, "{arguments:?}: {lines:?}");
+        assert!(lines.iter().all(|line| line.source == "10.1.0.200"), "{arguments:?}: {lines:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::common::event_log::{PolicyLine, policy_lines};
 use super::common::ip::{ALICE, BOB, Ipv4, Ipv6, icmp, icmpv6, tcp, udp};
 use super::common::link::{Link, Sample};
 use super::common::metrics::Metrics;
@@ -37,7 +38,9 @@ fn packets(metrics: &Metrics, verdict: &str) -> u64 {
 fn are_counted(more: &[&str]) {
     let pair = Pair::new();
     let fixed = ["-iface", "eth0", "--policy.permitted", "10.1.0.0/24,fd00::/8", "--policy.denied", "10.1.0.128/25"];
-    let monitor = Monitor::start(&pair.host, &[&fixed, more].concat());
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let logged = ["--log-format", "jsonl", "--log-file", log.path().to_str().unwrap()];
+    let monitor = Monitor::start(&pair.host, &[&fixed, &logged[..], more].concat());
     assert_eq!(packets(&monitor.metrics(), "permitted"), 0, "the families are there from the start");
     let frames = frames();
     let expected =
@@ -59,6 +62,8 @@ fn are_counted(more: &[&str]) {
     }
     assert!(!monitor.events().contains("src=10.1.0.2 "), "{}", monitor.events());
     monitor.stop();
+    let told: u64 = policy_lines(log.path(), "jsonl").iter().map(PolicyLine::all).sum();
+    assert_eq!(told, expected(false), "each packet is in one line");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::*;
 use crate::alert::{AlertSink as _, Change};
 use crate::detect::{Figures, Kind, Subject};
 use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
-use crate::policy::{Action, Violation, ViolationSink as _};
+use crate::policy::{Action, SuppressedPackets, Violation, ViolationSink as _};
 
 /// Longest time for any short operation on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -37,6 +37,11 @@ fn violation(number: u64) -> Violation {
         action: Action::Dropped,
         suppressed: 2,
     }
+}
+
+fn suppressed(source: Option<&str>) -> SuppressedPackets {
+    let last = Timestamp::from_nanoseconds(1_700_000_013_000_000_001);
+    SuppressedPackets { source: source.map(|source| source.parse().unwrap()), last, packets: 120 }
 }
 
 fn change(rule: &str) -> Change {
@@ -111,15 +116,26 @@ fn violations_without_a_file_are_lines_of_the_console() {
     let mut events = log.sender(SendingPace::Live);
     events.notify(&change("its line is written elsewhere"));
     events.report(&violation(3));
+    [Some("203.0.113.5"), None].iter().for_each(|source| events.report_suppressed(&suppressed(*source)));
     finish(log);
     let lines: Vec<String> = lines.try_iter().collect();
     assert_eq!(
         lines,
-        [concat!(
-            "ts=2023-11-14T22:13:33.000000Z level=warn msg=\"source is not permitted\" ",
-            "first=2023-11-14T22:13:32.500000004Z interface=eth0 src=203.0.113.5 src_port=40000 dst=10.0.0.1 dst_port=22 ",
-            "protocol=tcp flags=SYN|ACK packets=3 bytes=180 action=dropped suppressed=2\n"
-        )]
+        [
+            concat!(
+                "ts=2023-11-14T22:13:33.000000Z level=warn msg=\"source is not permitted\" ",
+                "first=2023-11-14T22:13:32.500000004Z interface=eth0 src=203.0.113.5 src_port=40000 dst=10.0.0.1 dst_port=22 ",
+                "protocol=tcp flags=SYN|ACK packets=3 bytes=180 action=dropped suppressed=2\n"
+            ),
+            concat!(
+                "ts=2023-11-14T22:13:33.000000Z level=warn msg=\"source sent more packets that are not permitted\" ",
+                "src=203.0.113.5 suppressed=120\n"
+            ),
+            concat!(
+                "ts=2023-11-14T22:13:33.000000Z level=warn ",
+                "msg=\"several sources sent more packets that are not permitted\" suppressed=120\n"
+            ),
+        ]
     );
 }
 
