@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(watched.lines().suppressed, [suppressed(1, 8, 1)]);
     }
 
-    /// What the kernel reports of a source that sent five packets in a second: two events.
+    /// Two events of a source that sent five packets in a second, as the kernel reports them.
     fn kernel_reports(seconds: i64, told: [u64; 2]) -> KernelReports {
         let violation = |suppressed| Violation {
             first: packet(1, 1, seconds).time,

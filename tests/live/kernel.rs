@@ -11,7 +11,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::common::corpus;
-use super::common::event_log::{PolicyLine, policy_lines};
 use super::common::ip::{Ipv4, udp};
 use super::common::link::{Link, Sample};
 use super::common::metrics::{Counted, Metrics, Packets};
@@ -22,18 +21,18 @@ use super::rights::Copy;
 use super::traffic::{Flood, Pair, send};
 use super::wire::Wire;
 
-const FRAMES: &str = "trafficmonitor_interface_frames_total";
+pub const FRAMES: &str = "trafficmonitor_interface_frames_total";
 const QUERIES: &str = "10.1.0.2->10.1.0.1 udp/53(domain)";
 const ANSWERS: &str = "10.1.0.1->10.1.0.2 reply_udp/53(domain)";
 
-const NATIVE: &[&str] = &["-iface", "eth0", "-daq", "xdp", "--xdp.mode", "native"];
-const GENERIC: &[&str] = &["-iface", "eth0", "-daq", "xdp", "--xdp.mode", "generic"];
-const TCX: &[&str] = &["-iface", "eth0", "-daq", "tc", "--tc.hook", "tcx"];
-const CLSACT: &[&str] = &["-iface", "eth0", "-daq", "tc", "--tc.hook", "clsact"];
+pub const NATIVE: &[&str] = &["-iface", "eth0", "-daq", "xdp", "--xdp.mode", "native"];
+pub const GENERIC: &[&str] = &["-iface", "eth0", "-daq", "xdp", "--xdp.mode", "generic"];
+pub const TCX: &[&str] = &["-iface", "eth0", "-daq", "tc", "--tc.hook", "tcx"];
+pub const CLSACT: &[&str] = &["-iface", "eth0", "-daq", "tc", "--tc.hook", "clsact"];
 const MODES: [&[&str]; 4] = [NATIVE, GENERIC, TCX, CLSACT];
 
 /// The program on the host's eth0; none, with a visible line, where the kernel refuses its program.
-fn start<'a>(pair: &'a Pair, arguments: &[&str]) -> Option<Monitor<'a>> {
+pub fn start<'a>(pair: &'a Pair, arguments: &[&str]) -> Option<Monitor<'a>> {
     let mode: Vec<&str> = arguments.iter().copied().skip_while(|argument| *argument != "-daq").take(4).collect();
     match refusal(&mode) {
         Some(messages) => {
@@ -259,9 +258,7 @@ fn packets_that_are_not_permitted_are_counted_and_reported_and_dropped_if_asked_
     for arguments in logging.into_iter().chain(dropping) {
         let pair = Pair::new();
         pair.other.ip("address add 10.1.0.200/24 dev eth0");
-        let log = tempfile::NamedTempFile::new().unwrap();
-        let logged = ["--log-format", "jsonl", "--log-file", log.path().to_str().unwrap()];
-        let Some(monitor) = start(&pair, &[&arguments[..], &logged].concat()) else { continue };
+        let Some(monitor) = start(&pair, &arguments) else { continue };
         let server = pair.host.udp("10.1.0.1:53");
         queries_from(&pair, "10.1.0.2", PERMITTED);
         queries_from(&pair, "10.1.0.200", OTHERS);
@@ -278,9 +275,6 @@ fn packets_that_are_not_permitted_are_counted_and_reported_and_dropped_if_asked_
         assert_eq!(metrics.sum(events) + metrics.sum(suppressed), OTHERS, "{arguments:?}");
         assert!((10..30).contains(&metrics.sum(events)), "{arguments:?}: {}", metrics.sum(events));
         monitor.stop();
-        let lines = policy_lines(log.path(), "jsonl");
-        assert_eq!(lines.iter().map(PolicyLine::all).sum::<u64>(), OTHERS, "{arguments:?}: {lines:?}");
-        assert!(lines.iter().all(|line| line.source == "10.1.0.200"), "{arguments:?}: {lines:?}");
     }
 }
 
