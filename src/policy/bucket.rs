@@ -17,6 +17,8 @@ use crate::packet::Timestamp;
 use crate::tables::hashing::{self, State};
 
 const SECOND: u64 = 1_000_000_000;
+/// Before every time.
+const ALWAYS: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
 
 /// The tokens of one source. One nanosecond is the unit; an event costs the nanoseconds of its pace.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,8 +45,10 @@ pub struct EventBuckets {
     full_at: BTreeSet<(Timestamp, IpAddr)>,
     /// The bucket of sources that have none of their own. Its `pending` also has packets whose source is unknown.
     shared: Bucket,
-    /// The sum of all negative `pending`, as a positive number.
+    /// The sum of all negative `pending` of sources, as a positive number.
     debt: i64,
+    /// The packets of no one source are given at this time at the earliest.
+    shared_from: Timestamp,
     /// Packets of buckets that have left, in order.
     closed: Vec<SuppressedPackets>,
 }
@@ -62,6 +66,7 @@ impl EventBuckets {
             full_at: BTreeSet::new(),
             shared: Bucket { tokens: full, ..Bucket::default() },
             debt: 0,
+            shared_from: ALWAYS,
             closed: Vec::new(),
         }
     }
@@ -130,16 +135,20 @@ impl EventBuckets {
         self.shared.suppress(packets, last);
     }
 
-    /// Closes the buckets that are full at `watermark`, and gives the packets of no one source.
+    /// Closes the buckets that are full at `watermark`, and gives the packets of no one source, once per second at most.
     pub fn advance(&mut self, watermark: Timestamp) {
         self.close_until(watermark);
-        self.close_shared();
+        if watermark >= self.shared_from {
+            self.shared_from = watermark + Duration::from_nanos(SECOND);
+            self.close_shared();
+        }
     }
 
     /// Closes all buckets, because the clock was set or no packet follows.
     pub fn close(&mut self) {
         self.close_until(Timestamp::from_nanoseconds(i64::MAX));
         self.close_shared();
+        self.shared_from = ALWAYS;
         let Bucket { pending, .. } = self.shared;
         self.shared = Bucket { tokens: self.full, pending, ..Bucket::default() };
     }
@@ -309,8 +318,11 @@ mod tests {
         buckets.suppress(3, at(0.7));
         buckets.advance(at(0.9));
         assert_eq!(closed(&mut buckets), [(None, 0.7, 23)]);
-        buckets.advance(at(0.9));
-        assert_eq!(closed(&mut buckets), []);
+        buckets.suppress(4, at(0.8));
+        buckets.advance(at(1.8));
+        assert_eq!(closed(&mut buckets), [], "a line per second is enough");
+        buckets.advance(at(1.9));
+        assert_eq!(closed(&mut buckets), [(None, 0.8, 4)]);
     }
 
     #[test]

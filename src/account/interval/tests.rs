@@ -325,8 +325,9 @@ fn counted_packets_without_a_row_have_verdicts_too() {
         flags: TcpFlags::default(),
         has_payload: false,
     };
-    let key = ConversationKey::new(end(1), end(2), Protocol::UDP);
-    interval.add_v4(&CountedConversation { key, opener: Way::Backward, sums: [None, Some(sum)], wire_packets: [0, 7] });
+    let (key, opener) = ConversationKey::new(end(2), end(1), Protocol::UDP);
+    assert_eq!(opener, Way::Backward);
+    interval.add_v4(&CountedConversation { key, opener, sums: [None, Some(sum)], wire_packets: [0, 7] });
     let mut judged = VerdictCounters::default();
     judged.add(Verdict::NotPermitted, Counters { packets: 5, bytes: 500 });
     interval.add_verdicts(&judged);
