@@ -56,7 +56,7 @@ impl FrameCounters {
 #[derive(Debug, Clone, Default)]
 pub struct Overflow {
     counters: BTreeMap<(Direction, Protocol, IpVersion), Counters>,
-    /// Of packets that were judged: all zero without a policy.
+    /// All zero without a policy.
     verdicts: VerdictCounters,
 }
 
