@@ -35,7 +35,6 @@ use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::pipeline::violations::Violations;
-use crate::policy::Verdict;
 use crate::{capture, cli, pipeline};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
@@ -294,13 +293,11 @@ fn load_kernel(config: &Config) -> Result<Option<Kernel>, pipeline::Error> {
     if config.kernel.daq == Daq::Libpcap || config.source.is_some() {
         return Ok(None);
     }
-    if config.kernel.drops_packets && !config.kernel.force {
-        let networks = config.policy.networks().unwrap_or_default();
-        lockout::check(|address| networks.verdict(address) == Verdict::Permitted)?;
-    }
+    let networks = config.policy.networks();
+    lockout::check(&config.kernel, networks.as_ref())?;
     let mut kernel = Kernel::load(&config.kernel, config.policy.events)?;
     // Before it is attached anywhere, so that no packet passes without a verdict.
-    kernel.set_policy(config.policy.networks().as_ref())?;
+    kernel.set_policy(networks.as_ref())?;
     Ok(Some(kernel))
 }
 

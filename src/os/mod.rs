@@ -6,4 +6,5 @@
 pub mod bpf;
 pub mod ethtool;
 pub mod files;
+pub mod processes;
 pub mod socket;
