@@ -392,7 +392,7 @@ const CHANNELS: [&str; 15] = [
     "http/scrape.rs",
     "notify/engine.rs",
     "notify/notifier.rs",
-    "pipeline/handover.rs",
+    "pipeline/handover/exchange.rs",
     "pipeline/supervisor/mod.rs",
     "pipeline/supervisor/thread.rs",
 ];
