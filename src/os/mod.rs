@@ -7,4 +7,6 @@ pub mod bpf;
 pub mod ethtool;
 pub mod files;
 pub mod processes;
+#[cfg(test)]
+pub(crate) mod rerun;
 pub mod socket;

@@ -106,3 +106,59 @@ impl NetlinkSerializable for NextHopQuestion {
         buffer.fill(0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::rerun;
+
+    /// The default gateways in a new network namespace, after `ip` has been given each line of `setup`.
+    fn in_namespace(name: &str, setup: &str, expected: &[&str]) {
+        if rerun::parameter().is_none() {
+            let links = "ip link set lo up\nip link add e0 type veth peer name e1\nip link set e0 up\nip link set e1 up\n\
+                         ip addr add 10.1.0.1/24 dev e0\nip -6 addr add fd00:1::1/64 dev e0 nodad\n";
+            let lines: String = setup.lines().map(|line| format!("{}\n", line.trim())).collect();
+            rerun::unshared("--net", &format!("{links}{lines}"), &rerun::path(module_path!(), name), "inside");
+            return;
+        }
+        let expected: BTreeSet<IpAddr> = expected.iter().map(|text| text.parse().unwrap()).collect();
+        assert_eq!(default_gateways().unwrap(), expected);
+    }
+
+    #[test]
+    #[ignore = "needs root: makes a network namespace"]
+    fn gateways_of_all_tables_and_all_hops_are_read() {
+        in_namespace(
+            "gateways_of_all_tables_and_all_hops_are_read",
+            "ip route add default nexthop via 10.1.0.2 nexthop via 10.1.0.3
+             ip route add default via 10.1.0.4 table 100
+             ip route add default via 10.1.0.5 metric 500
+             ip route add default via inet6 fd00:1::6 table 101
+             ip -6 route add default nexthop via fd00:1::7 nexthop via fd00:1::8
+             ip -6 route add default via fe80::9 dev e0 table 70000
+             ip route add 10.2.0.0/16 via 10.1.0.10
+             ip route add unreachable default metric 9000
+             ip route add default dev e0 table 102",
+            &["10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.5", "fd00:1::6", "fd00:1::7", "fd00:1::8", "fe80::9"],
+        );
+    }
+
+    #[test]
+    #[ignore = "needs root: makes a network namespace"]
+    fn gateways_of_next_hop_objects_are_read_where_routes_do_not_show_them() {
+        in_namespace(
+            "gateways_of_next_hop_objects_are_read_where_routes_do_not_show_them",
+            "echo 0 > /proc/sys/net/ipv4/nexthop_compat_mode
+             ip nexthop add id 1 via 10.1.0.2 dev e0
+             ip nexthop add id 2 via 10.1.0.3 dev e0
+             ip nexthop add id 3 via 10.1.0.4 dev e0
+             ip nexthop add id 4 via fd00:1::5 dev e0
+             ip nexthop add id 5 via 10.1.0.6 dev e0
+             ip nexthop add id 10 group 1/2
+             ip route add default nhid 10
+             ip route add default nhid 3 table 100
+             ip -6 route add default nhid 4",
+            &["10.1.0.2", "10.1.0.3", "10.1.0.4", "fd00:1::5"],
+        );
+    }
+}
