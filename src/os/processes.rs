@@ -65,10 +65,15 @@ fn socket_inode(descriptor: &Path) -> Option<u64> {
 }
 
 /// The values of a variable in the environments of this process and its ancestors, each as the program was started.
-/// (`sudo` passes few variables on, but keeps its own.) Environments of other users are left out.
+/// (`sudo` passes few variables on, but keeps its own.) Ancestors in another network namespace are left out, and those of
+/// which this user may not read the environment.
 pub fn inherited(variable: &str) -> BTreeSet<String> {
-    let processes = std::iter::successors(Some(PathBuf::from("/proc/self")), |process| parent(process));
-    let environments = processes.take(MOST_ANCESTORS).filter_map(|process| fs::read(process.join("environ")).ok());
+    let this = PathBuf::from("/proc/self");
+    let network = |process: &Path| fs::read_link(process.join("ns/net")).ok();
+    let of_this = network(&this);
+    let processes = std::iter::successors(Some(this), |process| parent(process)).take(MOST_ANCESTORS);
+    let near = processes.filter(|process| network(process) == of_this);
+    let environments = near.filter_map(|process| fs::read(process.join("environ")).ok());
     environments.filter_map(|environment| value_of(variable, &environment)).collect()
 }
 
