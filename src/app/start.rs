@@ -65,9 +65,9 @@ pub(super) fn inspect_files(config: &Config) -> Result<(), UnusableFile> {
 
 /// The files and directories that another process keeps locked, in sentences. A start would be refused now. They are no
 /// fault of the configuration: that process may be the one that is to be started anew.
-pub(super) fn locked_files(config: &Config) -> Result<Vec<String>, UnusableFile> {
+pub(super) fn locked_files(config: &Config) -> anyhow::Result<Vec<String>> {
     let of_log = EventLog::locked_file(&config.events);
-    let of_journal = Notifier::used_elsewhere(&config.notify).map_err(|error| UnusableFile(error.to_string()))?;
+    let of_journal = Notifier::used_elsewhere(&config.notify)?;
     let sentence = |path: &Path| format!("{}: another process uses it; a start would be refused now", path.display());
     Ok(of_log.into_iter().chain(of_journal).map(sentence).collect())
 }

@@ -7,6 +7,8 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use ipnet::IpNet;
+
 use super::cells::Cells;
 use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
@@ -57,6 +59,8 @@ pub(super) struct KernelLoop {
     decoder: Decoder,
     captured: BTreeMap<CaptureNumber, Captured>,
     plan: Arc<Plan>,
+    /// The local networks that the kernel has.
+    local: Vec<IpNet>,
     /// The networks by which the kernel judges: those of the plan, unless the kernel has refused them.
     policy: Option<Arc<Networks>>,
     /// The time cells, to know their ends.
@@ -86,6 +90,7 @@ impl KernelLoop {
             decoder: Decoder::new(ETHERNET).unwrap_or_else(|unsupported: UnsupportedLinkType| unsupported.decoder()),
             captured: BTreeMap::new(),
             plan: Arc::default(),
+            local: Vec::new(),
             policy: None,
             cells: Cells::of(Vec::new()),
             since: now(),
@@ -128,12 +133,8 @@ impl KernelLoop {
     /// Attaches and detaches by the plan, and follows renames and the local networks.
     fn follow(&mut self) {
         let plan = self.control.plan();
-        if plan.local != self.plan.local
-            && let Err(error) = self.kernel.set_local(&plan.local)
-        {
-            tracing::error!(%error, "packets without a conversation count by the former local networks");
-        }
         if !Arc::ptr_eq(&plan, &self.plan) {
+            self.follow_local(&plan);
             self.follow_policy(&plan);
             self.detach_unwanted(&plan);
             self.captured.values_mut().for_each(|captured| {
@@ -144,6 +145,19 @@ impl KernelLoop {
         }
         self.plan = plan;
         self.attach_missing();
+    }
+
+    /// Sets the local networks of the kernel. Those that it refuses are tried again with the next plan.
+    fn follow_local(&mut self, plan: &Plan) {
+        if plan.local == self.local {
+            return;
+        }
+        match self.kernel.set_local(&plan.local) {
+            Ok(()) => self.local.clone_from(&plan.local),
+            Err(error) => {
+                tracing::error!(%error, "packets without a conversation count by the former local networks")
+            }
+        }
     }
 
     /// Lets the kernel judge by the plan's networks, from the next interval on. What the kernel refuses changes nothing.

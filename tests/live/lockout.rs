@@ -124,6 +124,13 @@ impl SshServer {
         ] {
             command.args(["-o", setting]);
         }
+        // Newer servers have a program for each session, whose place is compiled in.
+        for (setting, name) in [("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")] {
+            let path = unpacked("usr/lib/openssh").join(name);
+            if path.exists() {
+                command.args(["-o", &format!("{setting}={}", path.display())]);
+            }
+        }
         command.current_dir(folder.path()).env("LD_LIBRARY_PATH", unpacked("usr/lib/x86_64-linux-gnu"));
         let mut process = host.enter(|| command.stderr(Stdio::piped()).spawn()).unwrap();
         let mut messages = BufReader::new(process.stderr.take().unwrap());

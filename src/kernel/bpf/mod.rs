@@ -115,7 +115,7 @@ impl Kernel {
         self.settings_map.set(0, self.settings, 0).map_err(|error| failed("set the kernel's program", error))
     }
 
-    /// Attaches the program to an interface; gives the way in words.
+    /// Attaches the program to an interface; gives the hook in words.
     ///
     /// # Errors
     /// When the interface has no such hook, or another program is there.

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn gateways_of_one_link_are_no_lifelines() {
-        let routed = ["10.0.0.1", "169.254.1.1", "2001:db8::1", "fe80::1"].map(|text| is_routed(&text.parse().unwrap()));
+        let routed =
+            ["10.0.0.1", "169.254.1.1", "2001:db8::1", "fe80::1"].map(|text| is_routed(&text.parse().unwrap()));
         assert_eq!(routed, [true, true, true, false]);
     }
 
