@@ -87,7 +87,7 @@ captures_group() { cargo_test --test captures; }
 # Besides its own file the tests of the common targets that are marked `ignore`: they need root.
 live_group() {
     local status=0 targets
-    scripts/unpack.sh prometheus logrotate libpopt0 || return
+    scripts/unpack.sh prometheus logrotate libpopt0 openssh-server libwrap0 || return
     mapfile -t targets < <(common_targets)
     cargo_test "${targets[@]}" -- --ignored --test-threads=1 --skip soak || status=1
     # A mode that the kernel refuses is skipped with a line, which must be seen.

@@ -41,6 +41,8 @@ mod interfaces;
 mod kernel;
 #[path = "live/lan.rs"]
 mod lan;
+#[path = "live/lockout.rs"]
+mod lockout;
 #[path = "live/masquerade.rs"]
 mod masquerade;
 #[path = "live/output.rs"]

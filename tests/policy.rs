@@ -203,6 +203,27 @@ fn each_source_that_is_not_permitted_raises_one_alert_and_the_same_with_several_
 }
 
 #[test]
+fn replay_writes_events_to_standard_error_if_the_console_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = capture(folder.path());
+    let config = written(folder.path(), "policy.yml", POLICY);
+    for output in ["table", "jsonl", "csv", "prometheus", "alerts", "none"] {
+        let fixed = [file.to_str().unwrap(), "-c", &config, "--output", output];
+        let run = |more: &[&str]| replay(fixed.iter().chain(more));
+        let (without, with) = (run(&[]), run(&["--log-format", "console"]));
+        assert_eq!((without.messages.as_str(), &without.output), ("", &with.output), "{output}");
+        let count = |message: &str| with.messages.lines().filter(|line| line.contains(message)).count();
+        let counts = ["source is not permitted", "alert firing", "alert resolved"].map(count);
+        assert_eq!(counts, [5, 3, 3], "{output}: {}", with.messages);
+        assert_eq!(with.messages.lines().count(), 11, "{output}: {}", with.messages);
+    }
+    let log = folder.path().join("events.log");
+    let fixed = [file.to_str().unwrap(), "-c", &config, "--log-format", "console", "--log-file", log.to_str().unwrap()];
+    assert_eq!(replay(fixed).messages, "", "a file takes the place of the console");
+    assert_eq!(fs::read_to_string(log).unwrap().lines().count(), 11);
+}
+
+#[test]
 fn cases_of_a_rule_test_expect_policy_alerts() {
     let folder = tempfile::tempdir().unwrap();
     capture(folder.path());

@@ -11,7 +11,7 @@ use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
-use crate::events::log::{EventLog, EventSender, SendingPace};
+use crate::events::log::{ConsoleEvents, EventLog, EventSender, SendingPace};
 use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
 use crate::export::NotificationFigures;
 use crate::export::process::{Queue, SelfMetrics};
@@ -82,7 +82,8 @@ impl Alerting {
         let style = Style { form: config.log.format, explain: config.explain };
         let lines = AlertLines::start(style, pace)?;
         let console = lines.clone();
-        let event_log = EventLog::start(config.events.clone(), style, Box::new(move |line| console.offer(line)))?;
+        let console = ConsoleEvents::Violations(Box::new(move |line| console.offer(line)));
+        let event_log = EventLog::start(config.events.clone(), style, console)?;
         signals::reopen_on_hangup(event_log.reopener());
         let files = announced(&lines, style);
         let evidence = start_evidence(config, version, &files)?;

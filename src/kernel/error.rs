@@ -85,4 +85,9 @@ pub enum Error {
     /// Dropping would cut this host off.
     #[error("--drop-packets would cut this host off: {0}; permit it, or add --force")]
     Lockout(String),
+    /// It is not known whether dropping would cut this host off.
+    #[error(
+        "cannot check that --drop-packets leaves this host within reach: {0}; add --force to drop packets without the check"
+    )]
+    LockoutUnknown(String),
 }

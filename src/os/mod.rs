@@ -6,4 +6,7 @@
 pub mod bpf;
 pub mod ethtool;
 pub mod files;
+pub mod processes;
+#[cfg(test)]
+pub(crate) mod rerun;
 pub mod socket;

@@ -176,7 +176,7 @@ impl<T: AlertSink> Accountant<T> {
         if let Some(advance) = self.watermarks.report(thread, full.time) {
             advance.notify(&mut self.alarms);
         }
-        full.give_back(&plan.classifier, plan.policy.as_ref());
+        full.give_back(&plan.classifier);
         self.ledger.is_up(interface) != was_up
     }
 

@@ -7,6 +7,8 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use ipnet::IpNet;
+
 use super::cells::Cells;
 use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
@@ -57,6 +59,10 @@ pub(super) struct KernelLoop {
     decoder: Decoder,
     captured: BTreeMap<CaptureNumber, Captured>,
     plan: Arc<Plan>,
+    /// The local networks that the kernel has.
+    local: Vec<IpNet>,
+    /// The networks by which the kernel judges: those of the plan, unless the kernel has refused them.
+    policy: Option<Arc<Networks>>,
     /// The time cells, to know their ends.
     cells: Cells,
     /// The time at which the present interval began.
@@ -84,6 +90,8 @@ impl KernelLoop {
             decoder: Decoder::new(ETHERNET).unwrap_or_else(|unsupported: UnsupportedLinkType| unsupported.decoder()),
             captured: BTreeMap::new(),
             plan: Arc::default(),
+            local: Vec::new(),
+            policy: None,
             cells: Cells::of(Vec::new()),
             since: now(),
             refused: BTreeMap::new(),
@@ -125,27 +133,47 @@ impl KernelLoop {
     /// Attaches and detaches by the plan, and follows renames and the local networks.
     fn follow(&mut self) {
         let plan = self.control.plan();
-        if plan.local != self.plan.local
-            && let Err(error) = self.kernel.set_local(&plan.local)
-        {
-            tracing::error!(%error, "packets without a conversation count by the former local networks");
-        }
-        if plan.policy != self.plan.policy
-            && let Err(error) = self.kernel.set_policy(plan.policy.as_deref())
-        {
-            tracing::error!(%error, "the kernel judges by the former permitted networks");
-        }
         if !Arc::ptr_eq(&plan, &self.plan) {
+            self.follow_local(&plan);
+            self.follow_policy(&plan);
             self.detach_unwanted(&plan);
             self.captured.values_mut().for_each(|captured| {
                 let interval = captured.exchange.filling();
                 interval.settle();
                 interval.classify_by(Arc::clone(&plan.classifier));
-                interval.judge_by(plan.policy.clone());
             });
         }
         self.plan = plan;
         self.attach_missing();
+    }
+
+    /// Sets the local networks of the kernel. Those that it refuses are tried again with the next plan.
+    fn follow_local(&mut self, plan: &Plan) {
+        if plan.local == self.local {
+            return;
+        }
+        match self.kernel.set_local(&plan.local) {
+            Ok(()) => self.local.clone_from(&plan.local),
+            Err(error) => {
+                tracing::error!(%error, "packets without a conversation count by the former local networks")
+            }
+        }
+    }
+
+    /// Lets the kernel judge by the plan's networks, from the next interval on. What the kernel refuses changes nothing.
+    fn follow_policy(&mut self, plan: &Plan) {
+        if plan.policy == self.policy {
+            return;
+        }
+        match self.kernel.set_policy(plan.policy.as_deref()) {
+            Ok(()) => {
+                // The packets so far were judged by the former networks.
+                self.end_interval();
+                self.policy.clone_from(&plan.policy);
+                self.captured.values_mut().for_each(|captured| captured.exchange.judge_by(self.policy.as_ref()));
+            }
+            Err(error) => tracing::error!(%error, "the former permitted networks stay in force"),
+        }
     }
 
     /// Ends the captures that the plan does not have, or whose name belongs to another interface now.
@@ -201,12 +229,12 @@ impl KernelLoop {
         let Some(&index) = plan.indexes.get(name) else { return };
         let attached = self.kernel.attach(index, name);
         match &attached {
-            Ok(way) => {
-                tracing::info!(interface = name, way, "capturing");
+            Ok(hook) => {
+                tracing::info!(interface = name, hook, "capturing");
                 let Exchanges { full, grids, seed } = &self.exchanges;
                 let thread = (name.to_owned(), 0);
                 let exchange = Exchange::new(thread, full.clone(), &plan.classifier, grids.clone(), *seed)
-                    .judged_by(plan.policy.as_ref());
+                    .judged_by(self.policy.as_ref());
                 let interface = name.to_owned();
                 self.captured.insert(number, Captured { interface, index, exchange, received: 0 });
                 self.control.forget_refused(name, 0);
@@ -265,7 +293,7 @@ impl KernelLoop {
         for captured in self.captured.values_mut() {
             let is_up = self.plan.up.contains(&captured.interface);
             captured.exchange.set_up(is_up);
-            captured.report(&self.decoder, self.plan.policy.as_deref(), &taken);
+            captured.report(&self.decoder, self.policy.as_deref(), &taken);
             captured.count(began, &self.decoder, &taken);
             let received = std::mem::take(&mut captured.received);
             captured.exchange.record(Statistics { received, ..Statistics::default() }, Coverage::default());

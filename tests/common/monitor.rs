@@ -48,6 +48,8 @@ pub struct Closing {
     pub captured: u64,
     pub received: u64,
     pub dropped: u64,
+    /// Packets that the policy dropped, where it may drop.
+    pub by_policy: Option<u64>,
 }
 
 fn text(of: &NamedTempFile) -> String {
@@ -176,7 +178,7 @@ impl<'a> Monitor<'a> {
         self.expect(expected);
         let ended = self.stop();
         let delivered = expected.delivered();
-        assert_eq!(ended.closing(), Closing { captured: delivered, received: delivered, dropped: 0 });
+        assert_eq!(ended.closing(), Closing { captured: delivered, received: delivered, dropped: 0, by_policy: None });
         ended
     }
 
@@ -233,7 +235,8 @@ pub fn refused(namespace: &Namespace, arguments: &[&str]) -> (Option<i32>, Strin
 }
 
 impl Ended {
-    /// The numbers of the last line: `N captured, N received by filter, N dropped by kernel`.
+    /// The numbers of the last line: `N captured, N received by filter, N dropped by kernel`, and with `--drop-packets`
+    /// also `N dropped by policy`.
     pub fn closing(&self) -> Closing {
         let line = self.messages.lines().last().unwrap_or_default();
         let number = |part: Option<&str>, words: &str| {
@@ -245,8 +248,10 @@ impl Ended {
             captured: number(parts.next(), "captured"),
             received: number(parts.next(), "received by filter"),
             dropped: number(parts.next(), "dropped by kernel"),
+            by_policy: None,
         };
+        let by_policy = parts.next().map(|part| number(Some(part), "dropped by policy"));
         assert_eq!(parts.next(), None, "{line}");
-        closing
+        Closing { by_policy, ..closing }
     }
 }

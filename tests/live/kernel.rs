@@ -274,7 +274,8 @@ fn packets_that_are_not_permitted_are_counted_and_reported_and_dropped_if_asked_
             ["trafficmonitor_policy_event_packets_total", "trafficmonitor_policy_events_suppressed_total"];
         assert_eq!(metrics.sum(events) + metrics.sum(suppressed), OTHERS, "{arguments:?}");
         assert!((10..30).contains(&metrics.sum(events)), "{arguments:?}: {}", metrics.sum(events));
-        monitor.stop();
+        let is_dropping = arguments.contains(&"--drop-packets");
+        assert_eq!(monitor.stop().closing().by_policy, is_dropping.then_some(OTHERS), "{arguments:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::events::console::Style;
 use crate::events::documented::documented_names;
-use crate::events::log::{Config, EventFormat, EventLog, SendingPace};
+use crate::events::log::{Config, ConsoleEvents, EventFormat, EventLog, SendingPace};
 use crate::packet::{Addresses, TcpFlags, Timestamp};
 use crate::policy::{Action, Violation, ViolationSink as _};
 
@@ -46,7 +46,7 @@ fn violations() -> Vec<Violation> {
 
 fn write(format: EventFormat, path: &Path) {
     let config = Config { format, file: Some(path.to_owned()), ..Config::default() };
-    let log = EventLog::start(config, Style::default(), Box::new(|_| true)).unwrap();
+    let log = EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true))).unwrap();
     let mut events = log.sender(SendingPace::File);
     violations().iter().for_each(|violation| events.report(violation));
     assert_eq!(log.finish(Instant::now() + Duration::from_secs(60)), 0);

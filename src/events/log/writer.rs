@@ -26,6 +26,14 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Hands a line to the console. Gives false if there is no space for it.
 pub type ConsoleLine = Box<dyn FnMut(String) -> bool + Send>;
 
+/// The events that the console receives while there is no file.
+pub enum ConsoleEvents {
+    /// Violations. Lines of alerts go to the console by themselves.
+    Violations(ConsoleLine),
+    /// Violations and alerts.
+    All(ConsoleLine),
+}
+
 /// Counters of the event log.
 #[derive(Debug, Clone, Default)]
 pub struct EventLogFigures {
@@ -39,7 +47,7 @@ pub(super) struct EventWriter {
     pub(super) config: Config,
     pub(super) style: Style,
     pub(super) file: Option<LogFile>,
-    pub(super) console: ConsoleLine,
+    pub(super) console: ConsoleEvents,
     pub(super) figures: EventLogFigures,
     pub(super) state: WriterState,
 }
@@ -123,13 +131,20 @@ impl EventWriter {
             if self.state.lines.len() >= self.config.buffer_bytes && self.state.retry_at.is_none() {
                 self.flush();
             }
-        } else if let LoggedEvent::Violation(_) | LoggedEvent::Suppressed(_) = event {
-            // Lines of alerts go to the console by themselves.
-            if (self.console)(form::console_line(event, self.style)) {
-                self.figures.written.fetch_add(1, Ordering::Relaxed);
-            } else {
-                channel.count_lost(1);
-            }
+        } else {
+            self.write_to_console(event, channel);
+        }
+    }
+
+    fn write_to_console(&mut self, event: &LoggedEvent, channel: &EventChannel) {
+        let line = match (&mut self.console, event) {
+            (ConsoleEvents::Violations(_), LoggedEvent::Alert(_)) => return,
+            (ConsoleEvents::Violations(line) | ConsoleEvents::All(line), _) => line,
+        };
+        if line(form::console_line(event, self.style)) {
+            self.figures.written.fetch_add(1, Ordering::Relaxed);
+        } else {
+            channel.count_lost(1);
         }
     }
 

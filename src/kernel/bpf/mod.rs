@@ -115,7 +115,7 @@ impl Kernel {
         self.settings_map.set(0, self.settings, 0).map_err(|error| failed("set the kernel's program", error))
     }
 
-    /// Attaches the program to an interface; gives the way in words.
+    /// Attaches the program to an interface; gives the hook in words.
     ///
     /// # Errors
     /// When the interface has no such hook, or another program is there.
@@ -176,22 +176,36 @@ impl Kernel {
         self.local.replace(local).map_err(|error| failed("set the local networks", error))
     }
 
-    /// Sets the networks by which sources are judged; none if they are not judged.
+    /// Sets the networks by which sources are judged; none if they are not judged. After an error the former ones hold.
     ///
     /// # Errors
     /// When there are more networks than the kernel's tables hold, or the kernel has no memory.
     pub fn set_policy(&mut self, networks: Option<&Networks>) -> Result<(), Error> {
-        let failed = |error| match failed("set the permitted networks", error) {
-            Error::Map { source, .. } if source.kind() == io::ErrorKind::StorageFull => Error::TooManyNetworks,
-            other => other,
-        };
+        // First, or the program would meet empty lists, which permit nothing.
+        if networks.is_none() {
+            self.set_judging(false)?;
+        }
         let of = |networks: &[IpNet], verdict| networks.iter().map(|&network| (network, verdict)).collect::<Vec<_>>();
         let permitted = networks.map(|networks| of(networks.permitted(), Verdict::Permitted)).unwrap_or_default();
         // Later ones decide: a network in both lists is denied.
         let denied = networks.map(|networks| of(networks.denied(), Verdict::NotPermitted)).unwrap_or_default();
-        self.policy.replace(permitted.into_iter().chain(denied)).map_err(failed)?;
-        self.settings.flags = self.settings.flags & !JUDGES | if networks.is_some() { JUDGES } else { 0 };
-        self.apply_settings()
+        self.policy.replace(permitted.into_iter().chain(denied)).map_err(not_set)?;
+        if networks.is_some() { self.set_judging(true) } else { Ok(()) }
+    }
+
+    /// Lets the program judge sources, or not. Waits until it does so on every processor.
+    fn set_judging(&mut self, judges: bool) -> Result<(), Error> {
+        let former = self.settings.flags;
+        self.settings.flags = former & !JUDGES | if judges { JUDGES } else { 0 };
+        if self.settings.flags == former {
+            return Ok(());
+        }
+        let applied = self.apply_settings();
+        if applied.is_err() {
+            self.settings.flags = former;
+        }
+        wait_until_programs_end();
+        applied
     }
 
     /// Takes the records out of the rings. To be called every 20 ms or so: the kernel does not wake the reader.
@@ -206,11 +220,11 @@ impl Kernel {
     pub fn take_interval(&mut self) -> Result<KernelInterval, Error> {
         let ended = self.settings.generation;
         self.settings.generation = 1 - ended;
-        self.apply_settings()?;
-        if let Err(error) = wait_for_programs() {
-            tracing::trace!(%error, "the kernel does not wait for its programs");
-            std::thread::sleep(PROGRAM_TIME);
+        if let Err(error) = self.apply_settings() {
+            self.settings.generation = ended;
+            return Err(error);
         }
+        wait_until_programs_end();
         let clock = ClockOffset::now();
         let mut interval = KernelInterval::default();
         let at = ended as usize;
@@ -281,6 +295,21 @@ fn reader(map: &Map) -> Result<MapReader, Error> {
         return Err(refused("a map of conversations has another kind"));
     };
     MapReader::new(map.fd().as_fd()).map_err(refused)
+}
+
+/// Waits until every program that runs now has ended.
+fn wait_until_programs_end() {
+    if let Err(error) = wait_for_programs() {
+        tracing::trace!(%error, "the kernel does not wait for its programs");
+        std::thread::sleep(PROGRAM_TIME);
+    }
+}
+
+fn not_set(error: MapError) -> Error {
+    match failed("set the permitted networks", error) {
+        Error::Map { source, .. } if source.kind() == io::ErrorKind::StorageFull => Error::TooManyNetworks,
+        other => other,
+    }
 }
 
 fn refused(error: impl ToString) -> Error {

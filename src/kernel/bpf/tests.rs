@@ -468,6 +468,44 @@ fn list_of_networks_that_does_not_fit_is_refused_and_leaves_nothing_behind() {
 
 #[test]
 #[ignore = "needs root: it loads a program into the kernel"]
+fn refused_list_leaves_the_former_one_in_force() {
+    let Some(mut kernel) = kernel(Daq::Xdp, 1_024, true) else { return };
+    let from = |source| ethernet(&[V4], &v4(source, 8, 17, 0, &[], &udp([40_000, 53], b"query")));
+    let [all, first, second] = ["10.0.0.0/8", "10.0.0.1/32", "10.0.0.2/32"].map(|network| network.parse().unwrap());
+    kernel.set_policy(Some(&Networks::new(&[all], &[first]))).unwrap();
+    let network = |number: u32| IpNet::from(Ipv4Net::new_assert(Ipv4Addr::from_bits((11 << 24) + (number << 8)), 24));
+    let too_many: Vec<IpNet> = [first].into_iter().chain((0..131_073).map(network)).collect();
+    let refused = kernel.set_policy(Some(&Networks::new(&too_many, &[all, second])));
+    assert!(matches!(refused, Err(Error::TooManyNetworks)), "{refused:?}");
+    assert_eq!([1, 2, 3].map(|source| kernel.run(&from(source), 1, &[])), [XDP_DROP, XDP_PASS, XDP_PASS]);
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn policy_that_comes_amid_an_interval_judges_the_conversations_that_are_there() {
+    let Some(mut kernel) = kernel(Daq::Xdp, 1_024, true) else { return };
+    let from = |source| ethernet(&[V4], &v4(source, 8, 17, 0, &[], &udp([40_000, 53], b"query")));
+    for source in [1, 2, 3] {
+        assert_eq!(kernel.run(&from(source), 3, &[]), XDP_PASS);
+    }
+    kernel.set_policy(Some(&Networks::new(&["10.0.0.1/32".parse().unwrap()], &[]))).unwrap();
+    assert_eq!([1, 2].map(|source| kernel.run(&from(source), 2, &[])), [XDP_PASS, XDP_DROP]);
+    let taken = kernel.take_interval().unwrap();
+    let [totals] = &taken.totals[..] else { panic!("{:?}", taken.totals) };
+    // No packet of the third source came since.
+    assert_eq!(totals.verdicts.map(|counters| counters.packets), [5, 5]);
+    assert_eq!(totals.verdicts.map(|counters| counters.bytes), [5 * 33, 5 * 33]);
+    assert_eq!(totals.overflow_verdicts, [Counters::default(); 2], "all packets have a conversation");
+    assert_eq!((totals.dropped.packets, totals.frames.frames), (2, 13));
+    assert_eq!((taken.violations.len(), totals.suppressed), (2, 3), "what came before has no event");
+    let mut verdicts: Vec<[u64; 2]> =
+        taken.rows_v4.iter().map(|row| row.verdicts.map(|counters| counters.packets)).collect();
+    verdicts.sort_unstable();
+    assert_eq!(verdicts, [[0, 0], [0, 5], [5, 0]]);
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
 fn frames_of_other_interfaces_do_not_count() {
     let Some(mut kernel) = kernel(Daq::Xdp, 1_024, false) else { return };
     kernel.forget(INTERFACE);

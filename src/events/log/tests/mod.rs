@@ -59,7 +59,7 @@ fn config(format: EventFormat, file: &Path) -> Config {
 }
 
 fn start(config: Config) -> EventLog {
-    EventLog::start(config, Style::default(), Box::new(|_| true)).unwrap()
+    EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true))).unwrap()
 }
 
 fn finish(log: EventLog) {
@@ -112,7 +112,7 @@ fn numbers(format: EventFormat, path: &Path) -> Vec<u64> {
 fn violations_without_a_file_are_lines_of_the_console() {
     let (sender, lines) = std::sync::mpsc::sync_channel(10);
     let console = Box::new(move |line: String| sender.send(line).is_ok());
-    let log = EventLog::start(Config::default(), Style::default(), console).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console)).unwrap();
     let mut events = log.sender(SendingPace::Live);
     events.notify(&change("its line is written elsewhere"));
     events.report(&violation(3));
@@ -140,8 +140,23 @@ fn violations_without_a_file_are_lines_of_the_console() {
 }
 
 #[test]
+fn console_may_receive_alerts_too_in_their_order() {
+    let (sender, lines) = std::sync::mpsc::sync_channel(10);
+    let console = Box::new(move |line: String| sender.send(line).is_ok());
+    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::All(console)).unwrap();
+    let mut events = log.sender(SendingPace::File);
+    events.report(&violation(3));
+    events.notify(&change("of the console"));
+    events.report(&violation(4));
+    finish(log);
+    let messages: Vec<String> = lines.try_iter().map(|line| line.split('"').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(messages, ["source is not permitted", "alert firing", "source is not permitted"]);
+}
+
+#[test]
 fn console_without_space_loses_violations_and_counts_them() {
-    let log = EventLog::start(Config::default(), Style::default(), Box::new(|_| false)).unwrap();
+    let console = ConsoleEvents::Violations(Box::new(|_| false));
+    let log = EventLog::start(Config::default(), Style::default(), console).unwrap();
     let mut events = log.sender(SendingPace::Live);
     let lost = events.lost();
     (0..5).for_each(|number| events.report(&violation(number)));
