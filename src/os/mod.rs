@@ -6,4 +6,6 @@
 pub mod bpf;
 pub mod ethtool;
 pub mod files;
+pub mod namespace_lock;
 pub mod socket;
+pub mod traffic_control;
