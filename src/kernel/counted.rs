@@ -286,7 +286,7 @@ mod tests {
             totals.map(|totals| totals.frames.frames).collect::<Vec<_>>()
         };
         assert_eq!([2, 4, 7].map(frames), [vec![2, 5], vec![4], vec![1, 3]]);
-        assert_eq!([1, 3, 9].map(frames), [const { Vec::new() }; 3]);
+        assert!([1, 3, 9].map(frames).iter().all(Vec::is_empty));
         assert!(interval.of(2).rows_v4.is_empty() && interval.of(2).messages.is_empty());
     }
 }

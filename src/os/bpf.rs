@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 // linux/bpf.h and linux/membarrier.h.
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
@@ -115,6 +115,12 @@ impl<'a> EntryBatch<'a> {
     /// The bytes of each key, with those of its values, one of each processor.
     pub fn entries(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         self.keys.chunks_exact(self.key_bytes).zip(self.values.chunks_exact(self.values_bytes))
+    }
+}
+
+impl AsFd for MapReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.map.as_fd()
     }
 }
 

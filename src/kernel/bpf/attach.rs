@@ -190,7 +190,6 @@ impl Interface<'_> {
 
     /// The outer error is about the program, the inner one about the interface.
     fn attach_tcx(self, ebpf: &Ebpf) -> Result<io::Result<Attachment>, Error> {
-        leftovers::remove(self.index, self.name);
         let mut links = Vec::new();
         for (hook, program) in self.programs(ebpf)? {
             let place = match hook {
@@ -202,6 +201,8 @@ impl Interface<'_> {
                 Err(error) => return Ok(Err(error)),
             }
         }
+        // Not before: where the kernel lacks TCX, clsact takes over the qdisc of a killed process.
+        leftovers::remove(self.index, self.name);
         Ok(Ok(Attachment { hold: Hold::Tcx(links), words: "TC (TCX)" }))
     }
 
