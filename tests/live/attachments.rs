@@ -1,10 +1,11 @@
-//! What the kernel path attaches to interfaces: it is gone after a stop, and after a kill at the latest with the next
+//! Attachments of the kernel path to interfaces: they are gone after a stop, and after a kill at the latest with the next
 //! start. Two instances, and other programs, stand beside each other.
 
 #![allow(unsafe_code)]
 
 use std::fs;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::common::metrics::{Counted, Packets};
@@ -237,14 +238,14 @@ fn detach_links(monitor: &Monitor<'_>) {
     let mut detached = 0;
     for entry in fs::read_dir(format!("/proc/{process}/fd")).unwrap() {
         let path = entry.unwrap().path();
-        let is_link = fs::read_link(&path).is_ok_and(|target| target.to_string_lossy().contains("bpf_link"));
-        if !is_link && !fs::read_link(&path).is_ok_and(|target| target.to_string_lossy().contains("bpf-link")) {
+        let is_link = |target: PathBuf| matches!(target.to_str(), Some("anon_inode:bpf_link" | "anon_inode:bpf-link"));
+        if !fs::read_link(&path).is_ok_and(is_link) {
             continue;
         }
         let number: i32 = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
         // SAFETY: as above.
         let link = owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) });
-        let attributes = [link.as_raw_fd(); 1];
+        let attributes = [link.as_raw_fd()];
         // SAFETY: the attributes outlive the call, which only reads them.
         let result =
             unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, attributes.as_ptr(), size_of_val(&attributes)) };
