@@ -197,7 +197,11 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_policy_events_suppressed_total"]),
         &["kernel/bpf/rings.rs MAXIMUM_VIOLATIONS"],
     ),
-    Limit("interfaces of the kernel path", Kept("the interface is tried again; a line in the log names it"), &[]),
+    Limit(
+        "interfaces of the kernel path",
+        Kept("the interface is tried again; a line in the log names it"),
+        &["kernel/bpf/memory.rs MOST_OVERFLOW", "kernel/bpf/memory.rs MOST_TOTALS"],
+    ),
     Limit(
         "refusals of an interval",
         Counted(&["trafficmonitor_refusals_lost_total"]),

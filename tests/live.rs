@@ -11,6 +11,8 @@ mod common;
 
 #[path = "live/alerts.rs"]
 mod alerts;
+#[path = "live/attachments.rs"]
+mod attachments;
 #[path = "live/benign.rs"]
 mod benign;
 #[path = "live/changes.rs"]

@@ -141,6 +141,8 @@ families! {
         "Kernel memory of all capture rings; without -iface at most 512 MiB.";
     RINGS_REFUSED = Counter "trafficmonitor_rings_refused_total" []
         "Times an interface was not captured because there was no memory left for its capture ring.";
+    KERNEL_REATTACHED = Counter "trafficmonitor_kernel_reattached_total" []
+        "Times the kernel's program was attached to an interface again because another program had removed it (only with -daq xdp or tc).";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory used by the program's own tables, by part.";
     SOURCE_WINDOW_BYTES = Gauge "trafficmonitor_source_window_bytes" ["source"]
         "IP bytes sent within the bandwidth window, for the heaviest sources (--detect.top_sources).";
@@ -300,5 +302,6 @@ pub const LIVE_ONLY: &[Family] = &[
     NETWORK_STALE,
     RING_BYTES,
     RINGS_REFUSED,
+    KERNEL_REATTACHED,
     MEMORY,
 ];

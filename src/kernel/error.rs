@@ -49,6 +49,21 @@ pub enum Error {
         /// The interface.
         name: String,
     },
+    /// Another process of this program is attached.
+    #[error(
+        "{}: another trafficmonitor ({process}) is attached by {way}; stop that one, or take -daq {other}",
+        printable(name)
+    )]
+    InUse {
+        /// The interface.
+        name: String,
+        /// The other process, in words.
+        process: String,
+        /// The way in which it is attached.
+        way: &'static str,
+        /// A source of packets that stands beside it.
+        other: &'static str,
+    },
     /// The driver has no XDP.
     #[error(
         "{}: its driver has no native XDP as it is set up ({reason}); take --xdp.mode generic, or -daq tc",

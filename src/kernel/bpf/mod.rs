@@ -2,7 +2,9 @@
 //! know threads.
 
 mod attach;
+mod clsact;
 mod layout;
+mod memory;
 mod networks;
 mod rings;
 mod rows;
@@ -20,12 +22,14 @@ use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use ipnet::IpNet;
 
 use super::{Config, Error, InterfaceTotals, KernelInterval};
-use crate::os::bpf::{MapReader, wait_for_programs};
+use crate::os::bpf::{MapReader, processors, wait_for_programs};
+use crate::os::traffic_control::interface_exists;
 use crate::policy::{EventPace, Networks, Verdict};
 use attach::Attachment;
 use layout::{
     ANY_PROTOCOL, DROPS, GENERATIONS, JUDGES, Overflow, OverflowKey, Settings, Totals, TotalsKey, VERSION_4, VERSION_6,
 };
+use memory::MapSizes;
 use networks::NetworkTries;
 use rings::RecordRings;
 use rows::ClockOffset;
@@ -50,6 +54,8 @@ pub struct Kernel {
     overflow: PerCpuHashMap<MapData, OverflowKey, Overflow>,
     local: NetworkTries,
     policy: NetworkTries,
+    read_totals: MapReader,
+    read_overflow: MapReader,
     /// The conversations of each generation.
     v4: [MapReader; GENERATIONS],
     v6: [MapReader; GENERATIONS],
@@ -70,9 +76,11 @@ impl Kernel {
     pub fn load(config: &Config, pace: EventPace) -> Result<Self, Error> {
         attach::check_rights()?;
         let mut loader = EbpfLoader::new();
+        let sizes = MapSizes::within(config.map_bytes, processors().map_err(refused)?, config.max_conversations);
         for conversations in ["V4_EVEN", "V4_ODD", "V6_EVEN", "V6_ODD"] {
-            loader.map_max_entries(conversations, config.max_conversations);
+            loader.map_max_entries(conversations, sizes.conversations);
         }
+        loader.map_max_entries("TOTALS", sizes.totals).map_max_entries("OVERFLOW", sizes.overflow);
         for ring in ["MESSAGES", "REPORTS"] {
             loader.map_max_entries(ring, config.ring_bytes);
         }
@@ -81,8 +89,10 @@ impl Kernel {
         attach::load_programs(&mut ebpf, config.daq)?;
         let mut take = |name: &'static str| ebpf.take_map(name).ok_or(MapError::InvalidName { name: name.to_owned() });
         let settings_map = Array::try_from(take("SETTINGS").map_err(refused)?).map_err(refused)?;
-        let totals = PerCpuHashMap::try_from(take("TOTALS").map_err(refused)?).map_err(refused)?;
-        let overflow = PerCpuHashMap::try_from(take("OVERFLOW").map_err(refused)?).map_err(refused)?;
+        let [totals, overflow] = [take("TOTALS").map_err(refused)?, take("OVERFLOW").map_err(refused)?];
+        let [read_totals, read_overflow] = [reader(&totals)?, reader(&overflow)?];
+        let totals = PerCpuHashMap::try_from(totals).map_err(refused)?;
+        let overflow = PerCpuHashMap::try_from(overflow).map_err(refused)?;
         let mut networks = |v4, v6| NetworkTries::new(take(v4)?, take(v6)?);
         let local = networks("LOCAL_V4", "LOCAL_V6").map_err(refused)?;
         let policy = networks("POLICY_V4", "POLICY_V6").map_err(refused)?;
@@ -103,11 +113,14 @@ impl Kernel {
             overflow,
             local,
             policy,
+            read_totals,
+            read_overflow,
             v4,
             v6,
             rings: rings.map_err(refused)?,
         };
         kernel.apply_settings()?;
+        say_sizes(config, sizes);
         Ok(kernel)
     }
 
@@ -132,6 +145,23 @@ impl Kernel {
                 Err(error)
             }
         }
+    }
+
+    /// Attaches the program again if another process has detached it; true if it was so. An interface that is gone stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// When the program cannot be attached.
+    pub fn keep_attached(&mut self, index: u32, name: &str) -> Result<bool, Error> {
+        let is_whole = self.attachments.get(&index).is_some_and(Attachment::is_whole);
+        if is_whole || !interface_exists(index) {
+            return Ok(false);
+        }
+        // The other parts of it count in the new attachment.
+        self.attachments.remove(&index);
+        let attachment = Attachment::new(&mut self.ebpf, &self.config, index, name)?;
+        self.attachments.insert(index, attachment);
+        Ok(true)
     }
 
     /// Detaches the program from an interface. Its counters stay until [`Kernel::forget`].
@@ -230,10 +260,12 @@ impl Kernel {
         let at = ended as usize;
         self.take_conversations(at, clock, &mut interval)
             .map_err(|source| Error::Map { what: "read the kernel's conversations", source })?;
-        self.take_sums(ended, &mut interval).map_err(|error| failed("read the kernel's counters", error))?;
+        self.take_sums(ended, &mut interval)
+            .map_err(|source| Error::Map { what: "read the kernel's counters", source })?;
         rows::find_overflow_verdicts(&mut interval);
         self.rings.read();
         self.rings.give(clock, &mut interval);
+        interval.sort();
         Ok(interval)
     }
 
@@ -246,33 +278,57 @@ impl Kernel {
             interval.rows_v6.extend(batch.entries().filter_map(|(key, values)| rows::row_v6(clock, key, values)));
             self.rings.read();
         }
-        rows::sort(&mut interval.rows_v4);
-        rows::sort(&mut interval.rows_v6);
         Ok(())
     }
 
     /// Takes the totals and the sums of packets without a conversation. The entries of the interfaces stay.
-    fn take_sums(&mut self, generation: u32, interval: &mut KernelInterval) -> Result<(), MapError> {
-        let keys = self.totals.keys().collect::<Result<Vec<_>, _>>()?;
-        for key in keys.into_iter().filter(|key| key.generation == generation) {
-            let values = self.totals.get(&key, 0)?;
-            let totals = rows::totals(key.interface, &values);
-            if totals != InterfaceTotals::nothing(key.interface) {
-                interval.totals.push(totals);
-                self.totals.insert(key, zeroes(Totals::default())?, 0)?;
+    fn take_sums(&mut self, generation: u32, interval: &mut KernelInterval) -> io::Result<()> {
+        let mut counted = Vec::new();
+        while let Some(batch) = self.read_totals.read()? {
+            for (bytes, values) in batch.entries() {
+                let Some(key) = layout::read::<TotalsKey>(bytes).filter(|key| key.generation == generation) else {
+                    continue;
+                };
+                let values: Vec<Totals> = layout::per_processor(values).collect();
+                let totals = rows::totals(key.interface, &values);
+                if totals != InterfaceTotals::nothing(key.interface) {
+                    interval.totals.push(totals);
+                    counted.extend(bytes);
+                }
             }
         }
-        let keys = self.overflow.keys().collect::<Result<Vec<_>, _>>()?;
-        for key in keys.into_iter().filter(|key| u32::from(key.generation) == generation) {
-            let sum = rows::overflow(&key, &self.overflow.get(&key, 0)?);
-            interval.overflow.extend(sum);
-            if sum.is_some() && key.protocol == ANY_PROTOCOL {
-                self.overflow.insert(key, zeroes(Overflow::default())?, 0)?;
-            } else if key.protocol != ANY_PROTOCOL {
-                self.overflow.remove(&key)?;
+        self.read_totals.clear(&counted)?;
+        let (mut kept, mut removed) = (Vec::new(), Vec::new());
+        while let Some(batch) = self.read_overflow.read()? {
+            for (bytes, values) in batch.entries() {
+                let of_generation = |key: &OverflowKey| u32::from(key.generation) == generation;
+                let Some(key) = layout::read(bytes).filter(of_generation) else { continue };
+                let values: Vec<Overflow> = layout::per_processor(values).collect();
+                let sum = rows::overflow(&key, &values);
+                interval.overflow.extend(sum);
+                match key.protocol {
+                    ANY_PROTOCOL if sum.is_some() => kept.extend(bytes),
+                    ANY_PROTOCOL => {}
+                    _ => removed.extend(bytes),
+                }
             }
         }
-        Ok(())
+        self.read_overflow.clear(&kept)?;
+        self.read_overflow.remove(&removed)
+    }
+}
+
+/// Says how much memory the maps take, and if they are smaller than wanted.
+fn say_sizes(config: &Config, sizes: MapSizes) {
+    let MapSizes { conversations, bytes, .. } = sizes;
+    let mebibytes = bytes.div_ceil(1 << 20);
+    tracing::info!(mebibytes, conversations, "memory of the kernel's maps");
+    if conversations < config.max_conversations {
+        let wanted = config.max_conversations;
+        tracing::warn!(
+            "the kernel's maps have space for {conversations} conversations of each IP version in an interval, not for \
+             {wanted}: each takes memory for every processor; further ones count as `other`; raise --xdp.map-memory"
+        );
     }
 }
 

@@ -506,6 +506,51 @@ fn policy_that_comes_amid_an_interval_judges_the_conversations_that_are_there() 
 
 #[test]
 #[ignore = "needs root: it loads a program into the kernel"]
+fn counters_of_many_interfaces_are_each_taken_once() {
+    const INTERFACES: u32 = 600;
+    let Some(mut kernel) = kernel(Daq::Xdp, 64, false) else { return };
+    (2..=INTERFACES).for_each(|interface| kernel.make_counters(interface).unwrap());
+    let frames = frames();
+    for round in 1..4 {
+        frames.iter().for_each(|(_, frame)| assert_eq!(kernel.run(frame, round, &[]), XDP_PASS));
+        let taken = kernel.take_interval().unwrap();
+        let [totals] = &taken.totals[..] else { panic!("{:?}", taken.totals) };
+        let uncounted = taken.messages.iter().filter(|message| message.is_uncounted).count() as u64;
+        assert_eq!(totals.frames.frames + uncounted, frames.len() as u64 * u64::from(round));
+        let empty = kernel.take_interval().unwrap();
+        assert!(empty.totals.is_empty() && empty.overflow.is_empty() && empty.rows_v4.is_empty());
+    }
+    (2..=INTERFACES).for_each(|interface| kernel.forget(interface));
+    let left = kernel.overflow.keys().count();
+    assert_eq!(left, overflow_keys(INTERFACE).count());
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn memory_of_the_maps_is_what_the_limit_allows() {
+    for map_bytes in [16 << 20, 64 << 20] {
+        let config = Config { map_bytes, max_conversations: 1 << 20, ..Config::default() };
+        if attach::check_rights().is_err() {
+            return;
+        }
+        let kernel = Kernel::load(&config, EventPace::default()).unwrap();
+        let readers = kernel.v4.iter().chain(&kernel.v6).chain([&kernel.read_totals, &kernel.read_overflow]);
+        let bytes: u64 = readers.map(|reader| locked_bytes(reader.as_fd())).sum();
+        // The kernel's own account, which has some words a map besides (exact since Linux 6.4).
+        assert!(bytes <= map_bytes + map_bytes / 50 && bytes > map_bytes / 4, "{bytes} of {map_bytes}");
+    }
+}
+
+/// The memory of a map, as the kernel accounts for it.
+fn locked_bytes(map: std::os::fd::BorrowedFd<'_>) -> u64 {
+    use std::os::fd::AsRawFd as _;
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", map.as_raw_fd())).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("memlock:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
 fn frames_of_other_interfaces_do_not_count() {
     let Some(mut kernel) = kernel(Daq::Xdp, 1_024, false) else { return };
     kernel.forget(INTERFACE);
