@@ -2,7 +2,8 @@
 # Runs every check, group by group, and ends with one line: N passed, N failed, N skipped.
 #
 # A cargo test function counts as one, a group that is no cargo test counts as one. What a group needs and does not find
-# skips it, with a line that says how to get it; as root with the captures at hand nothing may be skipped.
+# skips it, with a line that says how to get it; as root with the captures at hand nothing may be skipped, but what the
+# kernel refuses: a test prints `skipped: ` and the reason, which counts as one and is shown again at the end.
 #
 #   scripts/test.sh [GROUP…]            all groups when none is named
 set -uo pipefail
@@ -24,7 +25,7 @@ own_groups=(captures live prometheus)
 group_seconds=900
 
 passed=0 failed=0 skipped=0
-failures=()
+failures=() refusals=()
 
 # --- what a group needs: a line why it cannot run, nothing when it can ---
 
@@ -89,8 +90,8 @@ live_group() {
     local status=0 targets
     scripts/unpack.sh prometheus logrotate libpopt0 || return
     mapfile -t targets < <(common_targets)
-    cargo_test "${targets[@]}" -- --ignored --test-threads=1 --skip soak || status=1
-    # A mode that the kernel refuses is skipped with a line, which must be seen.
+    # What the kernel refuses is skipped with a line, which must be seen.
+    cargo_test "${targets[@]}" -- --ignored --test-threads=1 --show-output --skip soak || status=1
     cargo_test --test live -- --test-threads=1 --show-output --skip soak || status=1
     return "$status"
 }
@@ -138,6 +139,16 @@ count() {
     [ "$group" != "unit and integration" ] || ignored=0
     if [ "$ignored" != 0 ]; then forbid_skips "$group"; fi
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + ignored))
+    count_refusals "$group" "$log"
+}
+
+# What the kernel refused to the tests of a group.
+count_refusals() {
+    local group=$1 log=$2 line
+    while IFS= read -r line; do
+        refusals+=("$group: ${line#skipped: }")
+        skipped=$((skipped + 1))
+    done < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep '^skipped: ')
 }
 
 skip() {
@@ -181,6 +192,7 @@ for group in "${groups[@]}"; do
 done
 
 printf '\n'
+[ "${#refusals[@]}" = 0 ] || printf 'SKIPPED %s\n' "${refusals[@]}"
 [ "${#failures[@]}" = 0 ] || printf 'FAILED %s\n' "${failures[@]}"
 printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ]
