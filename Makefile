@@ -72,6 +72,7 @@ audit: ## check the dependencies for published vulnerabilities (needs the networ
 
 .PHONY: ebpf
 ebpf: ## rebuild the kernel's program, compare it with the committed one (ARGS=--replace)
+	@scripts/install.sh build
 	scripts/ebpf.sh $(ARGS)
 
 .PHONY: picture

@@ -2,8 +2,10 @@
 # Runs every check, group by group, and ends with one line: N passed, N failed, N skipped.
 #
 # A cargo test function counts as one, a group that is no cargo test counts as one. What a group needs and does not find
-# skips it, with a line that says how to get it; as root with the captures at hand nothing may be skipped, but what the
-# kernel refuses: a test prints `skipped: ` and the reason, which counts as one and is shown again at the end.
+# skips it, with a line that says how to get it; as root with the captures at hand nothing may be skipped.
+#
+# A test that the kernel refuses a mode or an interface prints `skipped: ` and the reason. That counts as one that was
+# skipped and is shown again at the end. A kernel that has all modes must take the program.
 #
 #   scripts/test.sh [GROUP…]            all groups when none is named
 set -uo pipefail
@@ -148,8 +150,12 @@ count_refusals() {
     while IFS= read -r line; do
         refusals+=("$group: ${line#skipped: }")
         skipped=$((skipped + 1))
+        if has_all_modes && [[ $line == *"the kernel does not take"* ]]; then forbid_skips "$group"; fi
     done < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep '^skipped: ')
 }
+
+# TCX, the youngest mode of the kernel path, came with Linux 6.6.
+has_all_modes() { [ "$(printf '%s\n' 6.6 "$(uname -r)" | sort -V | head -n1)" = 6.6 ]; }
 
 skip() {
     printf 'SKIPPED %s: %s\n' "$1" "$2"

@@ -41,10 +41,7 @@ fn hash(path: &str) -> String {
 fn object_was_built_from_the_sources_as_they_are() {
     let found: BTreeMap<String, String> = paths().into_iter().map(|path| (path.clone(), hash(&path))).collect();
     let committed = committed();
-    let changed: Vec<&String> = found
-        .keys()
-        .chain(committed.keys())
-        .filter(|path| found.get(*path) != committed.get(*path))
-        .collect();
+    let changed: Vec<&String> =
+        found.keys().chain(committed.keys()).filter(|path| found.get(*path) != committed.get(*path)).collect();
     assert!(changed.is_empty(), "changed since the object was built: {changed:?}; run: make ebpf ARGS=--replace");
 }

@@ -77,8 +77,7 @@ fn sums<const N: usize>(
 ) -> BTreeMap<Vec<String>, (u64, u64)> {
     let mut sums = BTreeMap::new();
     for kind in kinds {
-        let (packets, bytes): &mut (u64, u64) =
-            sums.entry(labels(kind).map(str::to_owned).to_vec()).or_default();
+        let (packets, bytes): &mut (u64, u64) = sums.entry(labels(kind).map(str::to_owned).to_vec()).or_default();
         (*packets, *bytes) = (*packets + kind.count, *bytes + kind.ip_bytes());
     }
     sums
@@ -186,7 +185,8 @@ fn overload_while_packets_are_dropped_conserves_every_packet() {
     const SENT: u64 = (SENDERS * EACH) as u64;
     for mode in [NATIVE, GENERIC] {
         let pair = Pair::new();
-        let limits = ["--max-flows", CONVERSATIONS, "--max-series", "512", "--xdp.ring-size", "64KiB", "--metrics.flow_packets"];
+        let limits =
+            ["--max-flows", CONVERSATIONS, "--max-series", "512", "--xdp.ring-size", "64KiB", "--metrics.flow_packets"];
         let policy = ["--policy.permitted", "10.0.0.0/8", "--drop-packets", "-promRefresh", "1"];
         let Some(monitor) = start(&pair, &[mode, &limits, &policy].concat()) else { continue };
         send_at_once(&pair);
@@ -203,7 +203,11 @@ fn overload_while_packets_are_dropped_conserves_every_packet() {
         assert!(sum("overflow_packets_total") > 0, "{mode:?}: the map was never full");
         assert_eq!([sum("policy_dropped_packets_total"), sum("policy_dropped_bytes_total")], [SENT / 4, SENT / 4 * 48]);
         let verdicts = counted(&metrics, "policy", &["verdict"]);
-        assert_eq!(verdicts.values().map(|(packets, _)| *packets).collect::<Vec<_>>(), [SENT / 4, SENT / 4], "{mode:?}");
+        assert_eq!(
+            verdicts.values().map(|(packets, _)| *packets).collect::<Vec<_>>(),
+            [SENT / 4, SENT / 4],
+            "{mode:?}"
+        );
         // Events that the ring did not take are suppressed ones.
         assert_eq!(sum("policy_event_packets_total") + sum("policy_events_suppressed_total"), SENT / 4, "{mode:?}");
         assert!(sum("kernel_messages_lost_total") > 0 || sum("policy_events_suppressed_total") > 0, "{mode:?}");

@@ -82,7 +82,8 @@ fn printed_command_lines_of_the_xdp_monitor_run() {
     let running: Vec<&str> = lines().filter(|line| !is_analysis(line)).collect();
     let pairs: Vec<Pair> = running.iter().map(|_| hosts()).collect();
     // All at the same time: each has interfaces of its own.
-    let spawned: Vec<Monitor<'_>> = running.iter().zip(&pairs).map(|(line, pair)| spawn(pair, folder.path(), line)).collect();
+    let spawned: Vec<Monitor<'_>> =
+        running.iter().zip(&pairs).map(|(line, pair)| spawn(pair, folder.path(), line)).collect();
     let monitors: Vec<Monitor<'_>> = spawned.into_iter().map(Monitor::wait_until_ready).collect();
     let start = Instant::now();
     // Without them, the hosts would answer that the port is closed.
