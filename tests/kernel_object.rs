@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -41,7 +41,7 @@ fn hash(path: &str) -> String {
 fn object_was_built_from_the_sources_as_they_are() {
     let found: BTreeMap<String, String> = paths().into_iter().map(|path| (path.clone(), hash(&path))).collect();
     let committed = committed();
-    let changed: Vec<&String> =
-        found.keys().chain(committed.keys()).filter(|path| found.get(*path) != committed.get(*path)).collect();
+    let paths: BTreeSet<&String> = found.keys().chain(committed.keys()).collect();
+    let changed: Vec<&String> = paths.into_iter().filter(|path| found.get(*path) != committed.get(*path)).collect();
     assert!(changed.is_empty(), "changed since the object was built: {changed:?}; run: make ebpf ARGS=--replace");
 }

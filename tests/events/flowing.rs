@@ -38,7 +38,7 @@ const LONGEST_LIFE: Duration = Duration::from_millis(150);
 /// The records of a capture file: a batch of packets by number, and before the first its header.
 fn records(first: u32) -> Vec<u8> {
     let packet = |number: u32| {
-        let source = Ipv4Addr::from_bits(0x0a08_0000 + if number % 10 == 0 { 0 } else { number % SOURCES });
+        let source = Ipv4Addr::from_bits(0x0a08_0000 + if number.is_multiple_of(10) { 0 } else { number % SOURCES });
         let packet = Ipv4::carrying(udp(1_024 + (number % 50_000) as u16, 9, &[0; 20]));
         Link::ethernet().carrying(&packet.between(source, Ipv4Addr::new(10, 9, 0, 1)).build())
     };

@@ -16,7 +16,7 @@ use super::wire::{Pieces, Wire};
 #[allow(dead_code)]
 #[path = "../detection/benign.rs"]
 mod benign;
-#[allow(dead_code)]
+#[allow(dead_code, clippy::print_stdout)]
 #[path = "../detection/dice.rs"]
 mod dice;
 #[allow(dead_code)]
