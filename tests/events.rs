@@ -4,6 +4,9 @@
 
 mod common;
 
+#[path = "events/flowing.rs"]
+mod flowing;
+
 use std::fs;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
@@ -170,27 +173,32 @@ fn hangup_after_a_rename_begins_a_new_file_and_loses_nothing() {
     assert_eq!(fired(&[&old, &log]).len() as u32, 2 * SOURCES);
 }
 
-/// `logrotate` itself, with each of its two ways.
+/// Rotates a log once by `logrotate` itself. `way` is one of its two ways; `script` runs after it.
+fn logrotate(folder: &Path, log: &Path, way: &str, script: &str) {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/usr");
+    let (configuration, state) = (folder.join("conf"), folder.join("state"));
+    let text = format!("{} {{\n {way}\n rotate 9\n su root root\n {script}\n}}\n", log.display());
+    fs::write(&configuration, text).unwrap();
+    let rotated = Command::new(tools.join("sbin/logrotate"))
+        .env("LD_LIBRARY_PATH", tools.join("lib").join(format!("{}-linux-gnu", std::env::consts::ARCH)))
+        .args(["--force", "--state"])
+        .args([&state, &configuration])
+        .output()
+        .expect("the tests need logrotate: scripts/unpack.sh logrotate libpopt0");
+    assert!(rotated.status.success(), "{rotated:?}");
+}
+
+/// `logrotate`, with each of its two ways.
 #[test]
 #[ignore = "needs root: logrotate refuses files of others"]
 fn logrotate_rotates_the_log() {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/usr");
     for (way, script) in [("create", "postrotate\n kill -HUP PROCESS\n endscript"), ("copytruncate", "")] {
         let mut streamed = Streamed::start("jsonl");
         streamed.send(1);
         streamed.wait_for_events(u64::from(SOURCES) - 10);
         streamed.is_at_rest();
-        let (configuration, state) = (streamed.folder.path().join("conf"), streamed.folder.path().join("state"));
         let script = script.replace("PROCESS", &streamed.exporter.id().to_string());
-        let text = format!("{} {{\n {way}\n rotate 3\n su root root\n {script}\n}}\n", streamed.log.display());
-        fs::write(&configuration, text).unwrap();
-        let rotated = Command::new(tools.join("sbin/logrotate"))
-            .env("LD_LIBRARY_PATH", tools.join("lib").join(format!("{}-linux-gnu", std::env::consts::ARCH)))
-            .args(["--force", "--state"])
-            .args([&state, &configuration])
-            .output()
-            .unwrap();
-        assert!(rotated.status.success(), "{rotated:?}");
+        logrotate(streamed.folder.path(), &streamed.log, way, &script);
         streamed.send(1_000);
         streamed.wait_for_events(2 * u64::from(SOURCES) - 10);
         let (folder, log, _) = streamed.end();
