@@ -23,6 +23,7 @@ use crate::decode::{Decoder, UnsupportedLinkType};
 use crate::export::vitals::Vitals;
 use crate::kernel::{self, Kernel, KernelInterval};
 use crate::packet::{LinkType, Timestamp};
+use crate::policy::Networks;
 use crate::time_grid::TimeGrid;
 use captured::Captured;
 
