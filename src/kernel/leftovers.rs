@@ -5,8 +5,6 @@
 //! name and the handle of a filter. The handle also tells whether this program made the qdisc.
 
 use std::io;
-use std::thread::sleep;
-use std::time::Duration;
 
 use crate::os::namespace_lock::{LockFailure, NamespaceLock};
 use crate::os::traffic_control::{ClsactHook, TcFilter, filters, remove_clsact, remove_filter};
@@ -14,9 +12,6 @@ use crate::os::traffic_control::{ClsactHook, TcFilter, filters, remove_clsact, r
 /// Handles of filters: "tm", and whether this program made the qdisc.
 const ON_OWN_QDISC: u32 = 0x746d_0001;
 const ON_FOREIGN_QDISC: u32 = 0x746d_0002;
-/// Another process may have the lock for a moment, to remove what a killed one left behind.
-const LOCK_ATTEMPTS: usize = 10;
-const LOCK_PAUSE: Duration = Duration::from_millis(30);
 
 /// The program of a hook, which is also the name of its filter.
 pub(super) const fn program(hook: ClsactHook) -> &'static str {
@@ -42,12 +37,14 @@ pub(super) fn lock(interface: u32) -> Result<NamespaceLock, LockFailure> {
     NamespaceLock::take(&format!("trafficmonitor/clsact/{interface}"))
 }
 
-/// The same; waits for a process that has the lock for a moment.
+/// The same; waits a moment, because a process may have the lock only to remove what a killed one left behind.
 #[cfg(feature = "xdp")]
 pub(super) fn lock_patiently(interface: u32) -> Result<NamespaceLock, LockFailure> {
-    for _ in 1..LOCK_ATTEMPTS {
+    const ATTEMPTS: usize = 10;
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(30);
+    for _ in 1..ATTEMPTS {
         match lock(interface) {
-            Err(LockFailure::Held(_)) => sleep(LOCK_PAUSE),
+            Err(LockFailure::Held(_)) => std::thread::sleep(PAUSE),
             result => return result,
         }
     }

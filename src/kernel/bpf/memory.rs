@@ -40,6 +40,18 @@ impl MapSizes {
         let bytes = 2 * conversations + map_bytes(sizes.totals, totals) + map_bytes(sizes.overflow, overflow);
         Self { bytes, ..sizes }
     }
+
+    /// Logs how much memory the maps take, and warns if they have less space than `wanted`.
+    pub(super) fn say(self, wanted: u32) {
+        let Self { conversations, bytes, .. } = self;
+        tracing::info!(mebibytes = bytes.div_ceil(1 << 20), conversations, "memory of the kernel's maps");
+        if conversations < wanted {
+            tracing::warn!(
+                "the kernel's maps have space for {conversations} conversations of each IP version in an interval, not \
+                 for {wanted}: each takes memory for every processor; further ones count as `other`; raise --xdp.map-memory"
+            );
+        }
+    }
 }
 
 /// Bytes of an entry with a value for each processor.

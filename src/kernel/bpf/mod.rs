@@ -120,7 +120,7 @@ impl Kernel {
             rings: rings.map_err(refused)?,
         };
         kernel.apply_settings()?;
-        say_sizes(config, sizes);
+        sizes.say(config.max_conversations);
         Ok(kernel)
     }
 
@@ -260,7 +260,8 @@ impl Kernel {
         let at = ended as usize;
         self.take_conversations(at, clock, &mut interval)
             .map_err(|source| Error::Map { what: "read the kernel's conversations", source })?;
-        self.take_sums(ended, &mut interval)
+        self.take_totals(ended, &mut interval)
+            .and_then(|()| self.take_overflow(ended, &mut interval))
             .map_err(|source| Error::Map { what: "read the kernel's counters", source })?;
         rows::find_overflow_verdicts(&mut interval);
         self.rings.read();
@@ -281,8 +282,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// Takes the totals and the sums of packets without a conversation. The entries of the interfaces stay.
-    fn take_sums(&mut self, generation: u32, interval: &mut KernelInterval) -> io::Result<()> {
+    /// Takes the totals. The entries of the interfaces stay.
+    fn take_totals(&mut self, generation: u32, interval: &mut KernelInterval) -> io::Result<()> {
         let mut counted = Vec::new();
         while let Some(batch) = self.read_totals.read()? {
             for (bytes, values) in batch.entries() {
@@ -297,7 +298,11 @@ impl Kernel {
                 }
             }
         }
-        self.read_totals.clear(&counted)?;
+        self.read_totals.clear(&counted)
+    }
+
+    /// Takes the sums of packets without a conversation. The entries of [`overflow_keys`] stay.
+    fn take_overflow(&mut self, generation: u32, interval: &mut KernelInterval) -> io::Result<()> {
         let (mut kept, mut removed) = (Vec::new(), Vec::new());
         while let Some(batch) = self.read_overflow.read()? {
             for (bytes, values) in batch.entries() {
@@ -315,20 +320,6 @@ impl Kernel {
         }
         self.read_overflow.clear(&kept)?;
         self.read_overflow.remove(&removed)
-    }
-}
-
-/// Says how much memory the maps take, and if they are smaller than wanted.
-fn say_sizes(config: &Config, sizes: MapSizes) {
-    let MapSizes { conversations, bytes, .. } = sizes;
-    let mebibytes = bytes.div_ceil(1 << 20);
-    tracing::info!(mebibytes, conversations, "memory of the kernel's maps");
-    if conversations < config.max_conversations {
-        let wanted = config.max_conversations;
-        tracing::warn!(
-            "the kernel's maps have space for {conversations} conversations of each IP version in an interval, not for \
-             {wanted}: each takes memory for every processor; further ones count as `other`; raise --xdp.map-memory"
-        );
     }
 }
 
