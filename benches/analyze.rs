@@ -1,8 +1,9 @@
 //! The speed of `analyze`: lines of an event log per second of CPU time.
 //!
 //! `cargo bench --bench analyze` writes a log of 1,000,000 lines with the program's own event log, and reads it as the
-//! program does, several times. It ends with status 1 if the best reading is below 1,000,000 lines per CPU-second. The
-//! thread's own CPU time is read from the kernel, so other programs disturb it little.
+//! program does, several times. It ends with status 1 if the best reading is below 1,000,000 lines per CPU-second. A log
+//! of 50,000 sources is printed without a limit: its tables do not fit into caches. The thread's own CPU time is read
+//! from the kernel, so other programs disturb it little.
 
 #![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
 
@@ -19,11 +20,10 @@ use trafficmonitor::packet::{Addresses, Protocol, TcpFlags, Timestamp};
 use trafficmonitor::policy::{Action, Violation, ViolationSink as _};
 
 const LINES: u32 = 1_000_000;
-const LEAST_LINES_PER_SECOND: f64 = 1_000_000.0;
 const READINGS: usize = 7;
-/// A log with its number of sources and of targets, and the least speed of its reading.
-const CASES: [(&str, u32, u32, f64); 2] =
-    [("1,000 sources", 1_000, 250, LEAST_LINES_PER_SECOND), ("50,000 sources", 50_000, 50_000, 0.0)];
+/// A log with its number of sources and of targets, and the least lines per CPU-second, if there is a limit.
+const CASES: [(&str, u32, u32, Option<f64>); 2] =
+    [("1,000 sources", 1_000, 250, Some(1_000_000.0)), ("50,000 sources", 50_000, 50_000, None)];
 
 fn violation(number: u32, sources: u32, targets: u32) -> Violation {
     let drawn = number.wrapping_mul(0x9e37_79b1).rotate_left(15).wrapping_mul(0x85eb_ca6b);
@@ -64,7 +64,7 @@ fn cpu_seconds() -> f64 {
     text.split(' ').next().and_then(|first| first.parse().ok()).map_or(0.0, |nanoseconds: f64| nanoseconds / 1e9)
 }
 
-/// Lines per CPU-second of one reading, with its report.
+/// Lines per CPU-second of one reading, its report included.
 fn reading(path: &Path) -> f64 {
     let file = File::open(path).expect("the log is there");
     let start = cpu_seconds();
@@ -90,7 +90,7 @@ fn main() -> ExitCode {
             "analyze/{name}: {highest:.2} million lines per CPU-second (median {median:.2}, lowest {lowest:.2}), \
              {bytes} bytes per line"
         );
-        is_fast &= highest * 1e6 >= least;
+        is_fast &= least.is_none_or(|least| speeds[READINGS - 1] >= least);
     }
     std::fs::remove_file(&path).ok();
     if is_fast { ExitCode::SUCCESS } else { ExitCode::FAILURE }

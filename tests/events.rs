@@ -59,6 +59,18 @@ fn analyzed(folder: &Path, arguments: &[&str]) -> (Option<i32>, Value, String) {
     (output.status.code(), serde_json::from_slice(&report).unwrap(), text)
 }
 
+/// Removes the places of lines, which depend on the format: a header, brackets.
+fn remove_places(report: &mut Value) {
+    match report {
+        Value::Object(members) => {
+            members.retain(|name, _| !["first_line", "last_line"].contains(&name.as_str()));
+            members.values_mut().for_each(remove_places);
+        }
+        Value::Array(values) => values.iter_mut().for_each(remove_places),
+        _ => {}
+    }
+}
+
 #[test]
 fn replay_writes_logs_whose_analyses_are_equal() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,6 +78,7 @@ fn replay_writes_logs_whose_analyses_are_equal() {
         let mut report = logged(folder.path(), format, &format!("events.{format}"));
         assert_eq!(report["logs"][0]["format"], format);
         report["logs"] = Value::Null;
+        remove_places(&mut report);
         report
     });
     assert_eq!(reports[0], reports[1]);
@@ -447,6 +460,6 @@ fn order_in_which_rotated_logs_are_named_does_not_matter() {
         .unwrap();
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&fs::read(folder.path().join("report.json")).unwrap()).unwrap();
-    assert_eq!(report["logs"][1]["name"], "-");
+    assert_eq!(report["logs"][1]["name"], "standard input");
     assert_eq!((&report["totals"], threats(&report)), (&expected["totals"], threats(&expected)));
 }

@@ -89,6 +89,8 @@ struct ReadLog {
 pub struct Analysis {
     logs: Vec<ReadLog>,
     total: EventTally,
+    /// Lines that only tell of packets without an event of their own.
+    suppressed_lines: u64,
     sources: TopTable<IpAddr, Activity>,
     targets: TopTable<IpAddr, Activity>,
     ports: TopTable<(u16, u8), EventTally>,
@@ -104,6 +106,7 @@ impl Default for Analysis {
         Self {
             logs: Vec::new(),
             total: EventTally::default(),
+            suppressed_lines: 0,
             sources: TopTable::new(MOST_ADDRESSES),
             targets: TopTable::new(MOST_ADDRESSES),
             ports: TopTable::new(MOST_PORTS),
@@ -245,6 +248,7 @@ impl Analysis {
             return self.count_alert(record, &line);
         }
         self.total.add(record, record.suppressed, place);
+        self.suppressed_lines += u64::from(record.packets() == 0);
         self.timeline.add(record.time.unwrap_or(0), record.packets(), record.suppressed);
         // Looked up together: the tables are large, so the processor waits for memory, but then only once.
         let source = record.source.map(|source| self.sources.entry(source));

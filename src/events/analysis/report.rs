@@ -45,6 +45,7 @@ pub(super) struct LogEntry {
 pub(super) struct TotalFigures {
     pub(super) events: u64,
     pub(super) violations: u64,
+    pub(super) suppressed_lines: u64,
     pub(super) alerts: u64,
     pub(super) packets: u64,
     pub(super) bytes: u64,
@@ -180,7 +181,8 @@ impl Analysis {
         let EventTally { events, alerts, packets, bytes, dropped_packets, suppressed_packets, .. } = self.total;
         TotalFigures {
             events,
-            violations: events - alerts,
+            violations: events - alerts - self.suppressed_lines,
+            suppressed_lines: self.suppressed_lines,
             alerts,
             packets,
             bytes,

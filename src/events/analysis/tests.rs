@@ -281,7 +281,7 @@ fn suppressed_packets_count_for_a_target_between_two_events_to_it() {
 #[test]
 fn line_of_suppressed_packets_alone_counts_no_other_packet() {
     let log = concat!(
-        r#"{"event":"suppressed","ts":1700000000,"src":"203.0.113.5","suppressed":40}"#,
+        r#"{"event":"suppressed","ts":1700000000,"src":"203.0.113.5","packets":0,"suppressed":40}"#,
         "\n",
         r#"{"event":"suppressed","ts":1700000001,"suppressed":7}"#,
         "\n",
@@ -290,6 +290,7 @@ fn line_of_suppressed_packets_alone_counts_no_other_packet() {
     let (report, broken) = analyzed(None, log.as_bytes());
     assert_eq!(broken, [BrokenLine { number: 3, reason: "no source address".to_owned() }]);
     assert_eq!((&report["totals"]["packets"], &report["totals"]["suppressed_packets"]), (&0.into(), &47.into()));
+    assert_eq!((&report["totals"]["violations"], &report["totals"]["suppressed_lines"]), (&0.into(), &2.into()));
     assert_eq!((&report["totals"]["sources"], &report["sources"][0]["suppressed_packets"]), (&1.into(), &40.into()));
     let periods = report["rate"]["periods"].as_array().unwrap();
     assert_eq!(periods.iter().map(|period| period["suppressed_packets"].as_u64().unwrap()).sum::<u64>(), 47);
