@@ -21,9 +21,8 @@ const XDP_FLAGS_SKB_MODE: u32 = 2;
 /// `return XDP_PASS`: r0 = 2; exit.
 const PASS: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 2, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
 
-/// The byte that each sending of a frame increases: the lower one of the source port, behind Ethernet's header and one of
-/// IPv4 without options.
-const STEPPED: u8 = 14 + 20 + 1;
+/// The byte that each sending of a frame increases: the last one of the source address of IPv4 behind Ethernet's header.
+const STEPPED: u8 = 14 + 15;
 
 /// `frame[STEPPED] += 1` if there is one; `return bpf_redirect(interface, 0)`.
 fn redirect(interface: u32) -> [[u8; 8]; 12] {
@@ -101,8 +100,8 @@ impl Xdp {
     }
 }
 
-/// Sends frames by a veth, past sockets and queues, to the network card that the other end is. That end must have NAPI:
-/// an XDP program of its own, or GRO.
+/// Sends frames by a veth to its other end, past sockets and queues. The other end must have NAPI: an XDP program of its
+/// own, or GRO.
 #[derive(Debug)]
 pub struct LiveFrames {
     program: OwnedFd,
@@ -114,7 +113,7 @@ impl LiveFrames {
         Ok(Self { program: load(&redirect(index(interface)?))? })
     }
 
-    /// Sends a UDP or TCP frame so many times, from 256 ports by turns. What the other end has no space for is lost.
+    /// Sends a frame with IPv4 so many times, from 256 addresses by turns. What the other end has no space for is lost.
     pub fn send(&self, frame: &[u8], times: u32) -> io::Result<()> {
         let mut run = TestRun {
             program: self.program.as_raw_fd().cast_unsigned(),
