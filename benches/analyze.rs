@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use trafficmonitor::events::analysis::Analysis;
+use trafficmonitor::events::console::Style;
 use trafficmonitor::events::log::{Config, ConsoleEvents, EventFormat, EventLog, SendingPace};
-use trafficmonitor::events::log::{Config, EventFormat, EventLog, SendingPace};
 use trafficmonitor::packet::{Addresses, Protocol, TcpFlags, Timestamp};
 use trafficmonitor::policy::{Action, Violation, ViolationSink as _};
 
