@@ -15,9 +15,9 @@ use crate::tables::index::NOWHERE;
 pub struct NotPermittedSums {
     /// All of them.
     pub all: u64,
-    /// Those that have no row.
+    /// The part that has no row.
     pub without_row: u64,
-    /// Those that the kernel dropped.
+    /// The part that the kernel dropped.
     pub dropped: u64,
 }
 
