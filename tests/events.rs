@@ -428,7 +428,7 @@ fn analyze_names_each_threat_of_a_replayed_attack_in_every_format() {
         assert_eq!(status, Some(0), "{text}");
         attack_is_found(&report);
         for words in
-            ["targets on port 23/tcp (by alerts)", "periods of activity (by alerts and events)", "alerts of port_scan"]
+            ["targets on port 23/tcp (by alerts)", "periods of activity (by alerts and events)", "1 alert of port_scan"]
         {
             assert!(text.contains(words), "{words}: {text}");
         }
