@@ -68,6 +68,13 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Each further address of this host, as a network.
+    pub(crate) fn own_networks(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.own_addresses.iter().copied().map(IpNet::from)
+    }
+}
+
 /// Gives the direction of packets. It is immutable: when addresses change, a new one is made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Classifier {

@@ -245,7 +245,7 @@ fn log_that_cannot_be_opened_ends_the_start() {
     assert_eq!(output.status.code(), Some(2));
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(
-        message.ends_with("/missing/log: cannot open the event log: No such file or directory (os error 2)\n"),
+        message.ends_with("/missing/log: cannot open the event log: No such file or directory (os error 2); create the directory /missing\n"),
         "{message}"
     );
 }
@@ -270,6 +270,28 @@ fn broken_lines_are_named_and_do_not_matter_unless_there_are_no_others() {
     let (status, report, text) = analyzed(folder.path(), &["missing", "a.jsonl"]);
     assert_eq!((status, &report["totals"]["events"]), (Some(1), &2.into()));
     assert!(text.contains("missing: No such file or directory"), "{text}");
+}
+
+#[test]
+fn log_that_cannot_be_read_is_one_message_and_an_empty_log_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    for (name, content) in [("empty.json", "[]\n"), ("empty.jsonl", "")] {
+        fs::write(folder.path().join(name), content).unwrap();
+    }
+    for name in ["missing", "folder"] {
+        let output = program(["analyze", name]).current_dir(folder.path()).output().unwrap();
+        let messages = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), messages.lines().count()), (Some(1), 1), "{messages}");
+        assert!(messages.starts_with(&format!("trafficmonitor: {name}: ")), "{messages}");
+    }
+    for name in ["empty.json", "empty.jsonl"] {
+        let (status, report, text) = analyzed(folder.path(), &[name]);
+        assert_eq!((status, &report["totals"]["events"]), (Some(0), &0.into()), "{name}");
+        assert!(text.ends_with("0 events, 0 broken lines\nno events\n"), "{text}");
+    }
+    let (status, _, messages) = analyzed(folder.path(), &["empty.json", "missing"]);
+    assert_eq!((status, messages.lines().count()), (Some(1), 1), "{messages}");
 }
 
 #[test]
@@ -305,7 +327,7 @@ fn standard_input_is_analyzed() {
     let input = fs::File::open(folder.path().join("log")).unwrap();
     let output = program(["analyze", "-"]).stdin(input).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("1 violations: 1 packets"));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("1 violation: 1 packet, "));
 }
 
 // ---- Threats, from the packets to the report -----------------------------------------------------------------------------
@@ -406,7 +428,7 @@ fn analyze_names_each_threat_of_a_replayed_attack_in_every_format() {
         assert_eq!(status, Some(0), "{text}");
         attack_is_found(&report);
         for words in
-            ["targets on port 23/tcp (by alerts)", "periods of activity (by alerts and events)", "alerts of port_scan"]
+            ["targets on port 23/tcp (by alerts)", "periods of activity (by alerts and events)", "1 alert of port_scan"]
         {
             assert!(text.contains(words), "{words}: {text}");
         }

@@ -283,6 +283,7 @@ fn every_packet_that_is_not_permitted_is_in_one_line_of_the_event_log() {
     let suppressed = ["198.51.100.7", "10.66.0.9"].map(|source| PolicyLine {
         event: "suppressed".to_owned(),
         source: source.to_owned(),
+        action: "logged".to_owned(),
         packets: 0,
         suppressed: 40,
     });

@@ -10,6 +10,17 @@ use super::refusals::Refused;
 use crate::packet::{Resolution, Timestamp};
 use crate::tables::index::NOWHERE;
 
+/// Packets of an interval whose sources are not permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NotPermittedSums {
+    /// All of them.
+    pub all: u64,
+    /// The part that has no row.
+    pub without_row: u64,
+    /// The part that the kernel dropped.
+    pub dropped: u64,
+}
+
 /// A conversation in one interval, as the ledger merged it.
 #[derive(Debug, Clone, Copy)]
 pub struct MergedRow<'a, A: Address> {
@@ -166,7 +177,7 @@ pub trait RowObserver {
 
     /// Takes the name of the interface whose rows follow, and the packets of sources that are not permitted and have no
     /// row.
-    fn enter(&mut self, _interface: InterfaceId, _name: &str, _not_permitted: u64) {}
+    fn enter(&mut self, _interface: InterfaceId, _name: &str, _not_permitted: NotPermittedSums) {}
 
     /// Takes merged rows. The rows of one time cell come in no particular order. A capture thread that is ahead may
     /// give rows of a later cell first. (Rows come in batches, so that an observer can go through all of them for one

@@ -139,7 +139,7 @@ fn say_policy(config: &Config) {
         (false, true) => "IPv4",
         _ => return,
     };
-    tracing::warn!("no {missing} network is permitted: packets of every {missing} source are {others}");
+    tracing::warn!("no {missing} network is permitted: packets of every {missing} source but this host are {others}");
 }
 
 fn origin(config: &Config, network: &Network) -> String {

@@ -88,6 +88,11 @@ impl LogLine {
     }
 }
 
+/// `1 packet`, `2 packets`: a number with its noun.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// `2026-03-17T13:31:58.000000Z`. A time before 1970, which only a broken file has, is written as 1970.
 pub(crate) fn rfc_3339(time: Timestamp) -> String {
     let since_epoch = Duration::from_nanos(u64::try_from(time.nanoseconds()).unwrap_or(0));

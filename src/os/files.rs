@@ -64,6 +64,17 @@ pub fn check_access(path: &Path, wanted: PathUse) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// The error of a file that could not be created, with the remedy if its directory is missing.
+pub fn explain_not_created(path: &Path, error: io::Error) -> io::Error {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    match folder {
+        Some(folder) if error.kind() == io::ErrorKind::NotFound => {
+            io::Error::new(error.kind(), format!("{error}; create the directory {}", folder.display()))
+        }
+        _ => error,
+    }
+}
+
 /// Writes all that waits in memory for the file system of an open file to its disk (syncfs(2)).
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use super::clock::ClockObserver;
 use super::violations::{KernelReports, Violations};
 use crate::account::InterfaceId;
 use crate::account::conversation::Address;
-use crate::account::observer::{RowBatch, RowObserver};
+use crate::account::observer::{NotPermittedSums, RowBatch, RowObserver};
 use crate::account::refusals::Refused;
 use crate::alert::AlertSink;
 use crate::alert::{self, Alerts};
@@ -164,7 +164,7 @@ impl RowObserver for Observers {
         self.detectors.is_active() || self.violations.is_some()
     }
 
-    fn enter(&mut self, interface: InterfaceId, name: &str, not_permitted: u64) {
+    fn enter(&mut self, interface: InterfaceId, name: &str, not_permitted: NotPermittedSums) {
         if let Some(violations) = &mut self.violations {
             violations.enter(interface, name, not_permitted);
         }

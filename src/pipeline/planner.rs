@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::control::Plan;
 use super::rings;
 use crate::capture::network::{Link, Network};
@@ -53,10 +55,15 @@ impl Planner {
         let local = locality::local_networks(&self.locality, network.own_addresses());
         let kept = self.kept(network, &filters);
         let ring_bytes = rings::ring_bytes(&self.capture, filters.len() * self.capture.workers);
-        let policy = self.policy.clone();
+        let policy = self.policy.as_ref().map(|policy| Arc::new(policy.permitting_own(self.own(network))));
         let captures = BTreeMap::new();
         let plan = Plan { filters, indexes, captures, kept, up, origins, classifier, local, policy, ring_bytes };
         Planned { plan, notices }
+    }
+
+    /// The networks from which this host alone sends.
+    fn own<'a>(&'a self, network: &'a Network) -> impl Iterator<Item = IpNet> + 'a {
+        network.own_networks().chain(self.locality.own_networks())
     }
 
     fn kept(&self, network: &Network, filters: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
@@ -102,6 +109,7 @@ impl Planner {
 mod tests {
     use super::*;
     use crate::capture::network::made::{link, network, router};
+    use crate::policy::Verdict;
 
     fn planner(selection: Selection) -> Planner {
         let capture = capture::Config { selection, filter: Some("udp".to_owned()), ..capture::Config::default() };
@@ -142,6 +150,22 @@ mod tests {
         let any = planner(Selection::Any).plan(&there, &BTreeSet::new());
         assert!(any.plan.filters.keys().eq(["any"]) && any.plan.up.contains("any"));
         assert!(any.plan.indexes.is_empty() && any.notices.is_empty(), "{:?}", any.notices);
+    }
+
+    #[test]
+    fn addresses_of_this_host_are_permitted_as_they_come() {
+        let policy = Some(Arc::new(Networks::new(&[], &["192.0.2.0/24".parse().unwrap()])));
+        let own_addresses = vec!["198.51.100.7".parse().unwrap()];
+        let locality = locality::Config { own_addresses, ..locality::Config::default() };
+        let planner = Planner { policy, locality, ..planner(Selection::All) };
+        let is_permitted = |addresses: &[&str], source: &str| {
+            let plan = planner.plan(&network(vec![link(2, "eth0", addresses)], &[]), &BTreeSet::new()).plan;
+            plan.policy.unwrap().verdict(source.parse().unwrap()) == Verdict::Permitted
+        };
+        assert!(!is_permitted(&[], "192.0.2.1"));
+        assert!(is_permitted(&["192.0.2.1/24"], "192.0.2.1"));
+        assert!(!is_permitted(&["192.0.2.1/24"], "192.0.2.2"));
+        assert!(is_permitted(&[], "198.51.100.7"), "an address of -localIPs");
     }
 
     #[test]

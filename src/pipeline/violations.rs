@@ -2,16 +2,18 @@
 //! events to a sink, at the pace of each source, and counts the packets of both kinds. Must not know what the sink does.
 //!
 //! Packets of events + suppressed packets = packets of sources that are not permitted. The sink is told of each
-//! suppressed packet once: by the next event of its source, or else when the source has been silent for a while.
+//! suppressed packet once: by the next event of its source, or else when the source has been silent for a while. Packets
+//! that the kernel dropped and packets that went on are told apart.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::account::InterfaceId;
 use crate::account::conversation::{Address, Way};
 use crate::account::interval::Row;
-use crate::account::observer::RowBatch;
-use crate::packet::Timestamp;
+use crate::account::observer::{NotPermittedSums, RowBatch};
+use crate::packet::{Protocol, Timestamp};
 use crate::policy::{Action, EventBuckets, EventCounts, EventPace, Violation, ViolationSink};
 
 /// The violations that the kernel reported in an interval.
@@ -23,15 +25,39 @@ pub(super) struct KernelReports {
     pub suppressed_packets: u64,
 }
 
+/// Messages of neighbour discovery, by their ICMP types (RFC 4861): they are never dropped.
+const NEIGHBOR_DISCOVERY: std::ops::RangeInclusive<u8> = 133..=137;
+
+/// Packets of a row whose source is not permitted, where the kernel drops such packets.
+#[derive(Debug, Clone, Copy)]
+struct JudgedRow {
+    source: IpAddr,
+    packets: u64,
+    /// Times of the first and the last packet.
+    span: [Timestamp; 2],
+    /// How likely they went on: 0 for neighbour discovery, 1 for other ICMPv6, 2 for the rest.
+    rank: u8,
+}
+
 /// Makes events of merged rows, or takes those that the kernel has made.
 pub struct Violations {
-    buckets: EventBuckets,
+    /// Packets that went on.
+    logged: EventBuckets,
+    /// Packets that the kernel dropped.
+    dropped: EventBuckets,
     sink: Box<dyn ViolationSink + Send>,
     counts: EventCounts,
     /// The interface whose rows are merged.
     interface: (InterfaceId, Arc<str>),
     /// True if the kernel makes the events.
     is_of_kernel: bool,
+    /// True if the kernel drops packets that are not permitted.
+    is_dropping: bool,
+    /// Where packets are dropped: those that went on and have no row yet. Negative while an interval has the sum of
+    /// dropped packets before their rows.
+    passed: i64,
+    /// Rows that may have packets that went on, until the interval ends.
+    open_rows: Vec<JudgedRow>,
     /// Packets without a row, since the last advance of packet time.
     without_row: u64,
     /// The packet time that was reached last.
@@ -43,33 +69,47 @@ impl Violations {
     pub fn new(pace: EventPace, seed: u64, sink: Box<dyn ViolationSink + Send>) -> Self {
         let interface = (InterfaceId::default(), Arc::from(""));
         Self {
-            buckets: EventBuckets::new(pace, seed),
+            logged: EventBuckets::new(pace, seed, Action::Logged),
+            dropped: EventBuckets::new(pace, seed, Action::Dropped),
             sink,
             counts: EventCounts::default(),
             interface,
             is_of_kernel: false,
+            is_dropping: false,
+            passed: 0,
+            open_rows: Vec::new(),
             without_row: 0,
             watermark: Timestamp::default(),
         }
     }
 
-    /// Takes the events of the kernel and makes none.
+    /// Takes the events of the kernel and makes none. The kernel drops what is not permitted, or lets it go on.
     #[must_use]
-    pub fn of_kernel(self) -> Self {
-        Self { is_of_kernel: true, ..self }
+    pub fn of_kernel(self, is_dropping: bool) -> Self {
+        Self { is_of_kernel: true, is_dropping, ..self }
+    }
+
+    fn buckets(&mut self, action: Action) -> &mut EventBuckets {
+        match action {
+            Action::Logged => &mut self.logged,
+            Action::Dropped => &mut self.dropped,
+        }
     }
 
     /// Takes the violations that the kernel reported. Their suppressed packets are those that were counted and that no
     /// line tells yet: the kernel does not know what a closed bucket gave, and forgets sources if it knows too many.
     pub(super) fn take_reports(&mut self, reports: KernelReports) {
+        self.close_rows();
         self.counts.suppressed_packets += reports.suppressed_packets;
         for violation in &reports.violations {
             self.counts.events += 1;
             self.counts.packets += violation.packets;
-            self.buckets.pay(violation.addresses.source(), violation.packets, violation.first);
+            let buckets = self.buckets(violation.action);
+            buckets.pay(violation.addresses.source(), violation.packets, violation.first);
         }
         for violation in reports.violations {
-            let suppressed = self.buckets.settle(violation.addresses.source(), violation.suppressed);
+            let buckets = self.buckets(violation.action);
+            let suppressed = buckets.settle(violation.addresses.source(), violation.suppressed);
             self.sink.report(&Violation { suppressed, ..violation });
         }
     }
@@ -80,9 +120,14 @@ impl Violations {
     }
 
     /// Notes the interface whose rows follow. Packets without a row have no event.
-    pub(super) fn enter(&mut self, interface: InterfaceId, name: &str, not_permitted: u64) {
-        self.counts.suppressed_packets += if self.is_of_kernel { 0 } else { not_permitted };
-        self.without_row += not_permitted;
+    pub(super) fn enter(&mut self, interface: InterfaceId, name: &str, not_permitted: NotPermittedSums) {
+        self.close_rows();
+        let NotPermittedSums { all, without_row, dropped } = not_permitted;
+        self.counts.suppressed_packets += if self.is_of_kernel { 0 } else { without_row };
+        self.without_row += without_row;
+        if self.is_dropping {
+            self.passed = self.passed.saturating_add_unsigned(all).saturating_sub_unsigned(dropped);
+        }
         if self.interface.0 != interface || *self.interface.1 != *name {
             self.interface = (interface, name.into());
         }
@@ -104,9 +149,14 @@ impl Violations {
         let counted = &row.ways[way as usize];
         let (packets, span) = (u64::from(counted.packets), [counted.first, counted.last]);
         if self.is_of_kernel {
-            return self.buckets.count(source.address.into(), packets, span);
+            let rank = match (row.key.protocol(), counted.icmp_type()) {
+                (Protocol::ICMPV6, Some(kind)) if NEIGHBOR_DISCOVERY.contains(&kind) => 0,
+                (Protocol::ICMPV6, _) => 1,
+                _ => 2,
+            };
+            return self.count(JudgedRow { source: source.address.into(), packets, span, rank });
         }
-        let Some(suppressed) = self.buckets.take(source.address.into(), packets, span) else {
+        let Some(suppressed) = self.logged.take(source.address.into(), packets, span) else {
             self.counts.suppressed_packets += packets;
             return;
         };
@@ -128,27 +178,67 @@ impl Violations {
         });
     }
 
+    /// Counts packets whose events the kernel makes, or keeps them until it is clear which of them went on.
+    fn count(&mut self, row: JudgedRow) {
+        let JudgedRow { source, packets, span, .. } = row;
+        match (self.is_dropping, self.passed) {
+            (false, _) => self.logged.count(source, packets, span),
+            (true, ..=0) => self.dropped.count(source, packets, span),
+            (true, _) => self.open_rows.push(row),
+        }
+    }
+
+    /// Counts the packets of the open rows: as many as went on in the likeliest rows, the others as dropped.
+    fn close_rows(&mut self) {
+        let mut rows = std::mem::take(&mut self.open_rows);
+        rows.sort_by_key(|row| row.rank);
+        for JudgedRow { source, packets, span, .. } in rows.drain(..) {
+            let logged = self.take_passed(packets);
+            if logged > 0 {
+                self.logged.count(source, logged, span);
+            }
+            if packets > logged {
+                self.dropped.count(source, packets - logged, span);
+            }
+        }
+        self.open_rows = rows;
+    }
+
+    /// Takes up to so many of the packets that went on.
+    fn take_passed(&mut self, most: u64) -> u64 {
+        let taken = u64::try_from(self.passed).unwrap_or(0).min(most);
+        self.passed = self.passed.saturating_sub_unsigned(taken);
+        taken
+    }
+
     /// Reports the suppressed packets of sources that have been silent for long at `watermark`, and of no one source.
     pub(super) fn advance(&mut self, watermark: Timestamp) {
         self.watermark = watermark;
         self.suppress_without_row();
-        self.buckets.advance(watermark);
+        self.logged.advance(watermark);
+        self.dropped.advance(watermark);
         self.report_closed();
     }
 
     /// Reports all suppressed packets, because the clock was set or no packet follows. Starts again with full buckets.
     pub(super) fn close(&mut self) {
         self.suppress_without_row();
-        self.buckets.close();
+        self.logged.close();
+        self.dropped.close();
         self.report_closed();
     }
 
     fn suppress_without_row(&mut self) {
-        self.buckets.suppress(std::mem::take(&mut self.without_row), self.watermark);
+        self.close_rows();
+        let packets = std::mem::take(&mut self.without_row);
+        let logged = if self.is_dropping { self.take_passed(packets) } else { packets };
+        self.logged.suppress(logged, self.watermark);
+        self.dropped.suppress(packets - logged, self.watermark);
     }
 
     fn report_closed(&mut self) {
-        self.buckets.closed().for_each(|suppressed| self.sink.report_suppressed(&suppressed));
+        let closed = self.logged.closed().chain(self.dropped.closed());
+        closed.for_each(|suppressed| self.sink.report_suppressed(&suppressed));
     }
 }
 
@@ -165,11 +255,12 @@ mod tests {
 
     use super::*;
     use crate::account::Config;
-    use crate::account::interval::Interval;
+    use crate::account::flow::Counters;
+    use crate::account::interval::{Interval, KernelSums};
     use crate::account::ledger::Ledger;
     use crate::alert;
     use crate::detect::{self, Detectors, Notes};
-    use crate::packet::{Addresses, Packet, Protocol, TcpFlags, Timestamp};
+    use crate::packet::{Addresses, Packet, TcpFlags};
     use crate::pipeline::alarms::Alarms;
     use crate::pipeline::clock::ClockObserver as _;
     use crate::policy::{Networks, SuppressedPackets, Verdict};
@@ -226,11 +317,15 @@ mod tests {
     }
 
     impl Watched {
-        fn new(of_kernel: bool) -> Self {
+        /// With a kernel that makes the events if `dropping` is given.
+        fn new(dropping: Option<bool>) -> Self {
             let kept = Kept::default();
             let pace = EventPace { burst: 2, per_second: 1, max_sources: 10 };
             let violations = Violations::new(pace, 1, Box::new(kept.clone()));
-            let violations = if of_kernel { violations.of_kernel() } else { violations };
+            let violations = match dropping {
+                Some(is_dropping) => violations.of_kernel(is_dropping),
+                None => violations,
+            };
             let detectors = Detectors::new(&detect::Config::nothing(), 1, None);
             let alarms = Alarms::new(detectors, &alert::Config::default(), ()).with_violations(Some(violations));
             let mut ledger = Ledger::<Notes>::new(&Config::default(), 1);
@@ -240,10 +335,17 @@ mod tests {
 
         /// Merges the packets of a time cell.
         fn merge(&mut self, packets: &[Packet]) {
+            self.merge_dropped(packets, 0);
+        }
+
+        /// Merges packets of which the kernel dropped so many.
+        fn merge_dropped(&mut self, packets: &[Packet], dropped: u64) {
             let mut interval = Interval::new(Arc::default(), 1);
             interval.judge_by(Some(Arc::new(Networks::new(&["10.0.0.0/8".parse().unwrap()], &[]))));
             packets.iter().for_each(|packet| interval.observe(packet, packet.bytes));
             interval.close();
+            let dropped = Counters { packets: dropped, bytes: 60 * dropped };
+            interval.add_kernel_sums(&KernelSums { dropped, ..KernelSums::default() });
             let interface = self.ledger.interface("eth0");
             self.ledger.merge(interface, &interval, self.alarms.rows());
         }
@@ -264,7 +366,7 @@ mod tests {
 
     /// The lines of packets in one interval a second, the counts of events, and the packets that are not permitted.
     fn events(seconds: &[Vec<Packet>]) -> (Lines, EventCounts, u64) {
-        let mut watched = Watched::new(false);
+        let mut watched = Watched::new(None);
         for packets in seconds {
             watched.merge(packets);
             watched.advance(packets.last().map_or(0, |packet| packet.time.seconds() + 1));
@@ -275,7 +377,12 @@ mod tests {
 
     fn suppressed(source: u8, seconds: i64, packets: u64) -> SuppressedPackets {
         let source = Some(IpAddr::from([198, 51, 100, source]));
-        SuppressedPackets { source, last: Timestamp::from_seconds_and_nanoseconds(seconds, 0), packets }
+        SuppressedPackets {
+            source,
+            last: Timestamp::from_seconds_and_nanoseconds(seconds, 0),
+            packets,
+            action: Action::Logged,
+        }
     }
 
     #[test]
@@ -327,7 +434,7 @@ mod tests {
 
     #[test]
     fn suppressed_packets_are_reported_when_their_source_falls_silent_or_the_clock_is_set() {
-        let mut watched = Watched::new(false);
+        let mut watched = Watched::new(None);
         watched.merge(&[1, 2, 3, 4, 5].map(|host| packet(1, host, 5)));
         watched.advance(6);
         assert_eq!(watched.lines().suppressed, []);
@@ -351,7 +458,7 @@ mod tests {
             tcp_flags: TcpFlags::SYN,
             packets: 1,
             bytes: 60,
-            action: Action::Dropped,
+            action: Action::Logged,
             suppressed,
         };
         KernelReports { violations: told.map(violation).to_vec(), suppressed_packets: 3 }
@@ -359,7 +466,7 @@ mod tests {
 
     #[test]
     fn events_of_the_kernel_tell_no_packet_twice() {
-        let mut watched = Watched::new(true);
+        let mut watched = Watched::new(Some(false));
         let second = |seconds| [1, 2, 3, 4, 5].map(|host| packet(1, host, seconds));
         let told = |lines: &Lines| lines.violations.iter().map(|violation| violation.suppressed).collect::<Vec<_>>();
         watched.merge(&second(5));
@@ -384,12 +491,57 @@ mod tests {
 
     #[test]
     fn packet_that_the_kernel_reports_before_it_is_counted_is_in_one_line() {
-        let mut watched = Watched::new(true);
+        let mut watched = Watched::new(Some(false));
         watched.alarms.take_reports(kernel_reports(5, [0, 0]));
         watched.merge(&[1, 2].map(|host| packet(1, host, 5)));
         watched.advance(60);
         watched.alarms.end_violations();
         let lines = watched.lines();
         assert_eq!((lines.packets(), lines.suppressed.len(), watched.not_permitted()), (2, 0, 2));
+    }
+
+    /// A message from a source that is not permitted.
+    fn icmpv6(icmp_type: u8, seconds: i64) -> Packet {
+        let address = |last| std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);
+        let addresses = Addresses::V6 { source: address(7), destination: address(u16::from(icmp_type)) };
+        let (protocol, icmp_type, tcp_flags) = (Protocol::ICMPV6, Some(icmp_type), TcpFlags::default());
+        let ports = Packet { source_port: 0, destination_port: 0, ..packet(1, 1, seconds) };
+        Packet { addresses, protocol, icmp_type, tcp_flags, ..ports }
+    }
+
+    fn by_action(lines: &Lines) -> Vec<(Action, u64)> {
+        let of_violations = lines.violations.iter().map(|line| (line.action, line.packets + line.suppressed));
+        of_violations.chain(lines.suppressed.iter().map(|line| (line.action, line.packets))).collect()
+    }
+
+    #[test]
+    fn suppressed_packets_that_were_dropped_are_told_as_dropped() {
+        let mut watched = Watched::new(Some(true));
+        watched.merge_dropped(&[1, 2, 3, 4, 5].map(|host| packet(1, host, 5)), 5);
+        let mut reports = kernel_reports(5, [0, 0]);
+        reports.violations.iter_mut().for_each(|violation| violation.action = Action::Dropped);
+        watched.alarms.take_reports(reports);
+        watched.advance(60);
+        let lines = watched.lines();
+        let expected = [(Action::Dropped, 1), (Action::Dropped, 1), (Action::Dropped, 3)];
+        assert_eq!(by_action(&lines), expected);
+        assert_eq!(lines.suppressed, [SuppressedPackets { action: Action::Dropped, ..suppressed(1, 5, 3) }]);
+    }
+
+    #[test]
+    fn source_with_dropped_packets_and_others_has_a_line_of_each() {
+        let mut watched = Watched::new(Some(true));
+        // An echo request is dropped, neighbour discovery is not.
+        let packets = [128, 135, 128, 128, 135].map(|icmp_type| icmpv6(icmp_type, 5));
+        watched.merge_dropped(&packets, 3);
+        watched.advance(60);
+        assert_eq!(by_action(&watched.lines()), [(Action::Logged, 2), (Action::Dropped, 3)]);
+        // The sum of dropped packets comes with the first of two intervals.
+        watched.merge_dropped(&[icmpv6(128, 61), icmpv6(128, 61)], 3);
+        watched.merge_dropped(&[icmpv6(135, 61), icmpv6(128, 61)], 0);
+        watched.advance(120);
+        let lines = watched.lines();
+        let of = |action| by_action(&lines).iter().filter(|line| line.0 == action).map(|line| line.1).sum::<u64>();
+        assert_eq!([Action::Logged, Action::Dropped].map(of), [1, 3]);
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::{EventPace, SuppressedPackets};
+use super::{Action, EventPace, SuppressedPackets};
 use crate::packet::Timestamp;
 use crate::tables::hashing::{self, State};
 
@@ -36,6 +36,8 @@ struct Bucket {
 /// The buckets of all sources that are not full, bounded.
 #[derive(Debug)]
 pub struct EventBuckets {
+    /// The treatment of all packets.
+    action: Action,
     /// The price of an event.
     price: u64,
     full: u64,
@@ -54,11 +56,13 @@ pub struct EventBuckets {
 }
 
 impl EventBuckets {
-    /// Full buckets for all sources. `seed` prevents senders from choosing addresses whose hashes collide.
-    pub fn new(pace: EventPace, seed: u64) -> Self {
+    /// Full buckets for all sources of packets with this treatment. `seed` prevents senders from choosing addresses whose
+    /// hashes collide.
+    pub fn new(pace: EventPace, seed: u64, action: Action) -> Self {
         let price = SECOND / u64::from(pace.per_second.max(1));
         let full = price * u64::from(pace.burst.max(1));
         Self {
+            action,
             price,
             full,
             max_sources: pace.max_sources,
@@ -196,7 +200,7 @@ impl EventBuckets {
         self.shared.pending += reported;
         if pending > reported {
             let packets = (pending - reported).unsigned_abs();
-            self.closed.push(SuppressedPackets { source: Some(source), last, packets });
+            self.closed.push(SuppressedPackets { source: Some(source), last, packets, action: self.action });
         }
     }
 
@@ -206,7 +210,7 @@ impl EventBuckets {
         let packets = u64::try_from(pending.saturating_sub(self.debt)).unwrap_or(0);
         if packets > 0 {
             self.shared.pending = self.debt;
-            self.closed.push(SuppressedPackets { source: None, last, packets });
+            self.closed.push(SuppressedPackets { source: None, last, packets, action: self.action });
         }
     }
 }
@@ -257,7 +261,7 @@ mod tests {
     }
 
     fn buckets(max_sources: usize) -> EventBuckets {
-        EventBuckets::new(EventPace { burst: 2, per_second: 1, max_sources }, 1)
+        EventBuckets::new(EventPace { burst: 2, per_second: 1, max_sources }, 1, Action::Dropped)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Takes two lists of networks; gives the [`Verdict`] of each source. Must not know where the lists come from.
 
 use std::cmp::Reverse;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -34,6 +34,17 @@ impl Networks {
         }
         let (permitted_v4, permitted_v6) = (Ranges::new(permitted_ranges(v4)), Ranges::new(permitted_ranges(v6)));
         Self { permitted, denied, permitted_v4, permitted_v6 }
+    }
+
+    /// The same networks, with those of this host permitted whatever the lists say. So is the unspecified address, which
+    /// belongs to no network: hosts without an address send from it (DHCP, duplicate address detection of RFC 4862).
+    #[must_use]
+    pub fn permitting_own(&self, own: impl IntoIterator<Item = IpNet>) -> Self {
+        let unspecified = [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)];
+        let own: Vec<IpNet> = own.into_iter().chain(unspecified.map(IpNet::from)).map(|own| own.trunc()).collect();
+        let is_own = |network: &&IpNet| own.iter().any(|own| own.contains(*network));
+        let denied: Vec<IpNet> = self.denied.iter().filter(|network| !is_own(network)).copied().collect();
+        Self::new(&[&self.permitted[..], &own].concat(), &denied)
     }
 
     /// The permitted networks in order, each once.
@@ -139,8 +150,6 @@ impl<A: Bits> Sweep<A> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
-
     use super::*;
     use ipnet::{Ipv4Net, Ipv6Net};
     use proptest::prelude::*;
@@ -180,6 +189,21 @@ mod tests {
     #[test]
     fn network_in_both_lists_is_denied() {
         assert!(!is_permitted(&networks(&["192.0.2.0/24"], &["192.0.2.0/24"]), "192.0.2.1"));
+    }
+
+    #[test]
+    fn own_networks_and_unspecified_addresses_are_permitted_whatever_the_lists_say() {
+        let listed = networks(&["10.0.0.0/8"], &["10.1.0.0/16", "10.1.2.3/32", "127.0.0.5/32"]);
+        let own = ["10.1.2.3/32", "203.0.113.7/32", "127.0.0.1/8", "2001:db8::7/128"].map(|text| text.parse().unwrap());
+        let permitting = listed.permitting_own(own);
+        for source in ["10.1.2.3", "203.0.113.7", "127.0.0.5", "127.0.0.53", "2001:db8::7", "0.0.0.0", "::", "10.2.0.1"]
+        {
+            assert!(is_permitted(&permitting, source), "{source}");
+        }
+        for source in ["10.1.2.4", "203.0.113.8", "128.0.0.1", "2001:db8::8", "0.0.0.1", "::1"] {
+            assert!(!is_permitted(&permitting, source), "{source}");
+        }
+        assert!(!is_permitted(&listed, "0.0.0.0"));
     }
 
     #[test]

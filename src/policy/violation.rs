@@ -36,7 +36,7 @@ pub struct EventCounts {
     pub suppressed_packets: u64,
 }
 
-/// Packets that are not permitted and that no violation tells of.
+/// Packets of one treatment that are not permitted and that no violation tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SuppressedPackets {
     /// Their source; none for packets of several or unknown sources.
@@ -45,6 +45,8 @@ pub struct SuppressedPackets {
     pub last: Timestamp,
     /// Number of packets.
     pub packets: u64,
+    /// Their treatment.
+    pub action: Action,
 }
 
 /// Packets of a source that is not permitted: those of one direction of a conversation in one time cell, or one packet
@@ -73,6 +75,6 @@ pub struct Violation {
     pub bytes: u64,
     /// Their treatment.
     pub action: Action,
-    /// Packets of this source that had no event of their own since its last event.
+    /// Packets of this source and of the same treatment that no earlier line tells of.
     pub suppressed: u64,
 }

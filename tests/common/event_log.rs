@@ -5,11 +5,13 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// A line about packets that are not permitted: the kind of event, its source, its packets and its suppressed packets.
+/// A line about packets that are not permitted: the kind of event, its source, the action, its packets and its suppressed
+/// packets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyLine {
     pub event: String,
     pub source: String,
+    pub action: String,
     pub packets: u64,
     pub suppressed: u64,
 }
@@ -37,17 +39,19 @@ fn of_object(object: &Value) -> PolicyLine {
     let text = |name: &str| object[name].as_str().unwrap_or_default().to_owned();
     let number = |name: &str| object[name].as_u64().unwrap_or_default();
     let (packets, suppressed) = (number("packets"), number("suppressed"));
-    PolicyLine { event: text("event"), source: text("src"), packets, suppressed }
+    PolicyLine { event: text("event"), source: text("src"), action: text("action"), packets, suppressed }
 }
 
 fn of_csv(text: &str) -> Vec<PolicyLine> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let names = reader.headers().expect("a header").clone();
     let position = |name: &str| names.iter().position(|known| known == name).expect("the column");
-    let [event, source, packets, suppressed] = ["event", "src", "packets", "suppressed"].map(position);
+    let [event, source, action, packets, suppressed] =
+        ["event", "src", "action", "packets", "suppressed"].map(position);
     let of_record = |record: csv::StringRecord| PolicyLine {
         event: record[event].to_owned(),
         source: record[source].to_owned(),
+        action: record[action].to_owned(),
         packets: record[packets].parse().unwrap_or_default(),
         suppressed: record[suppressed].parse().unwrap_or_default(),
     };
@@ -63,6 +67,6 @@ fn of_logfmt(line: &str) -> PolicyLine {
         _ if line.contains(" more packets that are not permitted\" ") => "suppressed",
         _ => "alert",
     };
-    let source = field("src").unwrap_or_default().to_owned();
-    PolicyLine { event: event.to_owned(), source, packets: number("packets"), suppressed: number("suppressed") }
+    let [source, action] = ["src", "action"].map(|name| field(name).unwrap_or_default().to_owned());
+    PolicyLine { event: event.to_owned(), source, action, packets: number("packets"), suppressed: number("suppressed") }
 }

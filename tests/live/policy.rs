@@ -2,15 +2,16 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::process::Command;
 
 use super::common::event_log::{PolicyLine, policy_lines};
 use super::common::ip::{ALICE, BOB, Ipv4, Ipv6, icmp, icmpv6, tcp, udp};
 use super::common::link::{Link, Sample};
-use super::common::metrics::Metrics;
-use super::common::monitor::Monitor;
+use super::common::metrics::{Metrics, Packets};
+use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::wait_for;
 use super::kernel::{CLSACT, GENERIC, NATIVE, TCX, start};
-use super::traffic::{Pair, send_frame};
+use super::traffic::{Pair, send, send_frame};
 use super::wire::Wire;
 
 const SYN: u8 = 0x02;
@@ -104,6 +105,72 @@ fn every_packet_of_the_kernel_path_is_in_one_line_of_the_event_log() {
         assert_eq!(metrics.sum("trafficmonitor_queue_dropped_total"), 0, "{mode:?}");
         monitor.stop();
         assert_eq!((packets(&metrics, "not_permitted"), told(log.path())), (PACKETS, PACKETS), "{mode:?}");
+        let dropped = metrics.sum("trafficmonitor_policy_dropped_packets_total");
+        assert_eq!(dropped, if more == dropping { PACKETS } else { 0 }, "{mode:?}");
+        assert_eq!(analyzed_dropped(log.path()), dropped, "{mode:?}: of the analysis");
+        let lines = policy_lines(log.path(), "jsonl");
+        let of_lines = lines.iter().filter(|line| line.action == "dropped").map(PolicyLine::all).sum::<u64>();
+        assert_eq!(of_lines, dropped, "{mode:?}: of the lines");
+    }
+}
+
+/// The dropped packets in the totals of an analysis.
+fn analyzed_dropped(log: &Path) -> u64 {
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let paths = [log, Path::new("--export-report"), report.path()];
+    let output = Command::new(PROGRAM).arg("analyze").args(paths).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(report.path()).unwrap()).unwrap();
+    report["totals"]["dropped_packets"].as_u64().unwrap()
+}
+
+/// Neighbour discovery goes on, and has lines of its own.
+#[test]
+fn dropped_packets_and_others_of_one_source_have_lines_of_their_own() {
+    for mode in [NATIVE, GENERIC] {
+        let pair = Pair::new();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let logged = ["--log-format", "jsonl", "--log-file", log.path().to_str().unwrap()];
+        let policy = ["--policy.permitted", "10.1.0.0/24", "--policy.events_burst", "2", "--drop-packets"];
+        let Some(monitor) = start(&pair, &[mode, &policy, &logged].concat()) else { continue };
+        let frame = |above| Link::ethernet().carrying(&Ipv6::carrying(above).between(STRANGER_6, HOST_6).build());
+        for (above, count) in [(icmpv6(128), 50), (icmpv6(135), 20), (udp(40_000, 9, &[0; 20]), 30)] {
+            send_frame(&pair.other, "eth0", &frame(above), count);
+        }
+        let metrics = monitor.wait_for("all packets", |metrics| packets(metrics, "not_permitted") >= 100);
+        monitor.stop();
+        assert_eq!(metrics.sum("trafficmonitor_policy_dropped_packets_total"), 80, "{mode:?}");
+        let lines = policy_lines(log.path(), "jsonl");
+        let of = |action| lines.iter().filter(|line| line.action == action).map(PolicyLine::all).sum::<u64>();
+        assert_eq!((of("dropped"), of("logged"), analyzed_dropped(log.path())), (80, 20, 80), "{mode:?}");
+    }
+}
+
+/// The lists deny the host's own address; DHCP and duplicate address detection have no source.
+#[test]
+fn packets_that_this_host_sends_are_permitted() {
+    for mode in [&["-iface", "eth0"][..], TCX, CLSACT] {
+        let pair = Pair::new();
+        let lists = ["--policy.permitted", "10.1.0.0/24", "--policy.denied", "10.1.0.1/32"];
+        let arguments = [mode, &lists].concat();
+        let monitor = match mode {
+            ["-iface", "eth0"] => Some(Monitor::start(&pair.host, &arguments)),
+            _ => start(&pair, &arguments),
+        };
+        let Some(monitor) = monitor else { continue };
+        let (server, client) = pair.resolver();
+        send(&client, &server, Packets { count: 50, bytes: 100 });
+        let v4 = Ipv4::carrying(udp(68, 67, &[0; 20])).between(Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST).build();
+        let v6 = Ipv6::carrying(icmpv6(135)).between(Ipv6Addr::UNSPECIFIED, HOST_6).build();
+        for (packet, count) in [(v4, 10), (v6, 5)] {
+            send_frame(&pair.other, "eth0", &Link::ethernet().carrying(&packet), count);
+        }
+        send_frame(&pair.other, "eth0", &from(ALICE), 7);
+        let metrics = monitor.wait_for("all packets", |metrics| {
+            packets(metrics, "permitted") >= 65 && packets(metrics, "not_permitted") >= 7
+        });
+        assert_eq!(packets(&metrics, "not_permitted"), 7, "{mode:?}");
+        assert!(!monitor.events().contains("src=10.1.0.1 "), "{}", monitor.events());
     }
 }
 

@@ -16,11 +16,12 @@ use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::interfaces::Interfaces;
 use super::interval::partial;
 use super::interval::{Interval, Row};
-use super::observer::RowObserver;
+use super::observer::{NotPermittedSums, RowObserver};
 use super::refusals::Refused;
 use super::snapshot::{Capture, InterfaceEntry, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
+use crate::policy::Verdict;
 use crate::tables::hashing;
 use merge::{AccountTables, ByProtocol, Conversations, CounterPositions};
 
@@ -68,7 +69,7 @@ impl<N: Copy + Default> Ledger<N> {
     /// Adds the interval of one capture thread on `interface`, and shows its rows and refusals to `observer`.
     pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, observer: &mut impl RowObserver<Notes = N>) {
         self.add_sums(interface, interval);
-        self.announce(interface, interval.overflow().not_permitted(), observer);
+        self.announce(interface, [interval], observer);
         self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
         show_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
         interval.resolutions().iter().for_each(|resolution| observer.resolve(interface, resolution));
@@ -82,8 +83,7 @@ impl<N: Copy + Default> Ledger<N> {
         observer: &mut impl RowObserver<Notes = N>,
     ) {
         intervals.iter().for_each(|interval| self.add_sums(interface, interval));
-        let not_permitted = intervals.iter().map(|interval| interval.overflow().not_permitted()).sum();
-        self.announce(interface, not_permitted, observer);
+        self.announce(interface, intervals.iter().map(AsRef::as_ref), observer);
         self.add_rows(interface, partial::rows_v4(intervals), partial::rows_v6(intervals), observer);
         show_refused(interface, partial::refused_v4(intervals), partial::refused_v6(intervals), observer);
         let resolutions = intervals.iter().flat_map(|interval| interval.resolutions());
@@ -91,7 +91,18 @@ impl<N: Copy + Default> Ledger<N> {
     }
 
     /// Announces the rows of an interface to the observer.
-    fn announce(&self, interface: InterfaceId, not_permitted: u64, observer: &mut impl RowObserver<Notes = N>) {
+    fn announce<'a>(
+        &self,
+        interface: InterfaceId,
+        intervals: impl IntoIterator<Item = &'a Interval>,
+        observer: &mut impl RowObserver<Notes = N>,
+    ) {
+        let mut not_permitted = NotPermittedSums::default();
+        for interval in intervals {
+            not_permitted.all += interval.verdicts().of(Verdict::NotPermitted).packets;
+            not_permitted.without_row += interval.overflow().not_permitted();
+            not_permitted.dropped += interval.kernel_sums().map_or(0, |sums| sums.dropped.packets);
+        }
         let name = self.interfaces.get(interface).map_or("", |interface| &interface.name);
         observer.enter(interface, name, not_permitted);
     }

@@ -22,7 +22,8 @@ const DEFAULT_TOP: usize = 20;
 /// Broken lines of a file that are named; the others are counted.
 const NAMED: u64 = 10;
 
-/// Reads the logs in the order of their events. Status 0 if any line was an event and every file could be read.
+/// Reads the logs in the order of their events. Status 0 if every file could be read and any line was an event, or no line
+/// was anything else.
 pub(super) fn run(analysis: AnalyzeInvocation) -> anyhow::Result<u8> {
     super::log::start(analysis.log);
     // Before the logs are read, which may take long.
@@ -43,16 +44,19 @@ pub(super) fn run(analysis: AnalyzeInvocation) -> anyhow::Result<u8> {
         None => DEFAULT_TOP,
     };
     let report = found.report(most);
-    if found.has_events() {
+    let is_log = found.has_events() || (is_whole && !found.has_broken_lines());
+    if is_log {
         if let (Some(file), Some(path)) = (file, &analysis.report) {
             file.finish(|file| export(&report, file)).map_err(|error| unwritable(path, &error))?;
         }
         print(&report.to_string())?;
     } else {
         file.into_iter().for_each(ReportFile::discard);
-        say("trafficmonitor: no line is an event; the formats are json, jsonl and csv (see --format)");
+        if found.has_broken_lines() {
+            say("trafficmonitor: no line is an event; the formats are json, jsonl and csv (see --format)");
+        }
     }
-    Ok(if found.has_events() && is_whole { DONE } else { FAILED })
+    Ok(if is_log && is_whole { DONE } else { FAILED })
 }
 
 fn read(found: &mut Analysis, analysis: &AnalyzeInvocation, name: &str, input: LogInput) -> io::Result<()> {
@@ -73,7 +77,9 @@ fn read(found: &mut Analysis, analysis: &AnalyzeInvocation, name: &str, input: L
     });
     bar.finish_and_clear();
     if broken > NAMED {
-        say(&format!("{name}: {} more broken lines were skipped", broken - NAMED));
+        let more = broken - NAMED;
+        let skipped = if more == 1 { "line was" } else { "lines were" };
+        say(&format!("{name}: {more} more broken {skipped} skipped"));
     }
     outcome
 }

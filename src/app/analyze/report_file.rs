@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::os::files::explain_not_created;
+
 /// A file that is written. A regular one has a temporary name until the end, so that an earlier report stays if the
 /// analysis fails; a pipe or a device is written as it is.
 pub(super) struct ReportFile {
@@ -29,7 +31,7 @@ impl ReportFile {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is one of the logs; name another file"));
         }
         let part = present.is_none_or(|metadata| metadata.is_file()).then(|| with_part(path));
-        let file = File::create(part.as_deref().unwrap_or(path))?;
+        let file = File::create(part.as_deref().unwrap_or(path)).map_err(|error| explain_not_created(path, error))?;
         Ok(Self { file, path: path.to_owned(), part })
     }
 

@@ -140,7 +140,8 @@ fn capture_interfaces(
     }
     let violations =
         policy.as_ref().map(|_| Violations::new(config.policy.events, seed, Box::new(exporter.alerts.clone())));
-    let violations = if kernel.is_some() { violations.map(Violations::of_kernel) } else { violations };
+    let of_kernel = |violations: Violations| violations.of_kernel(drops_packets);
+    let violations = if kernel.is_some() { violations.map(of_kernel) } else { violations };
     let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone()).with_violations(violations);
     let setup = Setup {
         capture: config.capture,

@@ -89,7 +89,8 @@ pub(in crate::app) fn read<T: AlertSink + Send + 'static>(
 ) -> ReadResult<T> {
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
-    let policy = config.policy.networks().map(Arc::new);
+    let own = || config.locality.own_networks();
+    let policy = config.policy.networks().map(|networks| Arc::new(networks.permitting_own(own())));
     let mut ledger = Ledger::new(&config.account, seed);
     if policy.is_some() {
         ledger.count_verdicts();

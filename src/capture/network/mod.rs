@@ -187,6 +187,15 @@ impl Network {
         self.links.iter().flat_map(|link| &link.addresses).map(IpNet::addr)
     }
 
+    /// The networks from which this host alone sends: each address, and the whole networks of loopback links, such as
+    /// 127.0.0.0/8.
+    pub fn own_networks(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.links.iter().flat_map(|link| {
+            let own = |network: &IpNet| if link.loopback { network.trunc() } else { network.addr().into() };
+            link.addresses.iter().map(own)
+        })
+    }
+
     /// Every link that shows the frames of `link` too, nearest first.
     ///
     /// A bridge or bond does not show the frames of a VLAN on its port or member: the kernel takes the VLAN's

@@ -5,16 +5,25 @@
 use std::path::Path;
 
 use super::{Yaml, without_location};
-use crate::config::declarations::by_key;
+use crate::config::declarations::{SECTIONS, by_key};
 use crate::config::given::{Content, Given, RefusedSetting};
 use crate::config::kinds::rules::known_key;
+use crate::config::nearest::nearest;
 use crate::config::{Error, Settings};
 
 const KEY: &str = "permitted_cidrs";
 
-/// True if `text` is such a file.
+/// True if `text` is such a file. The key may be misspelt.
 pub(super) fn is_file(text: &str) -> bool {
-    text.trim_start_matches('\u{feff}').trim_start().starts_with('{') && text.contains(&format!("\"{KEY}\""))
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    text.starts_with('{') && (text.contains(&format!("\"{KEY}\"")) || has_misspelt_key(text))
+}
+
+/// True if a key is almost the one of such files, and none is a section of ours.
+fn has_misspelt_key(text: &str) -> bool {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+    let is_ours = |key: &String| SECTIONS.iter().any(|(section, _)| section == key);
+    !object.keys().any(is_ours) && object.keys().any(|key| nearest(key, [KEY]).is_some())
 }
 
 /// Reads the text of the file `path`.

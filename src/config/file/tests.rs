@@ -94,6 +94,7 @@ fn mistakes_in_a_list_of_permitted_networks_are_reported_with_line_and_column() 
         ("{\"permitted_cidrs\": [10]}", "1:22: expected a network"),
         ("{\"permitted_cidrs\": \"10.0.0.0/8\"}", "1:21: expected a list of networks, such as [\"10.0.0.0/8\"]"),
         ("{\"permitted_cidrs\": null}", "1:21: expected a list of networks"),
+        ("{\"permited_cidrs\": []}", "1:2: unknown key permited_cidrs; did you mean permitted_cidrs?"),
         ("{\"permitted_cidrs\": [],\n \"drop\": true}", "2:2: unknown key drop; the keys here are permitted_cidrs"),
         ("{\"permitted_cidrs\": [], \"permitted_cidrs\": []}", "1:25: duplicate key permitted_cidrs; remove one"),
         (

@@ -190,7 +190,11 @@ impl<K: ValueKind> ValueKind for ListOf<K> {
     }
 
     fn parse_argument(&self, argument: &OsStr) -> Result<Self::Value, String> {
-        entries(argument.as_bytes()).into_iter().map(|entry| parse_entry(&self.0, entry)).collect()
+        match &entries(argument.as_bytes())[..] {
+            // The place of the value shows it already.
+            [entry] if *entry == argument.as_bytes() => Ok(vec![self.0.parse_argument(argument)?]),
+            entries => entries.iter().map(|entry| parse_entry(&self.0, entry)).collect(),
+        }
     }
 
     fn show(&self, values: &Self::Value) -> Content {

@@ -42,6 +42,7 @@ pub(super) struct EventTally {
     pub(super) alerts: u64,
     pub(super) packets: u64,
     pub(super) bytes: u64,
+    /// With those that have no event of their own.
     pub(super) dropped_packets: u64,
     pub(super) suppressed_packets: u64,
     /// Nanoseconds since the epoch of the earliest and the latest event.
@@ -59,7 +60,7 @@ impl EventTally {
         self.bytes = self.bytes.saturating_add(record.bytes);
         self.suppressed_packets = self.suppressed_packets.saturating_add(suppressed);
         if record.is_dropped {
-            self.dropped_packets = self.dropped_packets.saturating_add(packets);
+            self.dropped_packets = self.dropped_packets.saturating_add(packets).saturating_add(suppressed);
         }
     }
 

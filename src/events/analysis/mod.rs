@@ -161,6 +161,11 @@ impl Analysis {
         self.total.events > 0
     }
 
+    /// True if any line is neither an event nor empty.
+    pub fn has_broken_lines(&self) -> bool {
+        self.logs.iter().any(|log| log.broken_lines > 0)
+    }
+
     fn read_objects<R: Read>(
         &mut self,
         lines: &mut Lines<R>,

@@ -10,7 +10,7 @@ use crate::events::console::Style;
 use crate::events::documented::documented_names;
 use crate::events::log::{Config, ConsoleEvents, EventFormat, EventLog, SendingPace};
 use crate::packet::{Addresses, TcpFlags, Timestamp};
-use crate::policy::{Action, Violation, ViolationSink as _};
+use crate::policy::{Action, SuppressedPackets, Violation, ViolationSink as _};
 
 fn violation(second: u32, source: [u8; 4], destination: [u8; 4], port: u16, packets: u64) -> Violation {
     let time = Timestamp::from_nanoseconds((1_700_000_000 + i64::from(second)) * 1_000_000_000);
@@ -90,7 +90,7 @@ fn totals_and_lists_are_exact() {
     let (report, _) = analyzed(None, &std::fs::read(&path).unwrap());
     let totals = &report["totals"];
     assert_eq!([&totals["events"], &totals["violations"], &totals["alerts"]], [79, 79, 0]);
-    // 30 of the sweep to port 23 and one of the scan are dropped; one of the scan is to port 22.
+    // 30 of the sweep to port 23 and one of the scan are dropped; one of the scan is to port 22, and has one before it.
     assert_eq!([&totals["packets"], &totals["dropped_packets"], &totals["suppressed_packets"]], [2_574, 31, 1]);
     assert_eq!([&totals["sources"], &totals["targets"]], [4, 30]);
     assert_eq!(report["span"]["seconds"], 3_000.0);
@@ -496,4 +496,64 @@ fn report_has_the_documented_keys() {
     keys("", &report, &mut found);
     let documented = documented_names("| key of the report |").into_iter().collect();
     assert_eq!(found, documented);
+}
+
+#[test]
+fn dropped_packets_are_those_with_and_without_an_event() {
+    let folder = tempfile::tempdir().unwrap();
+    for (format, word) in [(EventFormat::Json, "json"), (EventFormat::JsonLines, "jsonl"), (EventFormat::Csv, "csv")] {
+        let path = folder.path().join(word);
+        let config = Config { format, file: Some(path.clone()), ..Config::default() };
+        let log = EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true))).unwrap();
+        let mut events = log.sender(SendingPace::File);
+        for action in [Action::Dropped, Action::Logged] {
+            events.report(&Violation { action, suppressed: 4, ..violation(1, SWEEPER, [10, 0, 0, 1], 23, 3) });
+            let source = Some(IpAddr::from(SWEEPER));
+            let last = Timestamp::from_nanoseconds(1_700_000_009_000_000_000);
+            events.report_suppressed(&SuppressedPackets { source, last, packets: 70, action });
+        }
+        assert_eq!(log.finish(Instant::now() + Duration::from_secs(60)), 0);
+        let (report, broken) = analyzed(None, &std::fs::read(&path).unwrap());
+        assert_eq!(broken, []);
+        for figures in [&report["totals"], &report["sources"][0]] {
+            let of = ["packets", "suppressed_packets", "dropped_packets"].map(|name| &figures[name]);
+            assert_eq!(of, [6, 148, 77], "{word}");
+        }
+    }
+}
+
+#[test]
+fn suppressed_line_without_an_action_is_read() {
+    let line = r#"{"event":"suppressed","ts":"2023-11-14T22:13:33Z","src":"203.0.113.5","packets":0,"suppressed":120}"#;
+    let (report, broken) = analyzed(None, line.as_bytes());
+    assert_eq!(broken, []);
+    let of = ["packets", "suppressed_packets", "dropped_packets"].map(|name| &report["totals"][name]);
+    assert_eq!(of, [0, 120, 0]);
+}
+
+#[test]
+fn log_without_events_is_no_fault_and_says_so() {
+    for log in ["", "[]\n", "[\n]", "\n\n", "event,ts,src\n"] {
+        let mut analysis = Analysis::default();
+        analysis.read("log", None, log.as_bytes(), |line| panic!("{log:?}: {line:?}")).unwrap();
+        assert!(!analysis.has_events() && !analysis.has_broken_lines(), "{log:?}");
+        let text = analysis.report(20).to_string();
+        assert!(text.ends_with("0 events, 0 broken lines\nno events\n"), "{text}");
+    }
+}
+
+#[test]
+fn single_things_are_named_in_the_singular() {
+    let line = r#"{"timestamp":"2023-11-14T22:13:32Z","src_ip":"203.0.113.5","dst_ip":"10.0.0.1","size":1}"#;
+    let mut analysis = Analysis::default();
+    analysis.read("log", None, format!("{line}\nx\n").as_bytes(), |_| {}).unwrap();
+    let text = analysis.report(20).to_string();
+    for expected in [
+        "log (jsonl): 2 lines, 1 event, 1 broken line\n",
+        "1 violation: 1 packet, 1 byte; 0 packets without an event of their own\n0 dropped of 1 packet of both kinds\n1 source, 1 target\n",
+        "1 target, 0 ports, 0 alerts\n",
+        "  from                     events      packets   suppressed\n  2023-11-14T22:13:32Z          1            1            0 #",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
 }

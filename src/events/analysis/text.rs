@@ -5,16 +5,21 @@ use std::fmt::{self, Display, Write as _};
 use super::report::{AddressFigures, AnalysisReport};
 use super::threat_entries::{AlertEvidence, LineEntry, ThreatEntry};
 use crate::capture::printable;
+use crate::events::line::counted;
 
 /// The longest bar of the rate.
 const BAR: u64 = 40;
 
 impl Display for AnalysisReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_logs(f)?;
+        if self.totals.events == 0 {
+            return writeln!(f, "no events");
+        }
         self.write_totals(f)?;
         self.write_alerts(f)?;
-        write_addresses(f, "Top sources", "targets", &self.sources, self.errors.sources)?;
-        write_addresses(f, "Top targets", "sources", &self.targets, self.errors.targets)?;
+        write_addresses(f, "Top sources", "target", &self.sources, self.errors.sources)?;
+        write_addresses(f, "Top targets", "source", &self.targets, self.errors.targets)?;
         self.write_ports(f)?;
         self.write_rate(f)?;
         self.write_threats(f)
@@ -22,26 +27,27 @@ impl Display for AnalysisReport {
 }
 
 impl AnalysisReport {
-    fn write_totals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_logs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for log in &self.logs {
-            let (name, broken) = (printable(&log.name), log.broken_lines);
-            writeln!(f, "{name} ({}): {} lines, {} events, {broken} broken lines", log.format, log.lines, log.events)?;
+            let [lines, events] = [counted(log.lines, "line"), counted(log.events, "event")];
+            let (name, broken) = (printable(&log.name), counted(log.broken_lines, "broken line"));
+            writeln!(f, "{name} ({}): {lines}, {events}, {broken}", log.format)?;
         }
+        Ok(())
+    }
+
+    fn write_totals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(span) = &self.span {
             writeln!(f, "From {} to {} ({} s)", span.first, span.last, span.seconds)?;
         }
         let totals = &self.totals;
-        writeln!(
-            f,
-            "{} violations: {} packets, {} bytes; {} packets dropped, {} without an event of their own; {} sources, {} targets",
-            totals.violations,
-            totals.packets,
-            totals.bytes,
-            totals.dropped_packets,
-            totals.suppressed_packets,
-            totals.sources,
-            totals.targets
-        )
+        let (violations, bytes) = (counted(totals.violations, "violation"), counted(totals.bytes, "byte"));
+        let [packets, suppressed] =
+            [totals.packets, totals.suppressed_packets].map(|packets| counted(packets, "packet"));
+        writeln!(f, "{violations}: {packets}, {bytes}; {suppressed} without an event of their own")?;
+        let all = counted(totals.packets.saturating_add(totals.suppressed_packets), "packet");
+        writeln!(f, "{} dropped of {all} of both kinds", totals.dropped_packets)?;
+        writeln!(f, "{}, {}", counted(totals.sources, "source"), counted(totals.targets, "target"))
     }
 
     fn write_alerts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,11 +80,8 @@ impl AnalysisReport {
         if most == 0 {
             return Ok(());
         }
-        writeln!(
-            f,
-            "\nEvents, their packets, and packets without an event of their own, per {} s",
-            self.rate.period_seconds
-        )?;
+        writeln!(f, "\nRate per {} s (suppressed packets have no event of their own)", self.rate.period_seconds)?;
+        writeln!(f, "  {:<20} {:>10} {:>12} {:>12}", "from", "events", "packets", "suppressed")?;
         for period in &self.rate.periods {
             let length = (u128::from(period.events) * u128::from(BAR)).div_ceil(u128::from(most));
             let bar = "#".repeat(usize::try_from(length).unwrap_or(0));
@@ -98,7 +101,7 @@ impl AnalysisReport {
 fn write_addresses(
     f: &mut fmt::Formatter<'_>,
     title: &str,
-    peers: &str,
+    peer: &str,
     addresses: &[AddressFigures],
     error: u64,
 ) -> fmt::Result {
@@ -108,14 +111,16 @@ fn write_addresses(
     for of in addresses {
         let about = if of.estimate { "about " } else { "" };
         write!(f, "  {:<37} {:>12} packets {:>15} bytes", of.address, of.packets, of.bytes)?;
-        writeln!(f, "  {about}{} {peers}, {} ports, {} alerts", of.peers, of.ports, of.alerts)?;
+        let (peers, ports, alerts) = (counted(of.peers, peer), counted(of.ports, "port"), counted(of.alerts, "alert"));
+        writeln!(f, "  {about}{peers}, {ports}, {alerts}")?;
     }
     Ok(())
 }
 
 /// The note about counts of a table that was full.
 fn at_least(error: u64) -> String {
-    if error == 0 { String::new() } else { format!(" (estimates: counts may be too low by up to {error} packets)") }
+    let packets = counted(error, "packet");
+    if error == 0 { String::new() } else { format!(" (estimates: counts may be too low by up to {packets})") }
 }
 
 fn write_threat(f: &mut fmt::Formatter<'_>, threat: &ThreatEntry) -> fmt::Result {
@@ -128,8 +133,9 @@ fn write_threat(f: &mut fmt::Formatter<'_>, threat: &ThreatEntry) -> fmt::Result
     for alert in &threat.alerts {
         write_alert(f, alert)?;
     }
-    let packets = evidence.packets + evidence.suppressed_packets;
-    write!(f, "    {} events, {packets} packets, {} to {}, ", evidence.events, evidence.first, evidence.last)?;
+    let events = counted(evidence.events, "event");
+    let packets = counted(evidence.packets + evidence.suppressed_packets, "packet");
+    write!(f, "    {events}, {packets}, {} to {}, ", evidence.first, evidence.last)?;
     write_lines(f, &evidence.first_line, &evidence.last_line)
 }
 
@@ -140,8 +146,8 @@ fn finding(threat: &ThreatEntry) -> Result<String, fmt::Error> {
     let about = if threat.estimate && is_of_events { "about " } else { "" };
     let mut text = String::new();
     match (threat.kind, threat.unit) {
-        ("host_scan", _) => write!(text, "contacted {about}{value} targets on {} ports", evidence.ports)?,
-        ("port_scan", _) => write!(text, "contacted {about}{value} ports of {} targets", evidence.peers)?,
+        ("host_scan", _) => write!(text, "contacted {about}{value} targets on {}", counted(evidence.ports, "port"))?,
+        ("port_scan", _) => write!(text, "contacted {about}{value} ports of {}", counted(evidence.peers, "target"))?,
         ("group_scan", _) => write!(text, "has sources that together contacted {value} targets")?,
         ("single_port_sweep", _) => {
             let port = evidence.port.as_deref().unwrap_or("-");
@@ -165,7 +171,8 @@ fn finding(threat: &ThreatEntry) -> Result<String, fmt::Error> {
 fn write_alert(f: &mut fmt::Formatter<'_>, alert: &AlertEvidence) -> fmt::Result {
     let AlertEvidence { kind, episodes, peak, limit, window_seconds, first, last, .. } = alert;
     let (peak, limit, window) = (peak.0, limit.0, window_seconds.0);
-    write!(f, "    {episodes} alerts of {kind}: up to {peak} in {window} s, limit {limit}, {first} to {last}, ")?;
+    let alerts = counted(*episodes, "alert");
+    write!(f, "    {alerts} of {kind}: up to {peak} in {window} s, limit {limit}, {first} to {last}, ")?;
     write_lines(f, &alert.first_line, &alert.last_line)
 }
 

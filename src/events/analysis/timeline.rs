@@ -1,5 +1,5 @@
-//! The rate of events over time, in at most 64 equal periods, whatever the length of the log. Takes times and counts;
-//! gives periods. Must not know events.
+//! The rate of events over time, in at most 64 equal periods from the first event on, whatever the length of the log.
+//! Takes times and counts; gives periods. Must not know events.
 
 /// Periods at most.
 const MOST_PERIODS: usize = 64;
@@ -26,14 +26,15 @@ impl PeriodSums {
 pub(super) struct Timeline {
     /// Seconds of a period: a power of two.
     width: i64,
-    /// The number of the first period since the epoch.
-    origin: i64,
+    /// The start of the first period in seconds since the epoch. If an earlier event came later in the log, it may lie
+    /// before that event, by less than a period.
+    start: i64,
     periods: Vec<PeriodSums>,
 }
 
 impl Default for Timeline {
     fn default() -> Self {
-        Self { width: 1, origin: 0, periods: Vec::new() }
+        Self { width: 1, start: 0, periods: Vec::new() }
     }
 }
 
@@ -43,17 +44,17 @@ impl Timeline {
     pub(super) fn add(&mut self, nanoseconds: i64, packets: u64, suppressed: u64) {
         let second = nanoseconds.div_euclid(PER_SECOND);
         if self.periods.is_empty() {
-            self.origin = second.div_euclid(self.width);
+            self.start = second;
         }
-        let mut at = second.div_euclid(self.width) - self.origin;
+        let mut at = (second - self.start).div_euclid(self.width);
         while at >= MOST_PERIODS as i64 || (at < 0 && self.periods.len() as i64 - at > MOST_PERIODS as i64) {
             self.double();
-            at = second.div_euclid(self.width) - self.origin;
+            at = (second - self.start).div_euclid(self.width);
         }
         if at < 0 {
             let earlier = at.unsigned_abs() as usize;
             self.periods.splice(0..0, std::iter::repeat_n(PeriodSums::default(), earlier));
-            (self.origin, at) = (self.origin + at, 0);
+            (self.start, at) = (self.start + at * self.width, 0);
         }
         let at = at as usize;
         if self.periods.len() <= at {
@@ -64,16 +65,13 @@ impl Timeline {
 
     /// Makes each period twice as long.
     fn double(&mut self) {
-        let origin = self.origin.div_euclid(2);
-        let mut periods: Vec<PeriodSums> = Vec::new();
-        for (number, sums) in (self.origin..).zip(&self.periods) {
-            let at = (number.div_euclid(2) - origin) as usize;
-            if periods.len() <= at {
-                periods.resize(at + 1, PeriodSums::default());
-            }
-            periods[at].add(*sums);
+        let mut periods: Vec<PeriodSums> = Vec::with_capacity(MOST_PERIODS);
+        for pair in self.periods.chunks(2) {
+            let mut sums = PeriodSums::default();
+            pair.iter().for_each(|part| sums.add(*part));
+            periods.push(sums);
         }
-        *self = Self { width: self.width * 2, origin, periods };
+        *self = Self { width: self.width * 2, periods, ..*self };
     }
 
     pub(super) const fn period_seconds(&self) -> i64 {
@@ -82,7 +80,7 @@ impl Timeline {
 
     /// The start of each period in seconds since the epoch, with its sums.
     pub(super) fn periods(&self) -> impl Iterator<Item = (i64, PeriodSums)> {
-        let starts = (self.origin..).map(|number| number * self.width);
+        let starts = (0..).map(|number| self.start + number * self.width);
         starts.zip(self.periods.iter().copied())
     }
 }
@@ -95,6 +93,19 @@ mod tests {
         let mut timeline = Timeline::default();
         seconds.iter().for_each(|second| timeline.add(second * PER_SECOND, 2, 3));
         timeline
+    }
+
+    #[test]
+    fn first_period_begins_with_the_first_event() {
+        for (seconds, width) in [([101, 101], 1), ([101, 103], 1), ([101, 165], 2), ([101, 1_101], 16)] {
+            let timeline = counted(&seconds);
+            assert_eq!(timeline.periods().next().map(|(start, _)| start), Some(101), "{seconds:?}");
+            assert_eq!(timeline.period_seconds(), width, "{seconds:?}");
+        }
+        // An earlier event that comes later: less than a period before it.
+        let periods = |seconds: &[i64]| counted(seconds).periods().map(|(start, _)| start).collect::<Vec<_>>();
+        assert_eq!(periods(&[101, 99])[0], 99);
+        assert_eq!(periods(&[101, 165, 98])[0], 97);
     }
 
     #[test]

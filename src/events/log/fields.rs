@@ -130,6 +130,7 @@ impl EventFields {
         self.text("ts", rfc_3339_nanoseconds(suppressed.last));
         suppressed.source.iter().for_each(|source| self.text("src", source.to_string()));
         self.number("packets", 0);
+        self.text("action", suppressed.action.label());
         self.number("suppressed", suppressed.packets);
     }
 

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use super::array::ArrayEnd;
 use super::config::{Config, EventFormat};
 use super::form::csv_header;
-use crate::os::files::{self, PathUse, check_access};
+use crate::os::files::{self, PathUse, check_access, explain_not_created};
 
 /// Agents that ship logs may read them as the group of the file.
 const OWNER_AND_GROUP: u32 = 0o640;
@@ -71,7 +71,8 @@ impl LogFile {
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                check_access(folder.unwrap_or_else(|| Path::new(".")), PathUse::CreateIn)
+                let access = check_access(folder.unwrap_or_else(|| Path::new(".")), PathUse::CreateIn);
+                access.map_err(|error| explain_not_created(path, error))
             }
             Err(error) => Err(error),
         }
@@ -84,7 +85,8 @@ impl LogFile {
     }
 
     fn open_regular(path: PathBuf, format: EventFormat) -> io::Result<Self> {
-        let mut file = options(format).create(true).mode(OWNER_AND_GROUP).open(&path)?;
+        let opened = options(format).create(true).mode(OWNER_AND_GROUP).open(&path);
+        let mut file = opened.map_err(|error| explain_not_created(&path, error))?;
         let kind = if format == EventFormat::Json {
             lock(&file)?;
             FileKind::Array(ArrayEnd::find(&file)?)
@@ -235,14 +237,14 @@ fn open_stream(path: &Path, format: EventFormat, metadata: &Metadata) -> io::Res
 }
 
 fn check_stream(format: EventFormat, metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_dir() {
+        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory; name a file"));
+    }
     if format == EventFormat::Json {
         return Err(io::Error::new(
             ErrorKind::InvalidInput,
             "the format json rewrites the end of its file, which a pipe or a device cannot; use jsonl",
         ));
-    }
-    if metadata.is_dir() {
-        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory; name a file"));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::channel::LoggedEvent;
 use super::fields::protocol_text;
+use crate::events::line::counted;
 use crate::events::top::TopTable;
 use crate::packet::Protocol;
 use crate::policy::{Action, SuppressedPackets, Violation};
@@ -48,8 +49,9 @@ impl TrafficPattern {
         match event {
             LoggedEvent::Alert(_) => self.alerts += 1,
             LoggedEvent::Violation(violation) => self.count_violation(violation),
-            LoggedEvent::Suppressed(SuppressedPackets { source, packets, .. }) => {
+            LoggedEvent::Suppressed(SuppressedPackets { source, packets, action, .. }) => {
                 self.suppressed_packets += packets;
+                self.count_action(*action, *packets);
                 source.iter().for_each(|source| *self.sources.entry(*source) += packets);
             }
         }
@@ -60,13 +62,17 @@ impl TrafficPattern {
         self.packets += violation.packets;
         self.bytes += violation.bytes;
         self.suppressed_packets += violation.suppressed;
-        if violation.action == Action::Dropped {
-            self.dropped_packets += violation.packets;
-        }
+        self.count_action(violation.action, violation.packets + violation.suppressed);
         *self.sources.entry(violation.addresses.source()) += violation.packets + violation.suppressed;
         *self.protocols.entry(violation.protocol) += violation.packets;
         if violation.destination_port > 0 {
             *self.ports.entry((violation.protocol, violation.destination_port)) += violation.packets;
+        }
+    }
+
+    fn count_action(&mut self, action: Action, packets: u64) {
+        if action == Action::Dropped {
+            self.dropped_packets += packets;
         }
     }
 
@@ -104,7 +110,28 @@ impl TrafficPattern {
 
 /// `203.0.113.5 (10 packets), …`, the heaviest first.
 fn listed<K: std::hash::Hash + Ord + Copy>(table: &TopTable<K, u64>, name: impl Fn(&K) -> String) -> String {
-    let listed: Vec<String> =
-        table.top(LISTED).iter().map(|(key, packets)| format!("{} ({packets} packets)", name(key))).collect();
+    let listed: Vec<String> = table
+        .top(LISTED)
+        .iter()
+        .map(|(key, packets)| format!("{} ({})", name(key), counted(**packets, "packet")))
+        .collect();
     listed.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::log::tests::{suppressed, violation};
+
+    #[test]
+    fn dropped_packets_without_an_event_count_as_dropped() {
+        let mut pattern = TrafficPattern::default();
+        // Of 7 packets, and 2 before it.
+        pattern.count(&LoggedEvent::Violation(violation(7)));
+        pattern.count(&LoggedEvent::Violation(Violation { action: Action::Logged, ..violation(7) }));
+        pattern.count(&LoggedEvent::Suppressed(suppressed(None)));
+        pattern.count(&LoggedEvent::Suppressed(SuppressedPackets { action: Action::Logged, ..suppressed(None) }));
+        assert_eq!((pattern.dropped_packets, pattern.suppressed_packets), (7 + 2 + 120, 2 * (2 + 120)));
+        assert_eq!(listed(&pattern.ports, |_| "22/tcp".to_owned()), "22/tcp (14 packets)");
+    }
 }

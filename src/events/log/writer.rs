@@ -244,5 +244,6 @@ fn log_violation(violation: &Violation) {
 
 fn log_suppressed(suppressed: &SuppressedPackets) {
     let src = suppressed.source.map(tracing::field::display);
-    tracing::info!(src, suppressed = suppressed.packets, "{}", form::suppressed_message(suppressed));
+    let (action, packets) = (suppressed.action.label(), suppressed.packets);
+    tracing::info!(src, action, suppressed = packets, "{}", form::suppressed_message(suppressed));
 }

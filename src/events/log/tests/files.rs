@@ -225,7 +225,8 @@ fn unusable_files_are_refused_with_the_reason() {
     let _other = start(config(EventFormat::Json, &path("busy.json")));
     for (format, name, reason) in [
         (EventFormat::JsonLines, "", "it is a directory"),
-        (EventFormat::JsonLines, "missing/log", "No such file or directory"),
+        (EventFormat::Json, "", "it is a directory"),
+        (EventFormat::JsonLines, "missing/log", "No such file or directory (os error 2); create the directory "),
         (EventFormat::Csv, "other.csv", "other columns"),
         (EventFormat::Json, "other.json", "not a JSON array"),
         (EventFormat::Json, "pipe", "use jsonl"),

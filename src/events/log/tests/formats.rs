@@ -45,11 +45,12 @@ fn suppressed_packets_have_their_fields_in_every_format() {
     let event = |source| LoggedEvent::Suppressed(suppressed(source));
     let time = "2023-11-14T22:13:33.000000001Z";
     for (source, in_json, in_csv) in [(Some("203.0.113.5"), r#""src":"203.0.113.5","#, "203.0.113.5"), (None, "", "")] {
-        let object =
-            format!("{{\"event\":\"suppressed\",\"ts\":\"{time}\",{in_json}\"packets\":0,\"suppressed\":120}}\n");
+        let object = format!(
+            "{{\"event\":\"suppressed\",\"ts\":\"{time}\",{in_json}\"packets\":0,\"action\":\"dropped\",\"suppressed\":120}}\n"
+        );
         assert_eq!(line(&event(source), EventFormat::JsonLines), object);
         assert_eq!(line(&event(source), EventFormat::Json), object);
-        let record = format!("suppressed,{time},,,,{in_csv},,,,,,,0,,,120,,,,,,,,,,,,,,\n");
+        let record = format!("suppressed,{time},,,,{in_csv},,,,,,,0,,dropped,120,,,,,,,,,,,,,,\n");
         assert_eq!(line(&event(source), EventFormat::Csv), record);
     }
 }

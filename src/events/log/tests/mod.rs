@@ -21,7 +21,7 @@ use crate::policy::{Action, SuppressedPackets, Violation, ViolationSink as _};
 const DEADLINE: Duration = Duration::from_secs(60);
 const FORMATS: [EventFormat; 4] = [EventFormat::Console, EventFormat::Json, EventFormat::Csv, EventFormat::JsonLines];
 
-fn violation(number: u64) -> Violation {
+pub(super) fn violation(number: u64) -> Violation {
     let first = Timestamp::from_nanoseconds(1_700_000_012_500_000_001 + i64::try_from(number).unwrap());
     Violation {
         first,
@@ -39,9 +39,14 @@ fn violation(number: u64) -> Violation {
     }
 }
 
-fn suppressed(source: Option<&str>) -> SuppressedPackets {
+pub(super) fn suppressed(source: Option<&str>) -> SuppressedPackets {
     let last = Timestamp::from_nanoseconds(1_700_000_013_000_000_001);
-    SuppressedPackets { source: source.map(|source| source.parse().unwrap()), last, packets: 120 }
+    SuppressedPackets {
+        source: source.map(|source| source.parse().unwrap()),
+        last,
+        packets: 120,
+        action: Action::Dropped,
+    }
 }
 
 fn change(rule: &str) -> Change {
