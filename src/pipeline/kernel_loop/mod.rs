@@ -107,7 +107,10 @@ impl KernelLoop {
             self.first_try = None;
             self.keep_attached();
             self.wait();
-            self.end_interval();
+            // At the end the last interval is read after the program is detached, and reading takes time.
+            if !self.control.is_stopping() {
+                self.end_interval();
+            }
         }
         self.stop();
     }
