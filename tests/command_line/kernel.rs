@@ -19,7 +19,7 @@ fn dropping_by_an_empty_list_is_refused_unless_forced() {
     let folder = folder();
     std::fs::write(folder.path().join("empty.yml"), "policy:\n  permitted: []\n").unwrap();
     let run = |line: &str| run_in(folder.path(), line.split_whitespace());
-    let problem = "--drop-packets: no network is permitted (empty.yml:2:3 is empty), so every packet would be dropped";
+    let problem = "--drop-packets: no network is permitted (empty.yml:2:14 is empty), so every packet would be dropped";
     is_refused(&run("-c empty.yml --drop-packets --config.check"), &[problem, "or add --force"]);
     let forced = run("-c empty.yml --drop-packets --force --config.check");
     assert_eq!((forced.status, forced.output.as_str()), (Some(0), "configuration OK\n"), "{forced:?}");
