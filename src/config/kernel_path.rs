@@ -6,7 +6,7 @@
 use super::declaration::FileKey;
 use super::{Config, Error, Settings};
 use crate::capture::Selection;
-use crate::kernel::Daq;
+use crate::kernel::{self, Daq};
 
 const DAQ: FileKey = ("kernel", "daq");
 const DROPS: FileKey = ("kernel", "drop_packets");
@@ -116,14 +116,16 @@ fn notices(settings: &Settings, config: &Config) -> Vec<String> {
         .iter()
         .filter(|(key, _)| daq != Daq::Libpcap && settings.gives(*key))
         .map(|(key, what)| format!("{}: {what} has no effect with -daq {}", settings.place(*key), daq.word()));
-    let without_kernel = (daq == Daq::Libpcap, "no effect without -daq xdp or tc");
+    let (given, default) = (&config.kernel, kernel::Config::default());
+    let neither = "no effect without -daq xdp or tc";
+    // A file may list all settings with their defaults.
     let others = [
-        ("xdp_mode", (daq != Daq::Xdp, "no effect without -daq xdp")),
-        ("tc_hook", (daq != Daq::Tc, "no effect without -daq tc")),
-        ("ring_size", without_kernel),
-        ("map_memory", without_kernel),
-        ("force", (!config.kernel.drops_packets, "no effect without --drop-packets")),
+        ("xdp_mode", daq != Daq::Xdp && given.xdp_mode != default.xdp_mode, "no effect without -daq xdp"),
+        ("tc_hook", daq != Daq::Tc && given.tc_hook != default.tc_hook, "no effect without -daq tc"),
+        ("ring_size", daq == Daq::Libpcap && given.ring_bytes != default.ring_bytes, neither),
+        ("map_memory", daq == Daq::Libpcap && given.map_bytes != default.map_bytes, neither),
+        ("force", given.force && !given.drops_packets, "no effect without --drop-packets"),
     ];
-    let others = others.into_iter().filter(|(key, (has_none, _))| *has_none && settings.gives(("kernel", *key)));
-    of_libpcap.chain(others.map(|(key, (_, what))| format!("{}: {what}", settings.place(("kernel", key))))).collect()
+    let others = others.into_iter().filter(|(_, is_idle, _)| *is_idle);
+    of_libpcap.chain(others.map(|(key, _, what)| format!("{}: {what}", settings.place(("kernel", key))))).collect()
 }
