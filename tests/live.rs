@@ -63,6 +63,8 @@ mod printed;
 mod recording;
 #[path = "live/refused.rs"]
 mod refused;
+#[path = "live/reload.rs"]
+mod reload;
 #[path = "live/rights.rs"]
 mod rights;
 #[path = "live/router.rs"]

@@ -84,7 +84,8 @@ impl Alerting {
         let console = lines.clone();
         let console = ConsoleEvents::Violations(Box::new(move |line| console.offer(line)));
         let event_log = EventLog::start(config.events.clone(), style, console)?;
-        signals::reopen_on_hangup(event_log.reopener());
+        let reopener = event_log.reopener();
+        signals::on_hangup(move || reopener.reopen());
         let files = announced(&lines, style);
         let evidence = start_evidence(config, version, &files)?;
         let notifier = start_notifier(config, &files)?;

@@ -66,6 +66,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
             start::check_source_file(&config)?;
             start::inspect_files(&config)?;
             start::locked_files(&config)?.iter().for_each(|locked| say(locked));
+            start::lockout(&config).iter().for_each(|lockout| say(lockout));
             print("configuration OK\n").map(|()| DONE)
         }
         Invocation::PrintConfig(config) => print(&config.to_yaml()?).map(|()| DONE),

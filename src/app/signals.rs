@@ -2,12 +2,14 @@
 //! everything else may wait for. Must not know the work that it ends.
 //!
 //! A thread of its own waits for signals and does nothing else, so that no client and no reader of the log can delay
-//! it. HUP opens the event log anew; it does not end the exporter, whose terminal may be closed. XFSZ is ignored: a file
+//! it. HUP opens the event log anew and rereads the lists of the policy; it does not end the exporter, whose terminal may
+//! be closed. XFSZ is ignored: a file
 //! that may not grow is an error of a write, like a full disk.
 
 use std::io;
 use std::process::exit;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,68 +19,94 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{FAILED, log};
-use crate::events::log::LogReopener;
 
 /// A repetition within this time counts as the same signal: timeout(1) signals a process and then its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(20);
 /// After the first signal the program has ended after this time, whatever it still waits for.
-const ENDS_WITHIN: Duration = Duration::from_millis(1_900);
+pub(super) const ENDS_WITHIN: Duration = Duration::from_millis(1_900);
+/// The same with the kernel path: the last read of full maps takes a second or two on a busy machine, and an end without
+/// it would leave filters at clsact.
+pub(super) const ENDS_WITHIN_OF_KERNEL: Duration = Duration::from_millis(4_900);
 /// The time of these that is left for what comes after the outputs: the pages and the log.
 const AFTER_OUTPUTS: Duration = Duration::from_millis(250);
 /// The last line of the log may take this long then.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
-/// The event log that HUP opens anew, once it has started.
-static ON_HANGUP: OnceLock<LogReopener> = OnceLock::new();
+type HangupAction = Box<dyn Fn() + Send>;
 
-/// Opens this event log anew at each HUP from now on.
-pub(super) fn reopen_on_hangup(log: LogReopener) {
-    ON_HANGUP.get_or_init(|| log);
+/// The actions at a HUP.
+static ON_HANGUP: Mutex<Vec<HangupAction>> = Mutex::new(Vec::new());
+
+fn hangup_actions() -> MutexGuard<'static, Vec<HangupAction>> {
+    ON_HANGUP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls `action` at each HUP from now on. It has to return at once.
+pub(super) fn on_hangup(action: impl Fn() + Send + 'static) {
+    hangup_actions().push(Box::new(action));
 }
 
 /// Has the moment of the first INT or TERM.
 #[derive(Clone)]
-pub(super) struct Stop(watch::Receiver<Option<Instant>>);
+pub(super) struct Stop {
+    received: watch::Receiver<Option<Instant>>,
+    flag: Arc<AtomicBool>,
+    ends_within: Duration,
+}
 
 impl Stop {
-    /// Starts the thread `signals`.
-    pub(super) fn on_signal() -> io::Result<Self> {
+    /// Starts the thread `signals`. After the first signal the program has `ends_within` to end by itself.
+    pub(super) fn on_signal(ends_within: Duration) -> io::Result<Self> {
         let (sender, receiver) = watch::channel(None);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let signals = runtime.block_on(async { Signals::new() })?;
-        thread::Builder::new().name("signals".to_owned()).spawn(move || end_on_signal(&runtime, signals, &sender))?;
-        Ok(Self(receiver))
+        let flag = Arc::<AtomicBool>::default();
+        let stop = Self { received: receiver, flag: Arc::clone(&flag), ends_within };
+        let end = move || end_on_signal(&runtime, signals, (&sender, &flag), ends_within);
+        thread::Builder::new().name("signals".to_owned()).spawn(end)?;
+        Ok(stop)
     }
 
     pub(super) fn is_received(&self) -> bool {
-        self.0.borrow().is_some()
+        self.received.borrow().is_some()
+    }
+
+    /// True from the first signal on.
+    pub(super) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.flag)
     }
 
     /// The moment by which the outputs have to end. Without a signal it is counted from now.
     pub(super) fn outputs_end(&self) -> Instant {
-        let received = self.0.borrow().unwrap_or_else(Instant::now);
-        received + (ENDS_WITHIN - AFTER_OUTPUTS)
+        let received = self.received.borrow().unwrap_or_else(Instant::now);
+        received + self.ends_within.saturating_sub(AFTER_OUTPUTS)
     }
 
     /// Waits for the first signal.
     pub(super) async fn received(mut self) {
-        if self.0.wait_for(Option::is_some).await.is_err() {
+        if self.received.wait_for(Option::is_some).await.is_err() {
             tracing::error!("signal handler stopped");
         }
     }
 }
 
 /// The body of the thread. It acts before it logs.
-fn end_on_signal(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<Option<Instant>>) {
+fn end_on_signal(
+    runtime: &Runtime,
+    mut signals: Signals,
+    (stop, flag): (&watch::Sender<Option<Instant>>, &AtomicBool),
+    ends_within: Duration,
+) {
     let first = runtime.block_on(signals.next());
     let received = Instant::now();
+    flag.store(true, Ordering::Release);
     stop.send_replace(Some(received));
     tracing::info!("stopping");
     let again = async { while signals.next().await == first && received.elapsed() < SAME_SIGNAL {} };
     let is_late = runtime.block_on(async {
         tokio::select! {
             () = again => false,
-            () = sleep(ENDS_WITHIN) => true,
+            () = sleep(ends_within) => true,
         }
     });
     if is_late {
@@ -88,7 +116,7 @@ fn end_on_signal(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<O
     exit(i32::from(FAILED));
 }
 
-/// INT and TERM end the program, HUP opens the event log anew. XFSZ is caught and ignored.
+/// INT and TERM end the program, HUP rereads what may change. XFSZ is caught and ignored.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -113,7 +141,7 @@ impl Signals {
             tokio::select! {
                 _ = self.interrupt.recv() => return SignalKind::interrupt(),
                 _ = self.terminate.recv() => return SignalKind::terminate(),
-                _ = self.hangup.recv() => ON_HANGUP.get().into_iter().for_each(LogReopener::reopen),
+                _ = self.hangup.recv() => hangup_actions().iter().for_each(|action| action()),
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::detect;
 use crate::events::log::EventLog;
 use crate::export::units;
+use crate::kernel::lockout;
 use crate::notify::Notifier;
 use crate::os::files::{PathUse, check_access};
 use crate::pipeline;
@@ -70,6 +71,13 @@ pub(super) fn locked_files(config: &Config) -> anyhow::Result<Vec<String>> {
     let of_journal = Notifier::used_elsewhere(&config.notify)?;
     let sentence = |path: &Path| format!("{}: another process uses it; a start would be refused now", path.display());
     Ok(of_log.into_iter().chain(of_journal).map(sentence).collect())
+}
+
+/// The reason why a start would be refused now, because dropping would cut this host off. It is no fault of the
+/// configuration: routes and sessions are of the moment.
+pub(super) fn lockout(config: &Config) -> Option<String> {
+    let refused = lockout::check(&config.kernel, config.policy.networks().as_ref()).err()?;
+    Some(format!("{refused} (a start would be refused now)"))
 }
 
 /// The faults of secrets, certificates and directories to write in.

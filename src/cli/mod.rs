@@ -219,10 +219,11 @@ fn configured(
             let test = |log| Invocation::Test(TestInvocation { files, junit, log });
             Ok(if only_checks { Invocation::CheckConfig(config) } else { test(config.log) })
         }
+        _ if only_checks && replays => settings.validate_for_files().map(Invocation::CheckConfig),
         _ if only_checks => settings.validate().map(Invocation::CheckConfig),
         Some((command::REPLAY, matches)) => {
             let gives_event_format = settings.gives_event_format();
-            let config = Config { source: None, ..settings.validate()? };
+            let config = Config { source: None, ..settings.validate_for_files()? };
             let shows_events = gives_event_format && config.events.format == EventFormat::Console;
             let files = words_of(matches, command::FILES);
             Ok(Invocation::Replay(ReplayInvocation { files, output, top, exact, workers, shows_events, config }))

@@ -28,9 +28,11 @@ file. A setting that is not given has its default.
     trafficmonitor config
 
 `--config.check` only checks the configuration, with the files and directories that it names. It
-locks none of them for long; one that another process uses is named, and is no fault.
-`trafficmonitor config` prints it as YAML, with every value that would be used. An unknown key or
-option is an error, and the message suggests the nearest known one.
+locks none of them for long; one that another process uses is named, and is no fault. So is an
+address that `--drop-packets` would cut off now
+([kernel-path.md](kernel-path.md#staying-within-reach)). `trafficmonitor config` prints it as YAML,
+with every value that would be used. An unknown key or option is an error, and the message suggests
+the nearest known one.
 
 - Long options take one dash or two. Their value follows after a space or `=`; that of a switch only
   after `=`.
@@ -42,8 +44,9 @@ option is an error, and the message suggests the nearest known one.
 - TrafficAlerted's configuration file can be used in place of a YAML file; each of its keys is the
   option of that name.
 
-The column *reload* tells if a running program may take a new value. So far the configuration is
-read only at start, so every change needs a restart.
+The column *reload* tells if a running program may take a new value. So far HUP rereads only the
+lists of the policy, `policy.permitted` and `policy.denied` ([policy.md](policy.md#reload)). Every
+other change needs a restart.
 ";
 
 /// The document docs/configuration.md: every setting by its section in the file, then the other options.

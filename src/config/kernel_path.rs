@@ -6,7 +6,7 @@
 use super::declaration::FileKey;
 use super::{Config, Error, Settings};
 use crate::capture::Selection;
-use crate::kernel::Daq;
+use crate::kernel::{self, Daq};
 
 const DAQ: FileKey = ("kernel", "daq");
 const DROPS: FileKey = ("kernel", "drop_packets");
@@ -25,18 +25,47 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     choose_daq(settings, config)?;
     // One map for each IP version and generation.
     config.kernel.max_conversations = u32::try_from(config.account.max_flows.clamp(1_024, 1 << 20)).unwrap_or(1 << 20);
+    let notices = notices(settings, config);
+    config.notices.extend(notices);
     if config.kernel.daq == Daq::Libpcap {
         return Ok(());
     }
-    if config.kernel.drops_packets && config.policy.permitted.is_none() {
-        let problem = "no network is permitted, so every packet would be dropped; name the permitted ones: \
-                       --policy.permitted, or a configuration file";
-        return Err(Error::invalid(settings.place(DROPS), problem));
+    refuse_to_drop_all(settings, config)?;
+    refuse_what_cannot_be_fed(settings, config)
+}
+
+/// Refuses to drop packets without a list of permitted networks, and by an empty one unless that is forced.
+fn refuse_to_drop_all(settings: &Settings, config: &Config) -> Result<(), Error> {
+    let problem = match config.policy.permitted.as_deref() {
+        _ if !config.kernel.drops_packets => return Ok(()),
+        None => {
+            "no network is permitted, so every packet would be dropped; name the permitted ones: --policy.permitted, or \
+             a configuration file"
+                .to_owned()
+        }
+        Some([]) if !config.kernel.force => format!(
+            "no network is permitted ({} is empty), so every packet would be dropped; name the permitted ones, or add \
+             --force",
+            settings.place(("policy", "permitted"))
+        ),
+        Some(_) => return Ok(()),
+    };
+    Err(Error::invalid(settings.place(DROPS), problem))
+}
+
+/// Refuses the kernel path for capture files, which are given as arguments.
+pub(super) fn refuse_for_files(settings: &Settings, config: &Config) -> Result<(), Error> {
+    if config.kernel.daq == Daq::Libpcap {
+        return Ok(());
     }
-    refuse_what_cannot_be_fed(settings, config)?;
-    let notices = notices(settings, config);
-    config.notices.extend(notices);
-    Ok(())
+    let problem = "the kernel path reads interfaces, not files; leave this out, or override it: -daq libpcap \
+                   --drop-packets=false";
+    Err(Error::invalid(settings.place(source(settings)), problem))
+}
+
+/// The setting that chose the kernel path.
+fn source(settings: &Settings) -> FileKey {
+    if settings.gives(DAQ) { DAQ } else { DROPS }
 }
 
 /// Dropping implies XDP.
@@ -58,7 +87,7 @@ fn choose_daq(settings: &Settings, config: &mut Config) -> Result<(), Error> {
 }
 
 fn refuse_what_cannot_be_fed(settings: &Settings, config: &Config) -> Result<(), Error> {
-    let source = if settings.gives(DAQ) { settings.place(DAQ) } else { settings.place(DROPS) };
+    let source = settings.place(source(settings));
     let evidence = &config.evidence;
     let refused: [(bool, FileKey, &str); 5] = [
         (config.source.is_some(), ("capture", "pcap_file"), "the kernel path reads interfaces, not files"),
@@ -80,17 +109,23 @@ fn refuse_what_cannot_be_fed(settings: &Settings, config: &Config) -> Result<(),
     }
 }
 
+/// The settings that have no effect with this source of packets.
 fn notices(settings: &Settings, config: &Config) -> Vec<String> {
     let daq = config.kernel.daq;
     let of_libpcap = OF_LIBPCAP
         .iter()
-        .filter(|(key, _)| settings.gives(*key))
+        .filter(|(key, _)| daq != Daq::Libpcap && settings.gives(*key))
         .map(|(key, what)| format!("{}: {what} has no effect with -daq {}", settings.place(*key), daq.word()));
+    let (given, default) = (&config.kernel, kernel::Config::default());
+    let neither = "no effect without -daq xdp or tc";
+    // A file may list all settings with their defaults.
     let others = [
-        (("kernel", "xdp_mode"), daq != Daq::Xdp, "no effect without -daq xdp"),
-        (("kernel", "tc_hook"), daq != Daq::Tc, "no effect without -daq tc"),
-        (("kernel", "force"), !config.kernel.drops_packets, "no effect without --drop-packets"),
+        ("xdp_mode", daq != Daq::Xdp && given.xdp_mode != default.xdp_mode, "no effect without -daq xdp"),
+        ("tc_hook", daq != Daq::Tc && given.tc_hook != default.tc_hook, "no effect without -daq tc"),
+        ("ring_size", daq == Daq::Libpcap && given.ring_bytes != default.ring_bytes, neither),
+        ("map_memory", daq == Daq::Libpcap && given.map_bytes != default.map_bytes, neither),
+        ("force", given.force && !given.drops_packets, "no effect without --drop-packets"),
     ];
-    let others = others.into_iter().filter(|(key, has_none, _)| *has_none && settings.gives(*key));
-    of_libpcap.chain(others.map(|(key, _, what)| format!("{}: {what}", settings.place(key)))).collect()
+    let others = others.into_iter().filter(|(_, is_idle, _)| *is_idle);
+    of_libpcap.chain(others.map(|(key, _, what)| format!("{}: {what}", settings.place(("kernel", key))))).collect()
 }

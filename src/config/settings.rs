@@ -6,7 +6,7 @@
 use super::declaration::{Arity, Declaration, FileKey};
 use super::declarations::by_key;
 use super::given::{Content, Given, RefusedSetting, SettingOrigin};
-use super::{Config, Error, Role, checks};
+use super::{Config, Error, Role, checks, kernel_path};
 
 /// The anomaly alerts.
 const ANOMALY_ALERTS: FileKey = ("anomaly", "alerts");
@@ -100,6 +100,13 @@ impl Settings {
             self.given.push((alerts, given));
         }
         self
+    }
+
+    /// As [`Settings::validate`], for a task that reads the capture files of its arguments.
+    pub fn validate_for_files(self) -> Result<Config, Error> {
+        let config = self.clone().validate()?;
+        kernel_path::refuse_for_files(&self, &config)?;
+        Ok(config)
     }
 
     /// The configuration: the defaults of the rooms under what was given, checked.

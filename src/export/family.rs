@@ -143,6 +143,10 @@ families! {
         "Times an interface was not captured because there was no memory left for its capture ring.";
     KERNEL_REATTACHED = Counter "trafficmonitor_kernel_reattached_total" []
         "Times the kernel's program was attached to an interface again because another program had removed it (only with -daq xdp or tc).";
+    RELOAD_SUCCESSFUL = Gauge "trafficmonitor_config_last_reload_successful" []
+        "1 if the last reading of the configuration, at start or on SIGHUP, was accepted; 0 if it was refused and the former lists stay in force.";
+    RELOAD_SUCCESS_TIME = Gauge "trafficmonitor_config_last_reload_success_timestamp_seconds" []
+        "Time of the last reading of the configuration that was accepted, at start or on SIGHUP.";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory used by the program's own tables, by part.";
     SOURCE_WINDOW_BYTES = Gauge "trafficmonitor_source_window_bytes" ["source"]
         "IP bytes sent within the bandwidth window, for the heaviest sources (--detect.top_sources).";
@@ -303,5 +307,7 @@ pub const LIVE_ONLY: &[Family] = &[
     RING_BYTES,
     RINGS_REFUSED,
     KERNEL_REATTACHED,
+    RELOAD_SUCCESSFUL,
+    RELOAD_SUCCESS_TIME,
     MEMORY,
 ];

@@ -2,6 +2,8 @@
 //! rings. So they are right even if the accountant has stopped. Takes changes from the threads; gives samples. Must not
 //! know accounts.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use prometheus::core::Collector as _;
 use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 
@@ -15,6 +17,8 @@ pub struct Vitals {
     ring_bytes: IntGauge,
     refused_rings: IntCounter,
     reattached: IntCounter,
+    is_reloaded: IntGauge,
+    reloaded_at: IntGauge,
 }
 
 impl Vitals {
@@ -30,6 +34,8 @@ impl Vitals {
             ring_bytes: IntGauge::with_opts(options(&family::RING_BYTES))?,
             refused_rings: IntCounter::with_opts(options(&family::RINGS_REFUSED))?,
             reattached: IntCounter::with_opts(options(&family::KERNEL_REATTACHED))?,
+            is_reloaded: IntGauge::with_opts(options(&family::RELOAD_SUCCESSFUL))?,
+            reloaded_at: IntGauge::with_opts(options(&family::RELOAD_SUCCESS_TIME))?,
         })
     }
 
@@ -38,7 +44,9 @@ impl Vitals {
         registry.register(Box::new(self.network_stale.clone()))?;
         registry.register(Box::new(self.ring_bytes.clone()))?;
         registry.register(Box::new(self.refused_rings.clone()))?;
-        registry.register(Box::new(self.reattached.clone()))
+        registry.register(Box::new(self.reattached.clone()))?;
+        registry.register(Box::new(self.is_reloaded.clone()))?;
+        registry.register(Box::new(self.reloaded_at.clone()))
     }
 
     /// Says whether a thread works.
@@ -72,6 +80,18 @@ impl Vitals {
     /// Counts an interface to which the kernel's program was attached again.
     pub fn count_reattached(&self) {
         self.reattached.inc();
+    }
+
+    /// Says that the configuration was read at `time`.
+    pub fn note_reload(&self, time: SystemTime) {
+        let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.reloaded_at.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        self.is_reloaded.set(1);
+    }
+
+    /// Says that the last reload was refused.
+    pub fn note_refused_reload(&self) {
+        self.is_reloaded.set(0);
     }
 }
 

@@ -97,6 +97,9 @@ pub enum Error {
          ones, or let libpcap capture: -daq libpcap"
     )]
     TooManyNetworks,
+    /// The list of permitted networks is empty.
+    #[error("no network is permitted, so every packet would be dropped; name the permitted ones, or add --force")]
+    DropsAll,
     /// Dropping would cut this host off.
     #[error("--drop-packets would cut this host off: {0}; permit it, or add --force")]
     Lockout(String),

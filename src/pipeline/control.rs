@@ -71,14 +71,17 @@ impl Plan {
 #[derive(Debug, Default)]
 pub(super) struct ControlBlock {
     plan: ArcSwap<Plan>,
-    is_stopping: AtomicBool,
+    /// True once all threads have to end. Others may set it, and so end a start that is under way.
+    stop: Arc<AtomicBool>,
+    /// New permitted networks that the supervisor has not taken yet.
+    next_policy: Mutex<Option<Arc<Networks>>>,
     /// Interface and worker of each thread that could not open an interface that is up: one entry a thread at most.
     refused: Mutex<BTreeSet<(String, usize)>>,
 }
 
 impl ControlBlock {
-    pub(super) fn new(plan: Plan) -> Self {
-        Self { plan: ArcSwap::from_pointee(plan), ..Self::default() }
+    pub(super) fn new(plan: Plan, stop: Arc<AtomicBool>) -> Self {
+        Self { plan: ArcSwap::from_pointee(plan), stop, ..Self::default() }
     }
 
     pub(super) fn plan(&self) -> Arc<Plan> {
@@ -87,6 +90,20 @@ impl ControlBlock {
 
     pub(super) fn replace_plan(&self, plan: Plan) {
         self.plan.store(Arc::new(plan));
+    }
+
+    /// Asks the supervisor for a plan with these networks.
+    pub(super) fn offer_policy(&self, policy: Networks) {
+        *self.next_policy() = Some(Arc::new(policy));
+    }
+
+    /// The networks that were offered since the last call.
+    pub(super) fn take_policy(&self) -> Option<Arc<Networks>> {
+        self.next_policy().take()
+    }
+
+    fn next_policy(&self) -> MutexGuard<'_, Option<Arc<Networks>>> {
+        self.next_policy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A worker could not open its interface.
@@ -113,11 +130,11 @@ impl ControlBlock {
     }
 
     pub(super) fn stop(&self) {
-        self.is_stopping.store(true, Ordering::Release);
+        self.stop.store(true, Ordering::Release);
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.is_stopping.load(Ordering::Acquire)
+        self.stop.load(Ordering::Acquire)
     }
 }
 

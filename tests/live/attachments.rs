@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::common::metrics::{Counted, Packets};
-use super::common::monitor::Monitor;
+use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{Namespace, wait_for};
 use super::kernel::{ANSWERS, CLSACT, GENERIC, MODES, NATIVE, QUERIES, TCX, start};
 use super::rights::Copy;
@@ -110,6 +110,20 @@ fn nothing_stays_attached_after_a_stop() {
         let pair = Pair::new();
         let Some(monitor) = start(&pair, arguments) else { continue };
         assert!(is_attached(&pair), "{arguments:?}: {}", monitor.messages());
+        monitor.stop();
+        wait_until_nothing_is_attached(&pair, arguments);
+    }
+}
+
+#[test]
+fn stop_amid_the_start_leaves_nothing_attached() {
+    for arguments in MODES {
+        let pair = Pair::new();
+        // Tells whether the kernel takes the mode.
+        let Some(first) = start(&pair, arguments) else { continue };
+        first.stop();
+        let monitor = Monitor::spawn(&pair.host, Command::new(PROGRAM), arguments);
+        wait_for("its first line", || monitor.messages().contains("trafficmonitor starts").then_some(()));
         monitor.stop();
         wait_until_nothing_is_attached(&pair, arguments);
     }
@@ -259,7 +273,8 @@ fn detach_links(monitor: &Monitor<'_>) {
 
 #[test]
 fn second_instance_in_the_same_mode_is_refused_with_the_process_and_disturbs_nothing() {
-    for (arguments, way, other) in [(CLSACT, "clsact", "libpcap"), (NATIVE, "XDP", "tc"), (GENERIC, "XDP", "tc")] {
+    let beside_clsact = "tc --tc.hook tcx (Linux 6.6 or later), or -daq libpcap";
+    for (arguments, way, other) in [(CLSACT, "clsact", beside_clsact), (NATIVE, "XDP", "tc"), (GENERIC, "XDP", "tc")] {
         let pair = Pair::new();
         let Some(first) = start(&pair, arguments) else { continue };
         let before = filters(&pair.host);

@@ -285,12 +285,12 @@ fn queries_from(pair: &Pair, source: &str, count: u64) {
     (0..count).for_each(|_| assert_eq!(client.send_to(&[0x55; 31], "10.1.0.1:53").unwrap(), 31));
 }
 
-fn received(server: &UdpSocket) -> u64 {
+pub(super) fn received(server: &UdpSocket) -> u64 {
     server.set_nonblocking(true).unwrap();
     std::iter::from_fn(|| server.recv(&mut [0; 100]).ok()).count() as u64
 }
 
-fn verdicts(metrics: &Metrics) -> [u64; 2] {
+pub(super) fn verdicts(metrics: &Metrics) -> [u64; 2] {
     ["permitted", "not_permitted"].map(|verdict| {
         metrics.value("trafficmonitor_policy_packets_total", &[("verdict", verdict)]).unwrap_or_default()
     })

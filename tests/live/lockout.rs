@@ -33,6 +33,11 @@ fn gateways_of_every_hop_and_every_table_have_to_be_permitted() {
     pair.host.ip("nexthop add id 7 via 10.1.0.5 dev eth0");
     pair.host.ip("route add default nhid 7 table 101");
     is_refused(&pair.host, "10.1.0.2,10.1.0.3,10.1.0.4", "the default gateway 10.1.0.5 is not permitted");
+    let check = [DROPPING, &["--policy.permitted", "10.1.0.2", "--config.check"]].concat();
+    let (status, messages) = refused(&pair.host, &check);
+    assert_eq!(status, Some(0), "routes are no fault of the configuration: {messages}");
+    assert!(messages.contains("the default gateway 10.1.0.3 is not permitted"), "{messages}");
+    assert!(messages.contains("(a start would be refused now)"), "{messages}");
     let permitted = ["--policy.permitted", "10.1.0.2/31,10.1.0.4/31"];
     let Some(monitor) = start(&pair, &[DROPPING, &permitted].concat()) else { return };
     assert_eq!(monitor.stop().closing().by_policy, Some(0));

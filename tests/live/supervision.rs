@@ -255,6 +255,7 @@ fn panicking(vitals: &Vitals) -> Setup<Panicking> {
         scraped: http::reports().1,
         published: Arc::default(),
         vitals: vitals.clone(),
+        stop: Arc::default(),
         seed: 1,
     }
 }

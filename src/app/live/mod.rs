@@ -2,6 +2,7 @@
 //! Must not know the threads of the pipeline, nor the contents of pages.
 
 mod file;
+mod reload;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
 use super::alerting::{AlertOutputs, Alerting};
-use super::signals::Stop;
+use super::signals::{ENDS_WITHIN, ENDS_WITHIN_OF_KERNEL, Stop};
 use super::{DONE, FAILED, random_seed, say, start};
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
@@ -30,6 +31,7 @@ use crate::pipeline::alarms::Alarms;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::pipeline::violations::Violations;
 use crate::{capture, cli, pipeline};
+use reload::Reload;
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
@@ -42,12 +44,16 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let capacity = Capacity::within(raise_descriptor_limit()?);
     let lost_log_lines = super::log::start_queued(config.log)?;
     // First, because compiling a filter may take seconds.
-    let stop = Stop::on_signal()?;
+    let is_libpcap = config.kernel.daq == Daq::Libpcap;
+    let stop = Stop::on_signal(if is_libpcap { ENDS_WITHIN } else { ENDS_WITHIN_OF_KERNEL })?;
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let filter = user_filter(&config)?;
     start::check_source(&config)?;
     start::check_files(&config)?;
     let kernel = load_kernel(&config)?;
+    if stop.is_received() {
+        return Ok(DONE);
+    }
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
@@ -129,6 +135,7 @@ fn capture_interfaces(
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
     let drops_packets = config.kernel.drops_packets;
+    let settings = config.clone();
     if let Some(scan) = &mut config.detect.scan {
         scan.routers.extend(Network::read().unwrap_or_default().router_addresses());
     }
@@ -156,11 +163,13 @@ fn capture_interfaces(
         snapshot_builder: SnapshotBuilder::new(&config.account),
         scraped,
         published: Arc::clone(&exporter.published),
-        vitals,
+        vitals: vitals.clone(),
+        stop: exporter.stop.flag(),
         seed,
     };
     let site = Arc::clone(&exporter.site);
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
+    Reload { running: settings, input: running.policy_input(), vitals }.start()?;
     exporter.wait_for_a_signal();
     running.stop();
     Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?, drops_packets) })

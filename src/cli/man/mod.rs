@@ -58,12 +58,12 @@ const SIGNALS: [(&str, &str); 2] = [
     (
         "INT, TERM",
         "Count all that the kernel has let through, print how many packets were captured and dropped, and end, within \
-      two seconds. A second signal ends the program at once; a repetition within 20 ms counts as the first.",
+      two seconds, or five with -daq xdp or tc. A second signal ends the program at once; a repetition within 20 ms counts as the first.",
     ),
     (
         "HUP",
-        "Open the file of the event log anew. A terminal that is closed does not end the program. The configuration is read \
-      only at start.",
+        "Open the file of the event log anew, and reread the permitted and denied networks. Other settings are read only at \
+      start. A terminal that is closed does not end the program.",
     ),
 ];
 

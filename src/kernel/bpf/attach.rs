@@ -209,7 +209,9 @@ impl Interface<'_> {
     fn attach_clsact(self, ebpf: &Ebpf) -> Result<Attachment, Error> {
         match ClsactFilters::add(self.index, self.name, &self.programs(ebpf)?) {
             Ok(filters) => Ok(Attachment { hold: Hold::Clsact(filters), words: "TC (clsact)" }),
-            Err(ClsactFailure::Held(process)) => Err(self.in_use(process, "clsact", "libpcap")),
+            Err(ClsactFailure::Held(process)) => {
+                Err(self.in_use(process, "clsact", "tc --tc.hook tcx (Linux 6.6 or later), or -daq libpcap"))
+            }
             Err(ClsactFailure::Refused(error)) => Err(self.error(&error)),
         }
     }

@@ -52,6 +52,9 @@ impl fmt::Display for Lifeline {
 /// With the first lifeline that would be cut; also when the kernel does not tell its routes or connections.
 pub fn check(config: &Config, networks: Option<&Networks>) -> Result<(), Error> {
     let Some(networks) = networks.filter(|_| config.drops_packets && !config.force) else { return Ok(()) };
+    if networks.permitted().is_empty() {
+        return Err(Error::DropsAll);
+    }
     let is_cut = |lifeline: &Lifeline| networks.verdict(lifeline.address()) == Verdict::NotPermitted;
     let cut = lifelines()?.into_iter().find(is_cut);
     cut.map_or(Ok(()), |lifeline| Err(Error::Lockout(lifeline.to_string())))

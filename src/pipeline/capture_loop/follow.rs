@@ -29,7 +29,15 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Follows a new plan: the name, the filter and the local networks.
+    /// Counts by the local networks of `plan` from the next packet on. Its policy judges whole intervals.
+    pub(super) fn count_by(&mut self, plan: &Plan) {
+        let interval = self.exchange.filling();
+        interval.settle();
+        interval.classify_by(Arc::clone(&plan.classifier));
+        self.exchange.judge_by(plan.policy.as_ref());
+    }
+
+    /// Follows a new plan: the name, the filter, the local networks and the policy.
     pub(super) fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
         let plan = self.control.plan();
         if Arc::ptr_eq(&plan, &session.plan) {
@@ -43,11 +51,7 @@ impl CaptureLoop {
             session.live.attach(filter.as_deref(), self.user_filter.as_deref())?;
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
         }
-        // From the next packet on, as the local networks may have changed. The policy judges whole intervals.
-        let interval = self.exchange.filling();
-        interval.settle();
-        interval.classify_by(Arc::clone(&plan.classifier));
-        self.exchange.judge_by(plan.policy.as_ref());
+        self.count_by(&plan);
         tracing::debug!(interface = self.interface, "local networks updated");
         session.plan = plan;
         Ok(())

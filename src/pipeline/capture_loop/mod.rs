@@ -150,6 +150,8 @@ impl CaptureLoop {
                     self.report(Ok(()));
                     self.count_opened();
                     self.record_packets(&session);
+                    // The plan may have changed while the interface was not open.
+                    self.count_by(&session.plan);
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
                     (pause, self.refused) = (FIRST_PAUSE, None);
                     if let Err(error) = self.capture(session) {

@@ -107,7 +107,10 @@ impl KernelLoop {
             self.first_try = None;
             self.keep_attached();
             self.wait();
-            self.end_interval();
+            // At the end the last interval is read after the program is detached, and reading takes time.
+            if !self.control.is_stopping() {
+                self.end_interval();
+            }
         }
         self.stop();
     }
@@ -173,7 +176,10 @@ impl KernelLoop {
                 self.policy.clone_from(&plan.policy);
                 self.captured.values_mut().for_each(|captured| captured.exchange.judge_by(self.policy.as_ref()));
             }
-            Err(error) => tracing::error!(%error, "the former permitted networks stay in force"),
+            Err(error) => {
+                tracing::error!(%error, "the former permitted networks stay in force");
+                self.exchanges.vitals.note_refused_reload();
+            }
         }
     }
 
@@ -219,6 +225,9 @@ impl KernelLoop {
         let plan = Arc::clone(&self.plan);
         let now = Instant::now();
         for (&number, name) in &plan.captures {
+            if self.control.is_stopping() {
+                return;
+            }
             let is_due = self.refused.get(&number).is_none_or(|(_, next)| *next <= now);
             if !self.captured.contains_key(&number) && is_due {
                 self.attach(number, name, &plan);

@@ -5,6 +5,7 @@ mod thread;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -76,6 +77,8 @@ pub struct Setup<T> {
     pub published: Arc<Published>,
     /// The figures about threads, network and rings.
     pub vitals: Vitals,
+    /// Set once all threads have to end, even while the start is under way.
+    pub stop: Arc<AtomicBool>,
     /// As for [`crate::account::interval::Interval::new`].
     pub seed: u64,
 }
@@ -87,7 +90,22 @@ pub struct Running {
     accountant: JoinHandle<Snapshot>,
 }
 
+/// Takes new permitted networks for the running pipeline.
+pub struct PolicyInput(Arc<ControlBlock>);
+
+impl PolicyInput {
+    /// Lets these networks judge from the next interval on; returns at once. Only where there is a policy already.
+    pub fn replace(&self, networks: Networks) {
+        self.0.offer_policy(networks);
+    }
+}
+
 impl Running {
+    /// The input for new permitted networks.
+    pub fn policy_input(&self) -> PolicyInput {
+        PolicyInput(Arc::clone(&self.control))
+    }
+
     /// Stops all threads.
     pub fn stop(&self) {
         self.control.stop();
@@ -126,7 +144,7 @@ pub fn start<T: AlertSink + Send + 'static>(
     selection::check_names(&network, &capture).map_err(capture::Error::from)?;
     let planner = Planner { capture, locality: setup.locality.clone(), policy: setup.policy.clone() };
     let mut notices = Notices::default();
-    let control = first_control(&planner, &network, &mut notices);
+    let control = first_control(&planner, &network, &mut notices, Arc::clone(&setup.stop));
     let (full, messages) = channel();
     let heartbeats = [(); 2].map(|()| Arc::new(Heartbeat::default()));
     let vitals = setup.vitals.clone();
@@ -211,12 +229,17 @@ fn start_capturing(mut supervisor: Supervisor, on_open: Box<dyn Fn() + Send + Sy
     spawn("supervisor", move || supervisor.run())
 }
 
-fn first_control(planner: &Planner, network: &Network, notices: &mut Notices) -> Arc<ControlBlock> {
+fn first_control(
+    planner: &Planner,
+    network: &Network,
+    notices: &mut Notices,
+    stop: Arc<AtomicBool>,
+) -> Arc<ControlBlock> {
     let planned = planner.plan(network, &BTreeSet::new());
     let masquerade = likely_masquerade(network, &selection::captured(network, &planner.capture));
     planned.notices.into_iter().chain(masquerade).for_each(|notice| notices.log(notice));
     if planned.plan.filters.is_empty() {
         tracing::warn!("no interface to capture is up; waiting for one (see `trafficmonitor interfaces`)");
     }
-    Arc::new(ControlBlock::new(planned.plan))
+    Arc::new(ControlBlock::new(planned.plan, stop))
 }

@@ -68,6 +68,7 @@ impl Supervisor {
             if self.readings.is_due(Instant::now()) {
                 self.follow();
             }
+            self.follow_policy();
             self.follow_openings();
             if self.threads.has_kernel_ended() && !self.control.is_stopping() {
                 tracing::error!("the thread of the kernel path has ended; this is a bug in trafficmonitor");
@@ -117,6 +118,14 @@ impl Supervisor {
         let unopened = self.control.unopened(self.planner.capture.workers);
         if unopened != self.unopened {
             self.unopened = unopened;
+            self.renew_plan();
+        }
+    }
+
+    /// Makes a new plan if there are new permitted networks.
+    fn follow_policy(&mut self) {
+        if let Some(policy) = self.control.take_policy() {
+            self.planner.policy = Some(policy);
             self.renew_plan();
         }
     }

@@ -1,0 +1,154 @@
+//! SIGHUP rereads the lists of the policy: verdicts change and no packet is lost, and lists that are refused change
+//! nothing.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::common::metrics::Metrics;
+use super::common::monitor::Monitor;
+use super::common::namespace::wait_for;
+use super::kernel::{CLSACT, GENERIC, NATIVE, TCX, received, start, verdicts};
+use super::traffic::Pair;
+
+const LIBPCAP: &[&str] = &["-iface", "eth0"];
+const CLIENT: &str = "10.1.0.2";
+const SUCCESSFUL: &str = "trafficmonitor_config_last_reload_successful";
+const SUCCESS_TIME: &str = "trafficmonitor_config_last_reload_success_timestamp_seconds";
+
+/// A configuration file that is changed, and the program's arguments with it.
+struct Lists {
+    folder: TempDir,
+}
+
+impl Lists {
+    fn of(permitted: &str) -> Self {
+        let lists = Self { folder: tempfile::tempdir().unwrap() };
+        lists.write(&format!("permitted: [{permitted}]"));
+        lists
+    }
+
+    fn write(&self, policy: &str) {
+        fs::write(self.path(), format!("policy:\n  {policy}\n")).unwrap();
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("lists.yml")
+    }
+
+    fn start<'a>(&self, pair: &'a Pair, mode: &[&str]) -> Option<Monitor<'a>> {
+        start(pair, &[mode, &["-c", self.path().to_str().unwrap(), "--detect.enabled=false"]].concat())
+    }
+}
+
+/// Sends HUP, and waits for a new line with these words.
+fn reload(monitor: &Monitor<'_>, words: &str) {
+    let count = || monitor.messages().matches(words).count();
+    let before = count();
+    monitor.signal(libc::SIGHUP);
+    wait_for(words, || (count() > before).then_some(()));
+}
+
+fn send_query(pair: &Pair) {
+    let client = pair.other.udp(&format!("{CLIENT}:40053"));
+    assert_eq!(client.send_to(&[0x55; 31], "10.1.0.1:53").unwrap(), 31);
+}
+
+fn is_successful(metrics: &Metrics) -> bool {
+    assert!(metrics.value(SUCCESS_TIME, &[]).unwrap() > 1_700_000_000);
+    metrics.value(SUCCESSFUL, &[]) == Some(1)
+}
+
+/// Sends queries until one has the verdict with this number; gives how many it sent.
+fn send_until(pair: &Pair, monitor: &Monitor<'_>, verdict: usize) -> u64 {
+    let before = verdicts(&monitor.metrics())[verdict];
+    let mut sent = 0;
+    wait_for("a packet with the new verdict", || {
+        send_query(pair);
+        sent += 1;
+        (verdicts(&monitor.metrics())[verdict] > before).then_some(())
+    });
+    sent
+}
+
+#[test]
+fn changed_list_changes_verdicts_at_hangup_and_loses_no_packet() {
+    for mode in [LIBPCAP, NATIVE, TCX, CLSACT] {
+        let pair = Pair::new();
+        let _server = pair.host.udp("10.1.0.1:53");
+        let lists = Lists::of("10.1.0.1");
+        let Some(monitor) = lists.start(&pair, mode) else { continue };
+        assert!(is_successful(&monitor.metrics()));
+        let mut sent = send_until(&pair, &monitor, 1);
+        lists.write("permitted: [10.1.0.1, 10.1.0.2]\n  limit_packets: 7");
+        reload(&monitor, r#"the lists of the policy were reread, and no other setting" permitted=2 denied=0"#);
+        let others = "other settings have changed too; restart the program for these";
+        wait_for(others, || monitor.messages().contains(others).then_some(()));
+        sent += send_until(&pair, &monitor, 0);
+        monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() == sent);
+        lists.write("permitted: [10.1.0.0/24]\n  denied: [10.1.0.2]");
+        reload(&monitor, r#"the lists of the policy were reread, and no other setting" permitted=1 denied=1"#);
+        sent += send_until(&pair, &monitor, 1);
+        let metrics = monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() == sent);
+        assert_eq!(metrics.sum("trafficmonitor_traffic_packets_total"), sent, "{mode:?}");
+        assert!(is_successful(&metrics));
+        reload(&monitor, "they are unchanged");
+        monitor.stop();
+    }
+}
+
+#[test]
+fn refused_lists_change_nothing_and_are_named_with_their_place() {
+    let pair = Pair::new();
+    let _server = pair.host.udp("10.1.0.1:53");
+    let lists = Lists::of("10.1.0.2");
+    let monitor = lists.start(&pair, LIBPCAP).unwrap();
+    for (policy, place, reason) in [
+        ("permitted: [10.1.0.0/33]", ":2:", "10.1.0.0/33"),
+        ("denied: [10.1.0.2]", ":2:", "none is permitted"),
+        ("permitted: [10.1.0.1]\n  denied: [10.1.0.1]", ":3:", "10.1.0.1/32 is permitted too"),
+        ("limit_packets: 7", "policy.permitted", "the list is gone"),
+    ] {
+        lists.write(policy);
+        reload(&monitor, "the reload is refused, and the former lists of the policy stay in force");
+        let messages = monitor.messages();
+        let line = messages.lines().rfind(|line| line.contains("the reload is refused")).unwrap();
+        assert!(line.contains(place) && line.contains(reason), "{line}");
+        assert!(!is_successful(&monitor.metrics()));
+    }
+    let sent = send_until(&pair, &monitor, 0);
+    assert_eq!(verdicts(&monitor.metrics())[1], 0);
+    lists.write("permitted: [10.1.0.1]");
+    reload(&monitor, "the lists of the policy were reread");
+    assert!(is_successful(&monitor.metrics()));
+    let sent = sent + send_until(&pair, &monitor, 1);
+    monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() == sent);
+    monitor.stop();
+}
+
+#[test]
+fn reload_that_would_cut_the_host_off_is_refused_while_packets_are_dropped() {
+    let pair = Pair::new();
+    pair.host.ip("route add default via 10.1.0.2");
+    let server = pair.host.udp("10.1.0.1:53");
+    let lists = Lists::of("10.1.0.2");
+    let Some(monitor) = lists.start(&pair, &[GENERIC, &["--drop-packets"]].concat()) else { return };
+    for (policy, reason) in [
+        ("permitted: [10.9.0.0/16]", "--drop-packets would cut this host off: the default gateway 10.1.0.2"),
+        ("permitted: []", "no network is permitted"),
+    ] {
+        lists.write(policy);
+        reload(&monitor, "the reload is refused");
+        assert!(monitor.messages().contains(reason), "{}", monitor.messages());
+    }
+    let sent = send_until(&pair, &monitor, 0);
+    assert_eq!(received(&server), sent);
+    pair.host.ip("route delete default");
+    lists.write("permitted: [10.9.0.0/16]");
+    reload(&monitor, "the lists of the policy were reread");
+    send_until(&pair, &monitor, 1);
+    let dropped = monitor.metrics().sum("trafficmonitor_policy_dropped_packets_total");
+    assert!(dropped > 0, "{}", monitor.messages());
+    monitor.stop();
+}
