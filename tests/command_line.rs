@@ -119,7 +119,12 @@ fn are_as_said(lines: &[(&str, Outcome)]) {
         let line = &line.replace("/var/log/wherefore", directories.to_str().unwrap());
         let ended = checked_by_a_shell(folder.path(), line);
         match outcome {
-            Outcome::Right => assert_eq!(done(ended), "configuration OK\n", "{line}"),
+            Outcome::Right => {
+                // The lists of the examples need not have the gateway of the machine that runs the test.
+                let message = ended.messages.lines().find(|line| !line.contains("would cut this host off"));
+                assert_eq!((ended.status, message), (Some(0), None), "{line}");
+                assert_eq!(ended.output, "configuration OK\n", "{line}");
+            }
             Outcome::Noticed(notice) => {
                 assert_eq!((ended.status, ended.messages.trim_end()), (Some(0), *notice), "{line}");
             }

@@ -389,8 +389,9 @@ const WORDS: [&str; 11] =
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
-const CHANNELS: [&str; 15] = [
+const CHANNELS: [&str; 16] = [
     "app/live/file.rs",
+    "app/live/reload.rs",
     "app/signals.rs",
     "capture/filter/mod.rs",
     "capture/savefile/ahead.rs",
