@@ -103,8 +103,9 @@ fn every_packet_of_the_kernel_path_is_in_one_line_of_the_event_log() {
         let metrics = monitor.wait_for("all packets", |metrics| packets(metrics, "not_permitted") >= PACKETS);
         assert!(metrics.sum("trafficmonitor_overflow_packets_total") > 0, "{mode:?}: the map was never full");
         assert_eq!(metrics.sum("trafficmonitor_queue_dropped_total"), 0, "{mode:?}");
-        monitor.stop();
-        assert_eq!((packets(&metrics, "not_permitted"), told(log.path())), (PACKETS, PACKETS), "{mode:?}");
+        let messages = monitor.stop().messages;
+        let counts = (packets(&metrics, "not_permitted"), told(log.path()));
+        assert_eq!(counts, (PACKETS, PACKETS), "{mode:?}: {messages}");
         let dropped = metrics.sum("trafficmonitor_policy_dropped_packets_total");
         assert_eq!(dropped, if more == dropping { PACKETS } else { 0 }, "{mode:?}");
         assert_eq!(analyzed_dropped(log.path()), dropped, "{mode:?}: of the analysis");

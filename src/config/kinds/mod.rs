@@ -190,10 +190,9 @@ impl<K: ValueKind> ValueKind for ListOf<K> {
     }
 
     fn parse_argument(&self, argument: &OsStr) -> Result<Self::Value, String> {
-        match &entries(argument.as_bytes())[..] {
-            // The place of the value shows it already.
-            [entry] if *entry == argument.as_bytes() => Ok(vec![self.0.parse_argument(argument)?]),
-            entries => entries.iter().map(|entry| parse_entry(&self.0, entry)).collect(),
+        match entries(argument.as_bytes())[..] {
+            [entry] => Ok(vec![parse_entry(&self.0, entry)?]),
+            ref entries => entries.iter().map(|entry| parse_entry_of_many(&self.0, entry)).collect(),
         }
     }
 
@@ -240,14 +239,25 @@ fn entries(list: &[u8]) -> Vec<&[u8]> {
     entries
 }
 
-/// Parses one entry of a comma list. The error names the entry, because the place of the value shows the whole list.
+/// Parses one entry of a comma list.
 fn parse_entry<K: ValueKind>(kind: &K, entry: &[u8]) -> Result<K::Value, String> {
-    let bare = entry.strip_prefix(b"\"").and_then(|entry| entry.strip_suffix(b"\"")).unwrap_or(entry);
+    let bare = without_quotes(entry);
     if bare.is_empty() {
         return Err(format!("empty entry between commas; {}", kind.expected()));
     }
-    let entry = OsStr::from_bytes(bare);
-    kind.parse_argument(entry).map_err(|problem| format!("{}: {problem}", entry.to_string_lossy()))
+    kind.parse_argument(OsStr::from_bytes(bare))
+}
+
+/// As [`parse_entry`]. The error names the entry, because the place of the value shows the whole list.
+fn parse_entry_of_many<K: ValueKind>(kind: &K, entry: &[u8]) -> Result<K::Value, String> {
+    parse_entry(kind, entry).map_err(|problem| match without_quotes(entry) {
+        b"" => problem,
+        bare => format!("{}: {problem}", String::from_utf8_lossy(bare)),
+    })
+}
+
+fn without_quotes(entry: &[u8]) -> &[u8] {
+    entry.strip_prefix(b"\"").and_then(|entry| entry.strip_suffix(b"\"")).unwrap_or(entry)
 }
 
 #[cfg(test)]

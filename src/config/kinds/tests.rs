@@ -256,6 +256,14 @@ fn lists_are_split_at_commas_and_stripped_of_quotes() {
 }
 
 #[test]
+fn error_names_an_entry_only_among_others() {
+    let problem = |text| ListOf(NETWORK).parse(text).unwrap_err();
+    let expected = NETWORK.expected();
+    assert_eq!([problem("x"), problem("\"x\"")], [&expected[..]; 2]);
+    assert_eq!(problem("10.0.0.0/8,\"x\""), format!("x: {expected}"));
+}
+
+#[test]
 fn networks_may_be_addresses_and_addresses_may_carry_their_network() {
     for (text, network) in
         [("10.0.0.0/8", "10.0.0.0/8"), ("192.0.2.1", "192.0.2.1/32"), ("2001:db8::1", "2001:db8::1/128")]
