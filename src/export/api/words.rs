@@ -1,0 +1,30 @@
+//! Protocols, ports and services as cells. Takes numbers; gives text. Must not know the tables.
+
+use super::cell::Cell;
+use crate::packet::Protocol;
+use crate::services::{protocol_name, service_name};
+
+/// IANA's keyword, or the number if there is none.
+pub(super) fn protocol_text(protocol: Protocol) -> String {
+    protocol_name(protocol).map_or_else(|| protocol.0.to_string(), str::to_owned)
+}
+
+/// The keyword or the number of a protocol.
+pub(super) fn protocol_cell(protocol: Protocol) -> Cell<'static> {
+    protocol_name(protocol).map_or_else(|| Cell::Text(protocol.0.to_string().into()), |name| Cell::Text(name.into()))
+}
+
+/// A port; absent if it is 0.
+pub(super) fn port_cell(port: u16) -> Cell<'static> {
+    port_number(port).map_or(Cell::Null, |port| Cell::Count(port.into()))
+}
+
+/// A port; none if it is 0.
+pub(super) fn port_number(port: u16) -> Option<u16> {
+    Some(port).filter(|port| *port != 0)
+}
+
+/// IANA's name of a port.
+pub(super) fn service_cell(protocol: Protocol, port: u16) -> Cell<'static> {
+    Cell::text(service_name(protocol, port))
+}

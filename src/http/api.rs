@@ -1,0 +1,324 @@
+//! The API over HTTP: parameters, entity tags, compression, limits, and the stream of snapshots. Takes requests; gives
+//! answers. Must not know the contents of answers.
+//!
+//! Answers are rendered on threads of their own, in slots of their own: neither a flood of requests nor slow clients
+//! keep scrapes from being answered.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::{interval, sleep, timeout};
+
+use super::answer::{Answer, JSON, page, unavailable_json};
+use super::body::{Body, GZIP_LEVEL};
+use super::cache::{AnswerCache, AnswerKey, DataVersion};
+use super::negotiate::{self, Coding};
+use super::scrape::Client;
+use super::slots::{ClientId, Slots};
+use super::stream::{self, EventStreams};
+use crate::alert::EvidenceIndex;
+use crate::export::api::{ApiInputs, ApiMemory, ApiRequest, ApiSettings, HostNames, Resource, error_json};
+use crate::export::connections::ClientRefusal;
+use crate::export::process::SelfMetrics;
+use crate::export::Published;
+use crate::packet::Timestamp;
+
+/// The most answers that are rendered at once. One client gets half of them.
+const MAXIMUM_RENDERINGS: usize = 2;
+/// The most large answers that are sent at once.
+const MAXIMUM_TRANSFERS: usize = 8;
+/// Answers with more bytes are large: while one is sent it takes a slot.
+const LARGE_ANSWER: usize = 64 << 10;
+/// Longest time to wait for a slot; then the answer has status 503.
+const SLOT_WAIT: Duration = Duration::from_secs(5);
+/// Longest time to wait for an answer that another request is rendering.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// Longest time for a client to read a large answer; then the connection is closed.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Interval at which streams get a new snapshot, if it changed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The media type of comma-separated values.
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+
+/// The parts of the API that all requests share.
+pub(super) struct Api {
+    pub(super) published: Arc<Published>,
+    pub(super) program: Arc<SelfMetrics>,
+    pub(super) is_ready: Arc<AtomicBool>,
+    pub(super) evidence: EvidenceIndex,
+    pub(super) settings: ApiSettings,
+    names: ArcSwap<HostNames>,
+    memory: ApiMemory,
+    started: Instant,
+    /// Differs from process to process, so that no tag of an earlier one fits.
+    identity: u64,
+    cache: AnswerCache,
+    renderings: Arc<Slots>,
+    transfers: Arc<Slots>,
+    streams: EventStreams,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Unanswered {
+    Refused(ClientRefusal),
+    Failed(io::Error),
+}
+
+impl Api {
+    pub(super) fn new(
+        published: Arc<Published>,
+        program: Arc<SelfMetrics>,
+        is_ready: Arc<AtomicBool>,
+        (evidence, settings): (EvidenceIndex, ApiSettings),
+        streams: usize,
+    ) -> Self {
+        Self {
+            published,
+            program,
+            is_ready,
+            evidence,
+            settings,
+            names: ArcSwap::default(),
+            memory: ApiMemory::default(),
+            started: Instant::now(),
+            identity: RandomState::new().hash_one(SystemTime::now()),
+            cache: AnswerCache::default(),
+            renderings: Slots::new(MAXIMUM_RENDERINGS),
+            transfers: Slots::new(MAXIMUM_TRANSFERS),
+            streams: EventStreams::new(streams),
+        }
+    }
+
+    /// Answers a request for a resource.
+    pub(super) async fn answer(self: &Arc<Self>, resource: Resource, request: &Request<Incoming>, client: &Client) -> Answer {
+        let parsed = match ApiRequest::parse(resource, request.uri().query().unwrap_or_default()) {
+            Ok(parsed) => parsed,
+            Err(error) => return page(StatusCode::BAD_REQUEST, JSON, error_json(&error.to_string())),
+        };
+        let is_head = request.method() == Method::HEAD;
+        if resource == Resource::Events {
+            return if is_head { stream::head() } else { self.stream(parsed, client.origin()).await };
+        }
+        let key = self.key(&parsed, request);
+        // The numbers alone say whether the answer changed, unless it depends on more.
+        let tag = (!parsed.is_volatile()).then(|| self.tag_of_version(key.version));
+        if tag.as_ref().is_some_and(|tag| is_known(request, tag)) {
+            return not_modified(tag);
+        }
+        let (coding, file_name) = (key.coding, parsed.file_name());
+        let answered = timeout(ANSWER_WAIT, self.rendered(key, parsed, client.origin())).await;
+        let bytes = match answered.unwrap_or(Err(Unanswered::Refused(ClientRefusal::Full))) {
+            Ok(bytes) => bytes,
+            Err(Unanswered::Refused(refusal)) => return self.refuse(refusal),
+            Err(Unanswered::Failed(error)) => {
+                tracing::error!(%error, "cannot render an answer of the API");
+                return page(StatusCode::INTERNAL_SERVER_ERROR, JSON, error_json("the answer could not be rendered"));
+            }
+        };
+        let tag = tag.unwrap_or_else(|| self.tag_of_bytes(&bytes));
+        if is_known(request, &tag) {
+            return not_modified(Some(tag));
+        }
+        let mut answer = head(&tag, coding, file_name.as_deref());
+        match self.body(bytes, is_head, client).await {
+            Ok(body) => *answer.body_mut() = body,
+            Err(refusal) => return self.refuse(refusal),
+        }
+        answer
+    }
+
+    fn refuse(&self, refusal: ClientRefusal) -> Answer {
+        self.program.connections.count_refused_api(refusal);
+        unavailable_json(error_json("too many requests to the API; try again in a second"))
+    }
+
+    /// The data that answers are made of now.
+    fn version(&self) -> DataVersion {
+        DataVersion {
+            report: self.published.number(),
+            history: self.published.history().number,
+            names: self.names.load().number,
+        }
+    }
+
+    fn key(&self, parsed: &ApiRequest, request: &Request<Incoming>) -> AnswerKey {
+        let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        AnswerKey { coding: negotiate::coding(request.headers()), ..self.key_of(parsed, target) }
+    }
+
+    fn key_of(&self, parsed: &ApiRequest, target: String) -> AnswerKey {
+        let second = parsed.is_volatile().then(|| self.started.elapsed().as_secs());
+        AnswerKey { version: self.version(), second, target, coding: Coding::Identity }
+    }
+
+    fn tag_of_version(&self, version: DataVersion) -> String {
+        let DataVersion { report, history, names } = version;
+        format!("W/\"{:x}-{report}-{history}-{names}\"", self.identity)
+    }
+
+    fn tag_of_bytes(&self, bytes: &[u8]) -> String {
+        let hash = foldhash::fast::FixedState::with_seed(self.identity).hash_one(bytes);
+        format!("W/\"{:x}-{hash:x}\"", self.identity)
+    }
+
+    /// The bytes of an answer, kept or rendered.
+    async fn rendered(self: &Arc<Self>, key: AnswerKey, parsed: ApiRequest, origin: ClientId) -> Result<Bytes, Unanswered> {
+        let coding = key.coding;
+        let render = async {
+            let slot = self.renderings.wait(origin, sleep(SLOT_WAIT)).await.map_err(Unanswered::Refused)?;
+            let api = Arc::clone(self);
+            let rendered = tokio::task::spawn_blocking(move || {
+                let rendered = api.render(&parsed, coding);
+                drop(slot);
+                rendered
+            });
+            let rendered = rendered.await.map_err(io::Error::other).and_then(|rendered| rendered);
+            rendered.map(Bytes::from).map_err(Unanswered::Failed)
+        };
+        self.cache.get(key, render).await
+    }
+
+    /// Renders an answer of the latest data.
+    fn render(&self, parsed: &ApiRequest, coding: Coding) -> io::Result<Vec<u8>> {
+        let (number, report) = (self.published.number(), self.published.latest());
+        let (history, names) = (self.published.history(), self.names.load_full());
+        let inputs = ApiInputs {
+            report: &report,
+            number,
+            history: &history,
+            names: &names,
+            evidence: &self.evidence,
+            program: &self.program,
+            memory: &self.memory,
+            settings: &self.settings,
+            is_ready: self.is_ready.load(Ordering::Acquire),
+            now: Timestamp::from(SystemTime::now()),
+        };
+        let mut bytes = Vec::new();
+        parsed.write(&inputs, &mut bytes)?;
+        match coding {
+            Coding::Identity => Ok(bytes),
+            Coding::Gzip => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL));
+                io::Write::write_all(&mut encoder, &bytes)?;
+                encoder.finish()
+            }
+        }
+    }
+
+    /// The body of an answer. A large one is sent from a thread of its own, which keeps a slot and a deadline.
+    async fn body(&self, bytes: Bytes, is_head: bool, client: &Client) -> Result<Body, ClientRefusal> {
+        if is_head || bytes.len() <= LARGE_ANSWER {
+            return Ok(Body::from(bytes));
+        }
+        let slot = self.transfers.wait(client.origin(), sleep(SLOT_WAIT)).await?;
+        let deadline = client.deadline(TRANSFER_TIMEOUT);
+        let (body, chunks) = Body::rendered(None);
+        drop(tokio::task::spawn_blocking(move || {
+            let sent = chunks.write_all(Coding::Identity, |out| {
+                bytes.chunks(LARGE_ANSWER).try_for_each(|piece| out.write_all(piece))
+            });
+            drop((bytes, slot, deadline));
+            if let Err(error) = sent {
+                tracing::debug!(%error, "the client disconnected before it read an answer of the API");
+            }
+        }));
+        Ok(body)
+    }
+
+    /// A stream of snapshots.
+    async fn stream(self: &Arc<Self>, parsed: ApiRequest, origin: ClientId) -> Answer {
+        let slot = match self.streams.slot(origin) {
+            Ok(slot) => slot,
+            Err(refusal) => return self.refuse(refusal),
+        };
+        let key = self.key_of(&parsed, Resource::Events.path().to_owned());
+        let id = key.version.history;
+        match self.rendered(key, parsed, origin).await {
+            Ok(bytes) => self.streams.open(&stream::event(SNAPSHOT, id, &bytes), slot),
+            Err(Unanswered::Refused(refusal)) => self.refuse(refusal),
+            Err(Unanswered::Failed(_)) => self.refuse(ClientRefusal::Full),
+        }
+    }
+
+    /// Sends each new snapshot to all streams, for ever. A snapshot is rendered only while there are streams.
+    pub(super) async fn feed_streams(self: Arc<Self>) {
+        let Ok(parsed) = ApiRequest::parse(Resource::Snapshot, "") else { return };
+        let (mut ticks, mut last) = (interval(TICK), Vec::new());
+        loop {
+            ticks.tick().await;
+            if !self.streams.has_readers() {
+                continue;
+            }
+            let (api, parsed) = (Arc::clone(&self), parsed.clone());
+            let id = self.version().history;
+            let rendered = tokio::task::spawn_blocking(move || api.render(&parsed, Coding::Identity)).await;
+            if let Ok(Ok(bytes)) = rendered
+                && bytes != last
+            {
+                self.streams.send(stream::event(SNAPSHOT, id, &bytes));
+                last = bytes;
+            }
+        }
+    }
+
+    /// Ends all streams.
+    pub(super) fn end_streams(&self) {
+        self.streams.end();
+    }
+}
+
+/// The name of the event with a snapshot.
+const SNAPSHOT: &str = "snapshot";
+
+/// True if the client has the answer with this tag.
+fn is_known(request: &Request<Incoming>, tag: &str) -> bool {
+    let values = request.headers().get_all(IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
+    let opaque = tag.trim_start_matches("W/");
+    values.flat_map(|value| value.split(',')).map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == opaque)
+}
+
+fn not_modified(tag: Option<String>) -> Answer {
+    let mut answer = Response::new(Body::Ended);
+    *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    common_headers(&mut answer, &tag.unwrap_or_default());
+    answer
+}
+
+fn common_headers(answer: &mut Answer, tag: &str) {
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        headers.insert(ETAG, tag);
+    }
+}
+
+/// The head of an answer; one with a file name is to be saved.
+fn head(tag: &str, coding: Coding, file_name: Option<&str>) -> Answer {
+    let mut answer = Response::new(Body::Ended);
+    common_headers(&mut answer, tag);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(if file_name.is_some() { CSV } else { JSON }));
+    if coding == Coding::Gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let disposition = file_name.map(|name| format!("attachment; filename=\"{name}\""));
+    if let Some(Ok(disposition)) = disposition.map(|text| HeaderValue::from_str(&text)) {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+    }
+    answer
+}
