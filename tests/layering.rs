@@ -24,7 +24,7 @@ const STEPS: &[&[&str]] = &[
     &["detect"],
     &["alert"],
     &["events"],
-    &["evidence", "kernel", "notify"],
+    &["evidence", "history", "kernel", "notify"],
     &["export"],
     &["http"],
     &["pipeline"],

@@ -1,5 +1,5 @@
-//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh. Takes intervals,
-//! plans and reports of scrapes; gives snapshots. Must not know packets, nor the readers of snapshots.
+//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh and the history every
+//! second. Takes intervals, plans and reports of scrapes; gives snapshots. Must not know packets, nor the readers of snapshots.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,6 +28,10 @@ use crate::packet::Timestamp;
 /// The least time between a snapshot and the next one that is published before its refresh.
 const EARLY_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The least time between two published views of the history. A little less than the second in which one is sealed, so
+/// that a late one delays no other.
+const HISTORY_INTERVAL: Duration = Duration::from_millis(950);
+
 /// The interval at which the accountant reads the plan. So an interface that is gone loses its gauges before the
 /// refresh.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
@@ -52,6 +56,8 @@ pub(super) struct Accountant<T> {
     pub plan: Arc<Plan>,
     /// The last snapshot that all scrapers had read when pending rows were last examined.
     pub counted_to: Option<u64>,
+    /// The number of the history that was published last.
+    pub history: u64,
     pub heartbeat: Arc<Heartbeat>,
 }
 
@@ -61,6 +67,7 @@ impl<T: AlertSink> Accountant<T> {
         let _guard = self.heartbeat.running_guard();
         let mut next_refresh = Instant::now();
         let mut next_early = next_refresh;
+        let mut next_history = next_refresh;
         loop {
             self.heartbeat.beat();
             let now = Instant::now();
@@ -69,6 +76,9 @@ impl<T: AlertSink> Accountant<T> {
                 self.publish();
                 next_refresh = now + self.refresh;
                 next_early = now + EARLY_INTERVAL;
+            }
+            if now >= next_history && self.publish_history() {
+                next_history = now + HISTORY_INTERVAL;
             }
             match self.messages.recv_timeout(next_refresh.saturating_duration_since(now).min(CHECK_INTERVAL)) {
                 Ok(message) => {
@@ -81,6 +91,7 @@ impl<T: AlertSink> Accountant<T> {
             }
         }
         self.publish();
+        self.publish_history();
         self.published.latest().accounts.clone()
     }
 
@@ -135,13 +146,23 @@ impl<T: AlertSink> Accountant<T> {
         let (delivery, scrapes) = (self.deliveries.delivery(now), self.deliveries.ended());
         self.end_interfaces(delivery);
         let (detection, alerts) = self.alarms.view();
-        let events = self.alarms.event_counts();
+        let (events, history_bytes) = (self.alarms.event_counts(), self.alarms.history_bytes());
         let latest = self.published.latest();
         let is_news = latest.accounts.scrapes != scrapes || latest.detection != detection || latest.alerts != alerts;
         if is_news || !self.snapshot_builder.is_unchanged(&self.ledger, delivery, now) {
             let accounts = Snapshot { scrapes, ..self.snapshot_builder.next(&mut self.ledger, delivery, now) };
-            self.published.publish(Report { accounts, detection, alerts, events });
+            self.published.publish(Report { accounts, detection, alerts, events, history_bytes });
         }
+    }
+
+    /// Publishes the history if it has changed; false if it has not.
+    fn publish_history(&mut self) -> bool {
+        let Some(history) = self.alarms.history().filter(|history| history.number() > self.history) else {
+            return false;
+        };
+        self.history = history.number();
+        self.published.publish_history(history.view());
+        true
     }
 
     /// Takes a message of a capture thread. True if a snapshot should be published before the refresh, because an
@@ -163,6 +184,7 @@ impl<T: AlertSink> Accountant<T> {
         let interface = self.ledger.interface(&full.interface);
         let was_up = self.ledger.is_up(interface);
         self.ledger.merge(interface, &full.interval, self.alarms.rows());
+        self.alarms.count_dropped(&full.capture);
         self.alarms.take_reports(std::mem::take(&mut full.reports));
         self.ledger.record_interval(interface, full.worker, full.interval.memory_bytes());
         self.ledger.record_capture(interface, &full.interface, full.capture);

@@ -18,6 +18,7 @@ pub(crate) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
         severity: Severity::Warning,
         side: Side::Inside,
         starts_at: at(100),
+        fired_at: Some(at(100)),
         ends_at: None,
         span: None,
         peak: Peak {

@@ -26,6 +26,7 @@ use crate::events::console::Style;
 use crate::events::json;
 use crate::events::log::{Error as EventLogError, EventLog, EventSender, SendingPace};
 use crate::export::{self, Format, Report, table, units::Units};
+use crate::history::History;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::pipeline::replay::Progress;
@@ -258,6 +259,11 @@ impl<T: AlertSink> ReadResult<T> {
         counted.map_or_else(Report::default, |(ledger, alarms)| report(ledger, alarms, config, max_rows))
     }
 
+    /// The history, where it is served and something was read.
+    pub(super) fn history(&self) -> Option<&History> {
+        self.counted.as_ref()?.1.history()
+    }
+
     /// False for a file that is broken from its start: there is nothing to write but the message.
     fn is_worth_writing(&self, accounts: &Snapshot) -> bool {
         self.outcome.is_ok() || accounts.totals.frames.frames > 0
@@ -283,7 +289,7 @@ pub(super) fn report<T: AlertSink>(
 ) -> Report {
     let (detection, alerts) = alarms.view();
     let accounts = plain(ledger, max_rows, config.account.max_host_series);
-    Report { accounts, detection, alerts, events: alarms.event_counts() }
+    Report { accounts, detection, alerts, events: alarms.event_counts(), history_bytes: alarms.history_bytes() }
 }
 
 fn read_all<T: AlertSink + Send + 'static>(
@@ -296,18 +302,32 @@ fn read_all<T: AlertSink + Send + 'static>(
         None => Box::new(()),
     };
     let go_on = |_: &mut Progress<'_, _>| ControlFlow::Continue(());
-    read(&replay.files, &replay.config, detect, replay.workers, (sink, violations), go_on)
+    let outputs = ReadOutputs { sink, violations, history: None };
+    read(&replay.files, &replay.config, detect, replay.workers, outputs, go_on)
 }
 
-/// Reads `files`, counted by so many `workers`, with the detectors of `detect`; `sink` receives the changes of alerts,
-/// `violation_sink` the violations of the policy.
-/// Stops once `on_progress`, which is called often, breaks off.
+/// The receivers of a reading.
+pub(super) struct ReadOutputs<T> {
+    /// Receives the changes of alerts.
+    pub sink: T,
+    /// Receives the violations of the policy.
+    pub violations: Box<dyn ViolationSink + Send>,
+    /// Where the accounts are served.
+    pub history: Option<History>,
+}
+
+/// The history of files. Past its limits the same rows stay each time.
+pub(super) fn history_of_files(config: &Config) -> History {
+    History::new(config.account.flow_keying, SAMPLING)
+}
+
+/// Reads `files`, counted by so many `workers`, with the detectors of `detect`. Stops once `on_progress`, which is called often, breaks off.
 pub(super) fn read<T: AlertSink + Send + 'static>(
     files: &[impl AsRef<Path>],
     config: &Config,
     detect: &detect::Config,
     workers: usize,
-    (sink, violation_sink): (T, Box<dyn ViolationSink + Send>),
+    ReadOutputs { sink, violations, history }: ReadOutputs<T>,
     mut on_progress: impl FnMut(&mut Progress<'_, Alarms<T>>) -> ControlFlow<()>,
 ) -> ReadResult<T> {
     let seed = random_seed();
@@ -317,10 +337,10 @@ pub(super) fn read<T: AlertSink + Send + 'static>(
     if policy.is_some() {
         ledger.count_verdicts();
     }
-    let violations = policy.as_ref().map(|_| Violations::new(config.policy.events, seed, violation_sink));
+    let violations = policy.as_ref().map(|_| Violations::new(config.policy.events, seed, violations));
     let detectors = Detectors::new(detect, Seeds { tables: seed, sampling: SAMPLING }, None);
     let mut alarms = Alarms::new(detectors, &config.alert, sink).in_cells_of(config.detect.grids());
-    alarms = alarms.with_violations(violations);
+    alarms = alarms.with_violations(violations).with_history(history);
     alarms.set_classifier(&classifier);
     let interval = || {
         let mut interval = Interval::new(Arc::clone(&classifier), seed);

@@ -1,0 +1,1 @@
+//! Tests of the history: sums, heavy rows, gaps, clocks that are set, memory.
