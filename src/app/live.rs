@@ -26,6 +26,7 @@ use crate::capture::network::Network;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::evidence::RecorderSettings;
+use crate::export::api::ApiSettings;
 use crate::export::chart::Capabilities;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
@@ -72,7 +73,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     program.count_lost_of(Queue::Log, lost_log_lines);
     alerting.show_figures(&mut program);
     let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
-    let site = Arc::new(site.with_evidence(alerting.files()));
+    let site = Arc::new(site.with_api(api_settings(&config), alerting.files(), capacity.streams()));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let addresses = listeners.addresses();
     let server = {
@@ -359,6 +360,17 @@ fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics>
     let (release, commit) = (env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
     let program = SelfMetrics::new(release, commit, &capture::library_version())?;
     Ok(if config.source.is_none() { program.with_vitals(vitals.clone())? } else { program })
+}
+
+/// The facts that answers of the API name.
+fn api_settings(config: &Config) -> ApiSettings {
+    ApiSettings {
+        refresh: config.pipeline.refresh,
+        local_networks: config.locality.networks.clone(),
+        chart_min_bytes: config.detect.bandwidth.clone().unwrap_or_default().chart_min_bytes,
+        runbooks: config.notify.runbook_url.clone(),
+        ..ApiSettings::default()
+    }
 }
 
 /// The configured limits, for `/capabilities`.

@@ -24,6 +24,7 @@ mod words;
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -115,6 +116,7 @@ impl From<Snapshot> for Report {
 #[derive(Debug, Default)]
 pub struct Published {
     latest: ArcSwap<Report>,
+    number: AtomicU64,
     history: ArcSwap<HistoryView>,
 }
 
@@ -122,6 +124,12 @@ impl Published {
     /// Puts `report` in the place of the one before.
     pub fn publish(&self, report: impl Into<Report>) {
         self.latest.store(Arc::new(report.into()));
+        self.number.fetch_add(1, Ordering::Release);
+    }
+
+    /// The number of reports that were published. The latest report is that one or, for a moment, a later one.
+    pub fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
     }
 
     /// The report that was published last; an empty one before the first.

@@ -54,11 +54,11 @@ const CSV: &str = "text/csv; charset=utf-8; header=present";
 
 /// The parts of the API that all requests share.
 pub(super) struct Api {
-    pub(super) published: Arc<Published>,
-    pub(super) program: Arc<SelfMetrics>,
-    pub(super) is_ready: Arc<AtomicBool>,
-    pub(super) evidence: EvidenceIndex,
-    pub(super) settings: ApiSettings,
+    published: Arc<Published>,
+    program: Arc<SelfMetrics>,
+    evidence: EvidenceIndex,
+    settings: ApiSettings,
+    is_ready: AtomicBool,
     names: ArcSwap<HostNames>,
     memory: ApiMemory,
     started: Instant,
@@ -81,16 +81,16 @@ impl Api {
     pub(super) fn new(
         published: Arc<Published>,
         program: Arc<SelfMetrics>,
-        is_ready: Arc<AtomicBool>,
-        (evidence, settings): (EvidenceIndex, ApiSettings),
+        evidence: EvidenceIndex,
+        settings: ApiSettings,
         streams: usize,
     ) -> Self {
         Self {
             published,
             program,
-            is_ready,
             evidence,
             settings,
+            is_ready: AtomicBool::new(false),
             names: ArcSwap::default(),
             memory: ApiMemory::default(),
             started: Instant::now(),
@@ -100,6 +100,19 @@ impl Api {
             transfers: Slots::new(MAXIMUM_TRANSFERS),
             streams: EventStreams::new(streams),
         }
+    }
+
+    pub(super) fn evidence(&self) -> &EvidenceIndex {
+        &self.evidence
+    }
+
+    pub(super) fn set_ready(&self) {
+        self.is_ready.store(true, Ordering::Release);
+    }
+
+    /// True once every interface is captured, or the file is read.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire)
     }
 
     /// Answers a request for a resource.
@@ -204,7 +217,7 @@ impl Api {
             program: &self.program,
             memory: &self.memory,
             settings: &self.settings,
-            is_ready: self.is_ready.load(Ordering::Acquire),
+            is_ready: self.is_ready(),
             now: Timestamp::from(SystemTime::now()),
         };
         let mut bytes = Vec::new();

@@ -10,11 +10,11 @@ use std::sync::LazyLock;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, VARY};
+use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, VARY};
 use hyper::StatusCode;
 use sha2::{Digest as _, Sha256};
 
-use super::answer::{Answer, HTML, page};
+use super::answer::{Answer, HTML, PLAIN, SVG, page};
 use super::negotiate::{self, Coding};
 
 /// The path of the page.
@@ -36,7 +36,7 @@ type LoadedFile = (&'static str, &'static str, &'static str, &'static [u8]);
 const LOADED: [LoadedFile; 3] = [
     ("app", "js", "text/javascript; charset=utf-8", include_bytes!("../../web/dist/app.js")),
     ("app", "css", "text/css; charset=utf-8", include_bytes!("../../web/dist/app.css")),
-    ("icon", "svg", "image/svg+xml", include_bytes!("../../web/dist/icon.svg")),
+    ("icon", "svg", SVG, include_bytes!("../../web/dist/icon.svg")),
 ];
 
 /// All files, by path. Made at the first request.
@@ -59,12 +59,12 @@ fn files() -> Vec<DashboardFile> {
     for (name, ending, content_type, contents) in LOADED {
         let plain_path = format!("{PATH}/{name}.{ending}");
         let hashed_path = format!("{PATH}/{name}.{}.{ending}", hash(contents));
-        index = index.replace(&plain_path, &hashed_path);
+        // Without the slash in front: the page may name its files relative to its own path.
+        index = index.replace(&plain_path[1..], &hashed_path[1..]);
         let file = |path, caching| DashboardFile::new(path, content_type, caching, contents);
         files.extend([file(hashed_path, KEEP), file(plain_path, ASK_AGAIN)]);
     }
-    let page = |path: &str| DashboardFile::new(path.to_owned(), HTML, ASK_AGAIN, index.as_bytes());
-    files.extend([page(PATH), page(&format!("{PATH}/"))]);
+    files.push(DashboardFile::new(PATH.to_owned(), HTML, ASK_AGAIN, index.as_bytes()));
     files
 }
 
@@ -121,6 +121,12 @@ pub(super) fn is_below(path: &str) -> bool {
 
 /// The file at `path`; none if there is no such file. The first call takes some milliseconds.
 pub(super) fn answer(path: &str, headers: &HeaderMap) -> Option<Answer> {
+    if path.strip_prefix(PATH) == Some("/") {
+        // The page's own paths are relative to the path without a slash.
+        let mut answer = page(StatusCode::FOUND, PLAIN, "the dashboard is at /dashboard\n");
+        answer.headers_mut().insert(LOCATION, HeaderValue::from_static(PATH));
+        return Some(answer);
+    }
     Some(FILES.iter().find(|file| file.path == path)?.answer(headers))
 }
 
@@ -138,7 +144,7 @@ mod tests {
         for file in hashed {
             let plain = format!("{PATH}/{}", file.path.rsplit('/').next().unwrap().split('.').next().unwrap());
             assert!(file.path.starts_with(&plain) && file.path.split('.').nth(1).unwrap().len() == 16, "{}", file.path);
-            assert!(index.contains(&format!("\"{}\"", file.path)), "{} is not in the page", file.path);
+            assert!(index.contains(&format!("{}\"", &file.path[1..])), "{} is not in the page", file.path);
         }
     }
 

@@ -1,16 +1,21 @@
-//! The HTTP server: `/metrics`, the list of sources, a landing page, health. Takes snapshots and requests; gives
+//! The HTTP server: `/metrics`, the dashboard and its API, the list of sources, a landing page, health. Takes snapshots and requests; gives
 //! answers. Must not know capture or accounting: no client can delay them.
 
 mod address;
 mod answer;
+mod api;
 mod body;
+mod cache;
 mod connection;
+mod dashboard;
 mod evidence;
 mod idle;
+mod landing;
 mod negotiate;
 mod pages;
 mod scrape;
 mod slots;
+mod stream;
 mod transfer;
 
 use std::future::Future;

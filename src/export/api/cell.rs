@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
@@ -74,7 +73,7 @@ impl<'a> Cell<'a> {
 
     /// Appends the fields of comma-separated values, as many as there are heads.
     pub(super) fn push_fields(&self, fields: &mut Vec<String>) {
-        let inert_or_empty = |text: Option<Arc<str>>| text.map(|text| inert(&text)).unwrap_or_default();
+        let inert_or_empty = |text: Option<Box<str>>| text.map(|text| inert(&text)).unwrap_or_default();
         match self {
             Self::Null => fields.push(String::new()),
             Self::Flag(flag) => fields.push(flag.to_string()),

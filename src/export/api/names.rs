@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -13,19 +12,19 @@ use crate::packet::Protocol;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct HostName {
     /// The name of a reverse look-up.
-    pub dns: Option<Arc<str>>,
+    pub dns: Option<Box<str>>,
     /// The name that the host gave a DHCP server.
-    pub dhcp: Option<Arc<str>>,
+    pub dhcp: Option<Box<str>>,
     /// The vendor of its network interface.
-    pub vendor: Option<Arc<str>>,
+    pub vendor: Option<Box<str>>,
     /// The address of its network interface, in lower case with colons.
-    pub mac: Option<Arc<str>>,
+    pub mac: Option<Box<str>>,
     /// The country as two letters, ISO 3166-1.
-    pub country: Option<Arc<str>>,
+    pub country: Option<Box<str>>,
     /// The number of the autonomous system.
     pub asn: Option<u32>,
     /// The organisation of the autonomous system.
-    pub organisation: Option<Arc<str>>,
+    pub organisation: Option<Box<str>>,
 }
 
 impl HostName {
@@ -47,9 +46,9 @@ pub struct LocalProcess {
     /// Its number.
     pub pid: u32,
     /// Its name.
-    pub name: Arc<str>,
+    pub name: Box<str>,
     /// The container that it runs in.
-    pub container: Option<Arc<str>>,
+    pub container: Option<Box<str>>,
 }
 
 /// The conversations of a process: its own address, the other address, the protocol and the port of the service.

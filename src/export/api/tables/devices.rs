@@ -5,7 +5,6 @@
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
@@ -19,7 +18,7 @@ use crate::tables::hashing::State;
 /// The traffic of one device.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct DeviceSum {
-    mac: Option<Arc<str>>,
+    mac: Option<Box<str>>,
     /// In order.
     addresses: Vec<IpAddr>,
     sent: Counters,

@@ -107,13 +107,12 @@ impl TableQuery {
         if self.is_csv {
             return write_csv(&page, &context, out);
         }
-        let cells = |row: &&R| NamedCells(R::COLUMNS.iter().map(|column| (column.name, (column.cell)(row, &context))).collect());
         let answer = TableAnswer {
             range: self.traffic.range.label(),
             seconds: traffic.seconds,
             number: inputs.number,
             total_rows: rows.len(),
-            rows: page.iter().map(cells).collect(),
+            rows: page.into_iter().map(|row| named_cells(row, &context)).collect(),
             other: traffic.other.into(),
         };
         Ok(serde_json::to_writer(out, &answer)?)
@@ -213,6 +212,10 @@ struct TableAnswer<'a> {
     total_rows: usize,
     rows: Vec<NamedCells<'a>>,
     other: Amount,
+}
+
+fn named_cells<'a, R: TableRow>(row: &'a R, context: &TableContext<'a>) -> NamedCells<'a> {
+    NamedCells(R::COLUMNS.iter().map(|column| (column.name, (column.cell)(row, context))).collect())
 }
 
 fn write_csv<'a, R: TableRow, W: Write>(page: &[&'a R], context: &TableContext<'a>, mut out: W) -> io::Result<()> {
