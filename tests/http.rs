@@ -4,6 +4,8 @@
 
 mod common;
 
+#[path = "http/api/mod.rs"]
+mod api;
 #[path = "http/chart.rs"]
 mod chart;
 
@@ -186,7 +188,9 @@ fn the_landing_page_leads_to_all_others_and_names_the_version() {
     assert!(answer.body.contains(env!("CARGO_PKG_VERSION")), "{}", answer.body);
     let links: Vec<&str> =
         answer.body.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()).collect();
-    assert_eq!(links, ["/metrics", "/active", "/all", "/capabilities", "/-/healthy", "/-/ready"]);
+    let expected =
+        ["/dashboard", "/metrics", "/active", "/all", "/capabilities", "/api/v1/snapshot", "/-/healthy", "/-/ready"];
+    assert_eq!(links, expected);
     links.iter().for_each(|link| assert!(!get(exporter.address(), link).is_empty(), "{link}"));
 }
 

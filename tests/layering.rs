@@ -51,7 +51,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustls", &["notify"]),
     ("http_body_util", &["notify", "http"]),
     ("crc32fast", &["notify"]),
-    ("sha2", &["evidence"]),
+    ("sha2", &["evidence", "http"]),
     ("aya", &["kernel"]),
     ("csv", &["events"]),
     ("flate2", &["capture", "events", "http"]),

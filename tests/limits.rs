@@ -237,6 +237,40 @@ const LIMITS: &[Limit] = &[
         &["http/connection.rs MAXIMUM_CONNECTIONS"],
     ),
     Limit(
+        "requests to the API that are being rendered",
+        Counted(&["trafficmonitor_http_api_refused_total"]),
+        &[
+            "export/api/alerts.rs MAXIMUM_ALERTS",
+            "export/api/graph.rs MAXIMUM_EDGES",
+            "export/api/graph.rs MAXIMUM_NODES",
+            "export/api/graph.rs MAXIMUM_SERVICES",
+            "export/api/search.rs MAXIMUM_SUGGESTIONS",
+            "export/api/tables/mod.rs MAXIMUM_OFFSET",
+            "export/api/tables/mod.rs MAXIMUM_ROWS",
+            "http/api.rs MAXIMUM_RENDERINGS",
+            "http/api.rs MAXIMUM_TRANSFERS",
+        ],
+    ),
+    Limit(
+        "streams of events",
+        Counted(&["trafficmonitor_http_api_refused_total"]),
+        &["http/connection.rs MAXIMUM_STREAMS"],
+    ),
+    Limit(
+        "answers of the API that are kept",
+        Kept("they are made again"),
+        &["http/cache.rs MAXIMUM_ANSWERS", "http/cache.rs MAXIMUM_ANSWER_BYTES", "http/cache.rs MAXIMUM_BYTES"],
+    ),
+    Limit(
+        "parameters of the API",
+        Kept("the request is refused in words"),
+        &[
+            "export/api/filter.rs MAXIMUM_WORDS",
+            "export/api/query.rs MAXIMUM_QUOTED",
+            "export/api/query.rs MAXIMUM_VALUE",
+        ],
+    ),
+    Limit(
         "head of a request",
         Counted(&["trafficmonitor_http_connections_cut_total{reason=\"invalid\"}"]),
         &["http/connection.rs MAXIMUM_HEAD"],
@@ -379,7 +413,7 @@ const WORDS: [&str; 11] =
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
-const CHANNELS: [&str; 15] = [
+const CHANNELS: [&str; 16] = [
     "app/live.rs",
     "app/signals.rs",
     "capture/filter/mod.rs",
@@ -390,6 +424,7 @@ const CHANNELS: [&str; 15] = [
     "evidence/writer/jobs.rs",
     "http/body.rs",
     "http/scrape.rs",
+    "http/stream.rs",
     "notify/engine.rs",
     "notify/notifier.rs",
     "pipeline/handover.rs",

@@ -126,7 +126,8 @@ impl SelfMetrics {
     /// Notices that were given up since the start; none without receivers.
     pub(super) fn lost_notices(&self) -> Option<u64> {
         let receivers = &self.notifications.as_ref()?.receivers;
-        let of_each = receivers.iter().flat_map(|(_, figures)| FailureReason::OF_LOSS.map(|reason| figures.lost(reason)));
+        let of_each =
+            receivers.iter().flat_map(|(_, figures)| FailureReason::OF_LOSS.map(|reason| figures.lost(reason)));
         Some(of_each.sum())
     }
 

@@ -2,7 +2,8 @@
 
 use hyper::body::Bytes;
 use hyper::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -43,7 +44,8 @@ pub(super) fn secure<B>(answer: &mut Response<B>) {
     let headers = answer.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
-    let is_page = headers.get(CONTENT_TYPE).is_some_and(|kind| PAGES.iter().any(|page| kind.as_bytes() == page.as_bytes()));
+    let is_page =
+        headers.get(CONTENT_TYPE).is_some_and(|kind| PAGES.iter().any(|page| kind.as_bytes() == page.as_bytes()));
     if is_page {
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

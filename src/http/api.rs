@@ -28,10 +28,10 @@ use super::scrape::Client;
 use super::slots::{ClientId, Slots};
 use super::stream::{self, EventStreams};
 use crate::alert::EvidenceIndex;
+use crate::export::Published;
 use crate::export::api::{ApiInputs, ApiMemory, ApiRequest, ApiSettings, HostNames, Resource, error_json};
 use crate::export::connections::ClientRefusal;
 use crate::export::process::SelfMetrics;
-use crate::export::Published;
 use crate::packet::Timestamp;
 
 /// The most answers that are rendered at once. One client gets half of them.
@@ -116,7 +116,12 @@ impl Api {
     }
 
     /// Answers a request for a resource.
-    pub(super) async fn answer(self: &Arc<Self>, resource: Resource, request: &Request<Incoming>, client: &Client) -> Answer {
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        resource: Resource,
+        request: &Request<Incoming>,
+        client: &Client,
+    ) -> Answer {
         let parsed = match ApiRequest::parse(resource, request.uri().query().unwrap_or_default()) {
             Ok(parsed) => parsed,
             Err(error) => return page(StatusCode::BAD_REQUEST, JSON, error_json(&error.to_string())),
@@ -188,7 +193,12 @@ impl Api {
     }
 
     /// The bytes of an answer, kept or rendered.
-    async fn rendered(self: &Arc<Self>, key: AnswerKey, parsed: ApiRequest, origin: ClientId) -> Result<Bytes, Unanswered> {
+    async fn rendered(
+        self: &Arc<Self>,
+        key: AnswerKey,
+        parsed: ApiRequest,
+        origin: ClientId,
+    ) -> Result<Bytes, Unanswered> {
         let coding = key.coding;
         let render = async {
             let slot = self.renderings.wait(origin, sleep(SLOT_WAIT)).await.map_err(Unanswered::Refused)?;
@@ -261,7 +271,7 @@ impl Api {
         let key = self.key_of(&parsed, Resource::Events.path().to_owned());
         let id = key.version.history;
         match self.rendered(key, parsed, origin).await {
-            Ok(bytes) => self.streams.open(&stream::event(SNAPSHOT, id, &bytes), slot),
+            Ok(bytes) => self.streams.open(stream::event(SNAPSHOT, id, &bytes), slot),
             Err(Unanswered::Refused(refusal)) => self.refuse(refusal),
             Err(Unanswered::Failed(_)) => self.refuse(ClientRefusal::Full),
         }
@@ -301,7 +311,10 @@ const SNAPSHOT: &str = "snapshot";
 fn is_known(request: &Request<Incoming>, tag: &str) -> bool {
     let values = request.headers().get_all(IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
     let opaque = tag.trim_start_matches("W/");
-    values.flat_map(|value| value.split(',')).map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == opaque)
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == opaque)
 }
 
 fn not_modified(tag: Option<String>) -> Answer {

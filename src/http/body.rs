@@ -98,7 +98,9 @@ impl hyper::body::Body for Body {
         let piece = match &mut *self {
             Self::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Rendered(pieces, _) => ready!(pieces.poll_recv(context)),
-            Self::Events(events) => return events.poll_recv(context).map(|event| event.map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Events(events) => {
+                return events.poll_recv(context).map(|event| event.map(|bytes| Ok(Frame::data(bytes))));
+            }
             Self::Ended => return Poll::Ready(None),
         };
         if let Some(BodyPiece::Chunk(bytes)) = piece {

@@ -75,7 +75,8 @@ impl AnswerCache {
 
     fn cell(&self, key: &AnswerKey) -> Arc<OnceCell<Bytes>> {
         let mut cached = self.lock();
-        if cached.version != key.version || cached.answers.len() >= MAXIMUM_ANSWERS && !cached.answers.contains_key(key) {
+        if cached.version != key.version || cached.answers.len() >= MAXIMUM_ANSWERS && !cached.answers.contains_key(key)
+        {
             cached.clear();
             cached.version = key.version;
         }

@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, VARY};
-use hyper::StatusCode;
 use sha2::{Digest as _, Sha256};
 
 use super::answer::{Answer, HTML, PLAIN, SVG, page};
@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn only_paths_below_the_page_belong_to_it() {
-        for (path, is) in [("/dashboard", true), ("/dashboard/", true), ("/dashboard/x.js", true), ("/dashboards", false)] {
+        for (path, is) in
+            [("/dashboard", true), ("/dashboard/", true), ("/dashboard/x.js", true), ("/dashboards", false)]
+        {
             assert_eq!(is_below(path), is, "{path}");
         }
         assert!(answer("/dashboard/app.0000000000000000.js", &HeaderMap::new()).is_none());

@@ -14,11 +14,11 @@ use tokio::time::sleep;
 use super::answer::{Answer, JSON, PLAIN, page, unavailable};
 use super::api::Api;
 use super::body::Body;
-use super::{dashboard, evidence, landing};
 use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
 use super::slots::{ClientSlot, Slots};
 use super::transfer::Transfer;
+use super::{dashboard, evidence, landing};
 use crate::alert::{EvidenceIndex, Fingerprint};
 use crate::export::Format;
 use crate::export::api::{ApiSettings, Resource, error_json};
@@ -267,7 +267,11 @@ async fn dashboard(request: &Request<Incoming>) -> Answer {
 /// Paths of the API are answered in JSON.
 fn not_found(path: &str) -> Answer {
     if path.starts_with(API) {
-        return page(StatusCode::NOT_FOUND, JSON, error_json("no such path of the API; docs/openapi.yaml has the list"));
+        return page(
+            StatusCode::NOT_FOUND,
+            JSON,
+            error_json("no such path of the API; docs/openapi.yaml has the list"),
+        );
     }
     page(StatusCode::NOT_FOUND, PLAIN, "page not found; see /?landing for the list\n")
 }

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::Response;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
@@ -23,7 +23,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The comment.
 const HEARTBEAT_LINE: &[u8] = b": still here\n\n";
 /// The time after which a browser connects again, in milliseconds.
-const RETRY: &str = "retry: 2000\n";
+const RETRY: &[u8] = b"retry: 2000\n\n";
 /// Keeps nginx from collecting events before it sends them on.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -72,11 +72,9 @@ impl EventStreams {
     }
 
     /// A stream that begins with the event `first`.
-    pub(super) fn open(&self, first: &[u8], slot: ClientSlot) -> Answer {
+    pub(super) fn open(&self, first: Bytes, slot: ClientSlot) -> Answer {
         let (sender, pieces) = mpsc::channel(1);
-        let first = Bytes::from([RETRY.as_bytes(), first].concat());
-        let latest = self.latest.subscribe();
-        drop(tokio::spawn(feed(first, latest, self.heartbeat, sender, slot)));
+        drop(tokio::spawn(feed(first, self.latest.subscribe(), self.heartbeat, sender, slot)));
         let mut answer = head();
         *answer.body_mut() = Body::Events(pieces);
         answer
@@ -99,36 +97,48 @@ pub(super) fn event(name: &str, id: u64, data: &[u8]) -> Bytes {
     Bytes::from([head.as_bytes(), data, b"\n\n"].concat())
 }
 
-/// Sends events until the client or the program ends. Holds the slot meanwhile.
+/// Sends `first` and then new events until the client or the program ends. Holds the slot meanwhile.
 async fn feed(
     first: Bytes,
     mut latest: watch::Receiver<StreamEvent>,
     heartbeat: Duration,
     sender: mpsc::Sender<Bytes>,
-    slot: ClientSlot,
+    _slot: ClientSlot,
 ) {
-    let mut piece = first;
-    while sender.send(piece).await.is_ok() {
-        let next = tokio::select! {
-            next = next(&mut latest) => next,
-            () = sleep(heartbeat) => Some(Bytes::from_static(HEARTBEAT_LINE)),
-            () = sender.closed() => None,
-        };
-        let Some(next) = next else { break };
-        piece = next;
+    for piece in [Bytes::from_static(RETRY), first.clone()] {
+        if sender.send(piece).await.is_err() {
+            return;
+        }
     }
-    drop(slot);
+    let mut sent = first;
+    loop {
+        let piece = tokio::select! {
+            event = next(&mut latest, &sent) => match event {
+                Some(event) => {
+                    sent = event.clone();
+                    event
+                }
+                None => return,
+            },
+            () = sleep(heartbeat) => Bytes::from_static(HEARTBEAT_LINE),
+            () = sender.closed() => return,
+        };
+        if sender.send(piece).await.is_err() {
+            return;
+        }
+    }
 }
 
-/// The next event; none if the program ends.
-async fn next(latest: &mut watch::Receiver<StreamEvent>) -> Option<Bytes> {
+/// The next event that differs from `sent`; none if the program ends.
+async fn next(latest: &mut watch::Receiver<StreamEvent>, sent: &Bytes) -> Option<Bytes> {
     loop {
-        if let StreamEvent::End = *latest.borrow() {
+        if matches!(*latest.borrow(), StreamEvent::End) {
             return None;
         }
         latest.changed().await.ok()?;
-        if let StreamEvent::Sent(event) = &*latest.borrow_and_update() {
-            return Some(event.clone());
+        match &*latest.borrow_and_update() {
+            StreamEvent::Sent(event) if event != sent => return Some(event.clone()),
+            _ => {}
         }
     }
 }
@@ -145,6 +155,15 @@ mod tests {
         streams.slot(IpAddr::from([192, 0, 2, 1]).into()).unwrap()
     }
 
+    /// A stream whose first event was read.
+    async fn begun(streams: &EventStreams) -> Answer {
+        let mut answer = streams.open(event("snapshot", 0, b"{}"), slot(streams));
+        for _ in 0..2 {
+            frame(&mut answer).await.unwrap();
+        }
+        answer
+    }
+
     async fn frame(answer: &mut Answer) -> Option<String> {
         let frame = answer.body_mut().frame().await?.unwrap();
         Some(String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap())
@@ -153,26 +172,42 @@ mod tests {
     #[tokio::test]
     async fn slow_reader_misses_events_and_gets_the_latest() {
         let streams = EventStreams::new(2);
-        let mut answer = streams.open(&event("snapshot", 1, b"{}"), slot(&streams));
-        assert_eq!(frame(&mut answer).await.unwrap(), "retry: 2000\nevent: snapshot\nid: 1\ndata: {}\n\n");
+        let mut answer = streams.open(event("snapshot", 1, b"{}"), slot(&streams));
+        assert_eq!(frame(&mut answer).await.unwrap(), "retry: 2000\n\n");
+        assert_eq!(frame(&mut answer).await.unwrap(), "event: snapshot\nid: 1\ndata: {}\n\n");
         for number in 2..1_000_u64 {
             streams.send(event("snapshot", number, b"{}"));
             tokio::task::yield_now().await;
         }
-        // One was on its way; the next one is the latest.
-        let (before, last) = (frame(&mut answer).await.unwrap(), frame(&mut answer).await.unwrap());
-        assert!(before.contains("id: ") && last.contains("id: 999\n"), "{before}{last}");
+        // One waited in the queue and one for it; the next one is the latest.
+        let mut ids = Vec::new();
+        while ids.last() != Some(&999) {
+            let text = frame(&mut answer).await.unwrap();
+            ids.push(text.lines().find_map(|line| line.strip_prefix("id: ")?.parse::<u64>().ok()).unwrap());
+        }
+        assert!(ids.len() <= 3, "{ids:?}");
+    }
+
+    #[tokio::test]
+    async fn event_that_a_stream_has_is_not_sent_again() {
+        let streams = EventStreams::new(2);
+        let mut answer = begun(&streams).await;
+        for number in [0, 0, 1, 1, 2] {
+            streams.send(event("snapshot", number, b"{}"));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for number in [1, 2] {
+            assert_eq!(frame(&mut answer).await.unwrap(), format!("event: snapshot\nid: {number}\ndata: {{}}\n\n"));
+        }
     }
 
     #[tokio::test]
     async fn streams_end_with_the_program_and_later_ones_at_once() {
         let streams = EventStreams::new(4);
-        let mut answer = streams.open(b"\n", slot(&streams));
-        frame(&mut answer).await.unwrap();
+        let mut answer = begun(&streams).await;
         streams.end();
         assert_eq!(frame(&mut answer).await, None);
-        let mut later = streams.open(b"\n", slot(&streams));
-        frame(&mut later).await.unwrap();
+        let mut later = begun(&streams).await;
         assert_eq!(frame(&mut later).await, None);
     }
 
@@ -180,7 +215,7 @@ mod tests {
     async fn client_that_has_gone_frees_its_slot() {
         let streams = EventStreams::new(2);
         let origin = IpAddr::from([192, 0, 2, 1]).into();
-        let answer = streams.open(b"\n", slot(&streams));
+        let answer = begun(&streams).await;
         assert!(streams.slot(origin).is_err(), "the share of one client is taken");
         assert!(streams.has_readers());
         drop(answer);
@@ -197,8 +232,7 @@ mod tests {
     #[tokio::test]
     async fn silent_stream_gets_comments() {
         let streams = EventStreams { heartbeat: Duration::from_millis(5), ..EventStreams::new(2) };
-        let mut answer = streams.open(b"\n", slot(&streams));
-        frame(&mut answer).await.unwrap();
+        let mut answer = begun(&streams).await;
         for _ in 0..3 {
             assert_eq!(frame(&mut answer).await.unwrap(), ": still here\n\n");
         }

@@ -244,7 +244,8 @@ fn unit(alert: &Alert) -> &'static str {
 /// The query that shows the value of an alert in Prometheus.
 fn promql(alert: &Alert) -> String {
     let (source, destination, network) = subject(alert.subject);
-    let mut query = format!("{}{{kind=\"{}\",rule=\"{}\"", family::ALERT_VALUE.name, alert.kind.label(), escaped(&alert.rule));
+    let mut query =
+        format!("{}{{kind=\"{}\",rule=\"{}\"", family::ALERT_VALUE.name, alert.kind.label(), escaped(&alert.rule));
     let mut label = |name: &str, value: Option<String>| {
         // Writing to a text never fails.
         value.map(|value| write!(query, ",{name}=\"{value}\"").ok());

@@ -86,7 +86,8 @@ impl<'a> Cell<'a> {
             Self::Text(text) => fields.push(inert(text)),
             Self::Time(time) => fields.push(Moment(*time).to_string()),
             Self::Names(names) => {
-                let HostName { dns, dhcp, vendor, mac, country, asn, organisation } = names.cloned().unwrap_or_default();
+                let HostName { dns, dhcp, vendor, mac, country, asn, organisation } =
+                    names.cloned().unwrap_or_default();
                 let asn = asn.map(|asn| asn.to_string()).unwrap_or_default();
                 let [dns, dhcp, vendor, mac, country, organisation] =
                     [dns, dhcp, vendor, mac, country, organisation].map(inert_or_empty);

@@ -113,7 +113,9 @@ impl FlowCondition {
             Self::Protocol(protocol) => flow.protocol == *protocol,
             Self::Direction(direction) => flow.direction == *direction,
             Self::Interface(name) => interface.is_some_and(|interface| interface.eq_ignore_ascii_case(name)),
-            Self::Mac(mac) => ends.iter().any(|&end| names.host(end).is_some_and(|host| host.mac.as_deref() == Some(mac))),
+            Self::Mac(mac) => {
+                ends.iter().any(|&end| names.host(end).is_some_and(|host| host.mac.as_deref() == Some(mac)))
+            }
             Self::Text(word) => {
                 let of_process = || names.process((flow.source, flow.destination), flow.protocol, flow.port);
                 ends.iter().any(|&end| names.contain(end, word))
@@ -126,7 +128,8 @@ impl FlowCondition {
 
     /// None if the condition says nothing about alerts.
     fn holds_of_alert(&self, alert: &AlertEnds<'_>, names: &HostNames) -> Option<bool> {
-        let within = |ends: &[IpNet], network: &IpNet| ends.iter().any(|end| network.contains(end) || end.contains(network));
+        let within =
+            |ends: &[IpNet], network: &IpNet| ends.iter().any(|end| network.contains(end) || end.contains(network));
         let all = || alert.sources.iter().chain(&alert.destinations);
         Some(match self {
             Self::Host(network) => within(&alert.sources, network) || within(&alert.destinations, network),
@@ -236,6 +239,3 @@ fn shown(value: &str) -> String {
 fn mistake(problem: String) -> BadParameter {
     BadParameter::new("filter", problem)
 }
-
-#[cfg(test)]
-mod tests;

@@ -155,9 +155,8 @@ impl Nodes {
             }
         }
         let heavy = hosts.into_values().filter(|host| host.bytes >= min_bytes);
-        let order = |one: &NodeSum, other: &NodeSum| {
-            other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address))
-        };
+        let order =
+            |one: &NodeSum, other: &NodeSum| other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address));
         let sums = top_n(heavy, most, order);
         let mut places = map();
         for (place, address) in sums.iter().enumerate().filter_map(|(place, node)| Some((place, node.address?))) {

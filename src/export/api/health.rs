@@ -147,7 +147,11 @@ fn interfaces(inputs: &ApiInputs<'_>) -> Check {
         }
         (all, number) => {
             let captured = all - number;
-            check("interfaces", Status::Warning, format!("{} down; {captured} of {all} interfaces are captured.", are(&down)))
+            check(
+                "interfaces",
+                Status::Warning,
+                format!("{} down; {captured} of {all} interfaces are captured.", are(&down)),
+            )
         }
     }
 }
@@ -174,7 +178,11 @@ fn drops(inputs: &ApiInputs<'_>) -> Check {
     let share = dropped as f64 / (hour.ip().packets + hour.not_ip + dropped) as f64;
     let status = if share < CRITICAL_LOSS { Status::Warning } else { Status::Critical };
     let (count, percent) = (Units::Human.count(dropped), share * 100.0);
-    check("drops", status, format!("{count} packets ({percent:.2} %) were dropped in the last hour before they could be counted."))
+    check(
+        "drops",
+        status,
+        format!("{count} packets ({percent:.2} %) were dropped in the last hour before they could be counted."),
+    )
 }
 
 fn coverage(accounts: &Snapshot) -> Check {
@@ -188,7 +196,11 @@ fn coverage(accounts: &Snapshot) -> Check {
         _ => Status::Critical,
     };
     let percent = (ratio * 100.0).min(100.0);
-    check("coverage", status, format!("At least {percent:.1} % of the packets of each interface were seen (lowest: {}).", interface.name))
+    check(
+        "coverage",
+        status,
+        format!("At least {percent:.1} % of the packets of each interface were seen (lowest: {}).", interface.name),
+    )
 }
 
 fn file(inputs: &ApiInputs<'_>) -> Check {
@@ -212,7 +224,9 @@ fn threads(inputs: &ApiInputs<'_>) -> Check {
 
 fn tables(accounts: &Snapshot) -> Check {
     let (flows, hosts) = (accounts.flows.figures, accounts.hosts.figures);
-    let full = [("flows", flows), ("hosts", hosts)].into_iter().find(|(_, figures)| figures.limit > 0 && figures.entries >= figures.limit);
+    let full = [("flows", flows), ("hosts", hosts)]
+        .into_iter()
+        .find(|(_, figures)| figures.limit > 0 && figures.entries >= figures.limit);
     match full {
         Some((table, figures)) => check(
             "tables",
@@ -245,8 +259,16 @@ fn losses(inputs: &ApiInputs<'_>, name: &'static str, count: u64, what: &str) ->
     let count_words = Units::Human.count(count);
     match (count, inputs.memory.grew_lately(name, count, inputs.now)) {
         (0, _) => check(name, Status::Ok, format!("No {what} were lost.")),
-        (_, true) => check(name, Status::Warning, format!("{count_words} {what} were lost since the start, some within the last hour.")),
-        (_, false) => check(name, Status::Ok, format!("{count_words} {what} were lost since the start, none within the last hour.")),
+        (_, true) => check(
+            name,
+            Status::Warning,
+            format!("{count_words} {what} were lost since the start, some within the last hour."),
+        ),
+        (_, false) => check(
+            name,
+            Status::Ok,
+            format!("{count_words} {what} were lost since the start, none within the last hour."),
+        ),
     }
 }
 

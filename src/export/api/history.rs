@@ -121,7 +121,8 @@ struct Series<'a> {
 
 impl Serialize for Series<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rate = |cell: &RateCell, direction| per_second((self.value)(&cell.traffic[direction as usize]), cell.seconds);
+        let rate =
+            |cell: &RateCell, direction| per_second((self.value)(&cell.traffic[direction as usize]), cell.seconds);
         let series = |direction: Direction| self.cells.iter().map(|cell| rate(cell, direction)).collect::<Vec<f64>>();
         serializer.collect_map(Direction::ALL.map(|direction| (direction.label(), series(direction))))
     }

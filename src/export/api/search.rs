@@ -103,7 +103,8 @@ impl SearchQuery {
                 begun.map(|interface| keyed(&interface.name, interface.name.clone())).collect()
             }
             _ => {
-                let macs = inputs.names.hosts.iter().filter_map(|(&address, names)| Some((address, names.mac.as_deref()?)));
+                let macs =
+                    inputs.names.hosts.iter().filter_map(|(&address, names)| Some((address, names.mac.as_deref()?)));
                 let mut begun: Vec<_> = macs.filter(|(_, mac)| mac.starts_with(begun)).collect();
                 begun.sort_unstable();
                 let labelled = |(address, mac): (IpAddr, &str)| keyed(mac, format!("{mac} ({address})"));
@@ -141,7 +142,9 @@ impl SearchQuery {
         for ((protocol, port), bytes) in bytes {
             let name = service_name(protocol, port);
             let text = match key {
-                "port" if port != 0 => Some((port.to_string(), name.map_or_else(|| port.to_string(), |name| format!("{port} ({name})")))),
+                "port" if port != 0 => {
+                    Some((port.to_string(), name.map_or_else(|| port.to_string(), |name| format!("{port} ({name})"))))
+                }
                 "service" => name.map(|name| (name.to_owned(), name.to_owned())),
                 "protocol" => Some((protocol_text(protocol), protocol_text(protocol))),
                 _ => None,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::account::flow::Counters;
 use super::traffic::{RangeFlow, earlier};
+use crate::account::flow::Counters;
 use crate::packet::Timestamp;
 use crate::tables::hashing::{State, state};
 

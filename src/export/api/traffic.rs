@@ -57,7 +57,10 @@ impl TrafficQuery {
         let range = TimeRange::parse(parameters)?;
         let filter = FlowFilter::parse(parameters.text("filter").unwrap_or_default())?;
         if range == TimeRange::All && filter.asks_for_interface() {
-            return Err(BadParameter::new("filter", "interface: needs a range; with range=all interfaces are not known"));
+            return Err(BadParameter::new(
+                "filter",
+                "interface: needs a range; with range=all interfaces are not known",
+            ));
         }
         Ok(Self { range, filter })
     }

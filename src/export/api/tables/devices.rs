@@ -8,11 +8,11 @@ use std::net::IpAddr;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::export::api::sums::{AddressKey, FlowSum, PairSum, map, pairs, set};
 use super::{Column, TableContext, TableRow, column};
 use crate::account::flow::Counters;
 use crate::export::api::cell::Cell;
 use crate::export::api::names::HostNames;
+use crate::export::api::sums::{AddressKey, FlowSum, PairSum, map, pairs, set};
 use crate::tables::hashing::State;
 
 /// The traffic of one device.

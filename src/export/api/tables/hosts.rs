@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use crate::export::api::sums::{AddressKey, FlowSum, map, pairs};
 use super::{Column, TableContext, TableRow, column, unordered};
 use crate::account::flow::Counters;
 use crate::export::api::alerts::firing_of;
 use crate::export::api::cell::Cell;
+use crate::export::api::sums::{AddressKey, FlowSum, map, pairs};
 use crate::tables::hashing::State;
 
 /// The traffic of one address.

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use crate::export::api::sums::{PairSum, pairs};
 use super::{Column, TableContext, TableRow, column};
 use crate::export::api::cell::Cell;
+use crate::export::api::sums::{PairSum, pairs};
 
 /// The traffic between two hosts.
 pub(super) struct PairRow(PairSum);

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::export::api::sums::FlowSum;
 use super::{Column, TableContext, TableRow, column};
 use crate::export::api::cell::Cell;
+use crate::export::api::sums::FlowSum;
 use crate::export::api::words::protocol_cell;
 use crate::packet::Protocol;
 

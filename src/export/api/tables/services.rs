@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::export::api::sums::{AddressKey, FlowSum, map, set};
 use super::{Column, TableContext, TableRow, column};
 use crate::export::api::cell::Cell;
+use crate::export::api::sums::{AddressKey, FlowSum, map, set};
 use crate::export::api::words::{port_cell, protocol_cell, service_cell};
 use crate::packet::Protocol;
 use crate::tables::hashing::State;
