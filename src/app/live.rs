@@ -364,12 +364,14 @@ fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics>
 
 /// The facts that answers of the API name.
 fn api_settings(config: &Config) -> ApiSettings {
+    let defaults = ApiSettings::default();
     ApiSettings {
         refresh: config.pipeline.refresh,
         local_networks: config.locality.networks.clone(),
         chart_min_bytes: config.detect.bandwidth.clone().unwrap_or_default().chart_min_bytes,
-        runbooks: config.notify.runbook_url.clone(),
-        ..ApiSettings::default()
+        prometheus_url: config.http.prometheus_url.clone(),
+        runbooks: config.notify.runbook_url.clone().unwrap_or_else(|| defaults.runbooks.clone()),
+        ..defaults
     }
 }
 

@@ -14,15 +14,14 @@ use arc_swap::ArcSwap;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
-};
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::{interval, sleep, timeout};
 
 use super::answer::{Answer, JSON, page, unavailable_json};
 use super::body::{Body, GZIP_LEVEL};
 use super::cache::{AnswerCache, AnswerKey, DataVersion};
+use super::conditional::{add_headers, is_known, not_modified};
 use super::negotiate::{self, Coding};
 use super::scrape::Client;
 use super::slots::{ClientId, Slots};
@@ -49,6 +48,8 @@ const TRANSFER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Interval at which streams get a new snapshot, if it changed.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Browsers ask again each time.
+const CACHING: &str = "no-cache";
 /// The media type of comma-separated values.
 const CSV: &str = "text/csv; charset=utf-8; header=present";
 
@@ -70,7 +71,7 @@ pub(super) struct Api {
     streams: EventStreams,
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug)]
 enum Unanswered {
     Refused(ClientRefusal),
@@ -126,41 +127,51 @@ impl Api {
             Ok(parsed) => parsed,
             Err(error) => return page(StatusCode::BAD_REQUEST, JSON, error_json(&error.to_string())),
         };
-        let is_head = request.method() == Method::HEAD;
-        if resource == Resource::Events {
-            return if is_head { stream::head() } else { self.stream(parsed, client.origin()).await };
-        }
+        let answered = match (resource, request.method() == Method::HEAD) {
+            (Resource::Events, true) => Ok(stream::head()),
+            (Resource::Events, false) => self.stream(parsed, client.origin()).await,
+            (_, is_head) => self.tagged(parsed, request, (client, is_head)).await,
+        };
+        answered.unwrap_or_else(|unanswered| self.explain(unanswered))
+    }
+
+    /// The answer with its tag, or that the client has it.
+    async fn tagged(
+        self: &Arc<Self>,
+        parsed: ApiRequest,
+        request: &Request<Incoming>,
+        (client, is_head): (&Client, bool),
+    ) -> Result<Answer, Unanswered> {
         let key = self.key(&parsed, request);
         // The numbers alone say whether the answer changed, unless it depends on more.
         let tag = (!parsed.is_volatile()).then(|| self.tag_of_version(key.version));
-        if tag.as_ref().is_some_and(|tag| is_known(request, tag)) {
-            return not_modified(tag);
+        if let Some(tag) = tag.as_ref().filter(|tag| is_known(request.headers(), tag)) {
+            return Ok(not_modified(tag, CACHING));
         }
         let (coding, file_name) = (key.coding, parsed.file_name());
-        let answered = timeout(ANSWER_WAIT, self.rendered(key, parsed, client.origin())).await;
-        let bytes = match answered.unwrap_or(Err(Unanswered::Refused(ClientRefusal::Full))) {
-            Ok(bytes) => bytes,
-            Err(Unanswered::Refused(refusal)) => return self.refuse(refusal),
-            Err(Unanswered::Failed(error)) => {
-                tracing::error!(%error, "cannot render an answer of the API");
-                return page(StatusCode::INTERNAL_SERVER_ERROR, JSON, error_json("the answer could not be rendered"));
-            }
-        };
+        let rendered = timeout(ANSWER_WAIT, self.rendered(key, parsed, client.origin())).await;
+        let bytes = rendered.unwrap_or(Err(Unanswered::Refused(ClientRefusal::Full)))?;
         let tag = tag.unwrap_or_else(|| self.tag_of_bytes(&bytes));
-        if is_known(request, &tag) {
-            return not_modified(Some(tag));
+        if is_known(request.headers(), &tag) {
+            return Ok(not_modified(&tag, CACHING));
         }
         let mut answer = head(&tag, coding, file_name.as_deref());
-        match self.body(bytes, is_head, client).await {
-            Ok(body) => *answer.body_mut() = body,
-            Err(refusal) => return self.refuse(refusal),
-        }
-        answer
+        *answer.body_mut() = self.body(bytes, is_head, client).await.map_err(Unanswered::Refused)?;
+        Ok(answer)
     }
 
-    fn refuse(&self, refusal: ClientRefusal) -> Answer {
-        self.program.connections.count_refused_api(refusal);
-        unavailable_json(error_json("too many requests to the API; try again in a second"))
+    /// Says why there is no answer.
+    fn explain(&self, unanswered: Unanswered) -> Answer {
+        match unanswered {
+            Unanswered::Refused(refusal) => {
+                self.program.connections.count_refused_api(refusal);
+                unavailable_json(error_json("too many requests to the API; try again in a second"))
+            }
+            Unanswered::Failed(error) => {
+                tracing::error!(%error, "cannot render an answer of the API");
+                page(StatusCode::INTERNAL_SERVER_ERROR, JSON, error_json("the answer could not be rendered"))
+            }
+        }
     }
 
     /// The data that answers are made of now.
@@ -263,18 +274,12 @@ impl Api {
     }
 
     /// A stream of snapshots.
-    async fn stream(self: &Arc<Self>, parsed: ApiRequest, origin: ClientId) -> Answer {
-        let slot = match self.streams.slot(origin) {
-            Ok(slot) => slot,
-            Err(refusal) => return self.refuse(refusal),
-        };
+    async fn stream(self: &Arc<Self>, parsed: ApiRequest, origin: ClientId) -> Result<Answer, Unanswered> {
+        let slot = self.streams.slot(origin).map_err(Unanswered::Refused)?;
         let key = self.key_of(&parsed, Resource::Events.path().to_owned());
         let id = key.version.history;
-        match self.rendered(key, parsed, origin).await {
-            Ok(bytes) => self.streams.open(stream::event(SNAPSHOT, id, &bytes), slot),
-            Err(Unanswered::Refused(refusal)) => self.refuse(refusal),
-            Err(Unanswered::Failed(_)) => self.refuse(ClientRefusal::Full),
-        }
+        let bytes = self.rendered(key, parsed, origin).await?;
+        Ok(self.streams.open(stream::event(SNAPSHOT, id, &bytes), slot))
     }
 
     /// Sends each new snapshot to all streams, for ever. A snapshot is rendered only while there are streams.
@@ -307,36 +312,10 @@ impl Api {
 /// The name of the event with a snapshot.
 const SNAPSHOT: &str = "snapshot";
 
-/// True if the client has the answer with this tag.
-fn is_known(request: &Request<Incoming>, tag: &str) -> bool {
-    let values = request.headers().get_all(IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
-    let opaque = tag.trim_start_matches("W/");
-    values
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|known| known == "*" || known.trim_start_matches("W/") == opaque)
-}
-
-fn not_modified(tag: Option<String>) -> Answer {
-    let mut answer = Response::new(Body::Ended);
-    *answer.status_mut() = StatusCode::NOT_MODIFIED;
-    common_headers(&mut answer, &tag.unwrap_or_default());
-    answer
-}
-
-fn common_headers(answer: &mut Answer, tag: &str) {
-    let headers = answer.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    if let Ok(tag) = HeaderValue::from_str(tag) {
-        headers.insert(ETAG, tag);
-    }
-}
-
 /// The head of an answer; one with a file name is to be saved.
 fn head(tag: &str, coding: Coding, file_name: Option<&str>) -> Answer {
     let mut answer = Response::new(Body::Ended);
-    common_headers(&mut answer, tag);
+    add_headers(&mut answer, tag, CACHING);
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(if file_name.is_some() { CSV } else { JSON }));
     if coding == Coding::Gzip {

@@ -11,10 +11,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION, VARY};
+use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, LOCATION};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::{Answer, HTML, PLAIN, SVG, page};
+use super::conditional::{add_headers, is_known, not_modified};
 use super::negotiate::{self, Coding};
 
 /// The path of the page.
@@ -81,22 +82,17 @@ impl DashboardFile {
     }
 
     fn answer(&self, headers: &HeaderMap) -> Answer {
-        let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == self.tag.as_bytes());
-        let coding = negotiate::coding(headers);
-        let (status, body) = match coding {
-            _ if is_known => (StatusCode::NOT_MODIFIED, Bytes::new()),
-            Coding::Identity => (StatusCode::OK, self.plain.clone()),
-            Coding::Gzip => (StatusCode::OK, self.compressed.clone()),
-        };
-        let mut answer = page(status, self.content_type, body);
-        let headers = answer.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.caching));
-        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        if let Ok(tag) = HeaderValue::from_str(&self.tag) {
-            headers.insert(ETAG, tag);
+        if is_known(headers, &self.tag) {
+            return not_modified(&self.tag, self.caching);
         }
-        if coding == Coding::Gzip && !is_known {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        let (coding, body) = match negotiate::coding(headers) {
+            Coding::Identity => (None, &self.plain),
+            Coding::Gzip => (Some("gzip"), &self.compressed),
+        };
+        let mut answer = page(StatusCode::OK, self.content_type, body.clone());
+        add_headers(&mut answer, &self.tag, self.caching);
+        if let Some(coding) = coding {
+            answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
         answer
     }

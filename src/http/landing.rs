@@ -10,13 +10,14 @@ use super::{dashboard, negotiate};
 /// The parameter that asks for the landing page instead of the dashboard.
 const PARAMETER: &str = "landing";
 
-const LINKS: [(&str, &str); 8] = [
+const LINKS: [(&str, &str); 9] = [
     ("/dashboard", "Dashboard"),
     ("/metrics", "Metrics"),
     ("/active", "Active alerts (JSON)"),
     ("/all", "Heaviest sources (JSON)"),
     ("/capabilities", "Settings (JSON)"),
     ("/api/v1/snapshot", "API (JSON)"),
+    ("/runbooks", "Runbooks of alerts"),
     ("/-/healthy", "Health"),
     ("/-/ready", "Readiness"),
 ];

@@ -6,6 +6,7 @@ mod answer;
 mod api;
 mod body;
 mod cache;
+mod conditional;
 mod connection;
 mod dashboard;
 mod evidence;
@@ -13,6 +14,7 @@ mod idle;
 mod landing;
 mod negotiate;
 mod pages;
+mod runbooks;
 mod scrape;
 mod slots;
 mod stream;
@@ -33,11 +35,13 @@ pub use scrape::{Reports, ScrapeReports, reports};
 pub struct Config {
     /// The addresses; at least one.
     pub listen: Vec<ListenAddress>,
+    /// The address of the Prometheus that reads the metrics, for links of the dashboard.
+    pub prometheus_url: Option<String>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: vec![ListenAddress { host: None, port: 8888 }] }
+        Self { listen: vec![ListenAddress { host: None, port: 8888 }], prometheus_url: None }
     }
 }
 

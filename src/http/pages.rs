@@ -11,14 +11,14 @@ use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::sleep;
 
-use super::answer::{Answer, JSON, PLAIN, page, unavailable};
+use super::answer::{Answer, HTML, JSON, PLAIN, page, unavailable};
 use super::api::Api;
 use super::body::Body;
 use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
 use super::slots::{ClientSlot, Slots};
 use super::transfer::Transfer;
-use super::{dashboard, evidence, landing};
+use super::{dashboard, evidence, landing, runbooks};
 use crate::alert::{EvidenceIndex, Fingerprint};
 use crate::export::Format;
 use crate::export::api::{ApiSettings, Resource, error_json};
@@ -156,6 +156,7 @@ impl Site {
             "/all" => self.chart(Listed::AtLeast(self.capabilities.chart_min_bytes), client, &request).await,
             "/capabilities" => self.capabilities(),
             "/" => landing::answer(&self.version, request.uri().query(), request.headers()),
+            runbooks::PATH => page(StatusCode::OK, HTML, runbooks::PAGE.as_str()),
             "/-/healthy" => self.health(),
             "/-/ready" => self.readiness(),
             path => match (Resource::at(path), evidence::fingerprint(path)) {

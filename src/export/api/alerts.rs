@@ -168,7 +168,7 @@ struct AlertEntry<'a> {
     last_targets: Vec<String>,
     timeline: Vec<TimelineEntry>,
     evidence_url: Option<String>,
-    runbook_url: Option<String>,
+    runbook_url: String,
     promql: String,
 }
 
@@ -197,7 +197,6 @@ impl<'a> AlertEntry<'a> {
         let shown = alert.shown();
         let texts = |targets: &[Target]| targets.iter().map(Target::to_string).collect();
         let has_evidence = inputs.evidence.find_episode(alert.fingerprint, alert.starts_at).is_some();
-        let runbook = inputs.settings.runbooks.as_deref();
         Self {
             fingerprint: alert.fingerprint.to_string(),
             kind: alert.kind.label(),
@@ -222,7 +221,7 @@ impl<'a> AlertEntry<'a> {
             last_targets: texts(&alert.figures.last_targets),
             timeline: alert.timeline().into_iter().map(TimelineEntry::from).collect(),
             evidence_url: has_evidence.then(|| format!("/alerts/{}/evidence", alert.fingerprint)),
-            runbook_url: runbook.map(|template| runbook_address(template, alert.kind)),
+            runbook_url: runbook_address(&inputs.settings.runbooks, alert.kind),
             promql: promql(alert),
         }
     }

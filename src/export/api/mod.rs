@@ -60,7 +60,7 @@ pub struct ApiSettings {
     /// The address of Prometheus, for links.
     pub prometheus_url: Option<String>,
     /// The address of the runbooks, with its placeholders.
-    pub runbooks: Option<String>,
+    pub runbooks: String,
 }
 
 impl Default for ApiSettings {
@@ -73,7 +73,7 @@ impl Default for ApiSettings {
             local_networks: Vec::new(),
             chart_min_bytes: 0,
             prometheus_url: None,
-            runbooks: None,
+            runbooks: "/runbooks#{alert}".to_owned(),
         }
     }
 }

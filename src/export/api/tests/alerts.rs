@@ -63,7 +63,7 @@ fn filter_looks_at_subjects_targets_and_words() {
 #[test]
 fn alert_has_its_sentence_figures_and_query() {
     let mut served = served();
-    served.settings.runbooks = Some("https://wiki/{kind}".to_owned());
+    served.settings.runbooks = "https://wiki/{kind}".to_owned();
     served.report.alerts.firing[2].rule = Arc::from("odd\"rule\\");
     let answer = served.json(Resource::Alerts, "limit=1");
     let alert = &answer["active"][0];
