@@ -131,7 +131,11 @@ const LABELS: &[Label] = &[
         Listed(&["idle", "silent", "slow", "stalled", "crowded", "invalid"]),
     ),
     Label("reason", Prefixed(&["trafficmonitor_http_connections_refused_total"]), Listed(&["full", "share", "accept"])),
-    Label("reason", Prefixed(&["trafficmonitor_http_scrapes_refused_total"]), Listed(&["full", "share"])),
+    Label(
+        "reason",
+        Prefixed(&["trafficmonitor_http_scrapes_refused_total", "trafficmonitor_http_api_refused_total"]),
+        Listed(&["full", "share"]),
+    ),
     Label("result", Every, Listed(&["complete", "broken"])),
     Label("thread", Every, Listed(&["accountant", "supervisor"])),
     Label("part", Every, Listed(&["flows", "hosts", "conversations", "intervals", "series", "snapshot", "detection"])),
