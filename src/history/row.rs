@@ -102,6 +102,9 @@ fn words(address: Ipv6Addr) -> [u64; 2] {
     [(bits >> 64) as u64, bits as u64]
 }
 
+/// Microseconds of a second.
+const MICROSECONDS: u32 = 1_000_000;
+
 /// The traffic of a flow on one interface within a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HistoryRow {
@@ -110,8 +113,9 @@ pub struct HistoryRow {
     pub bytes: u64,
     /// Number of packets.
     pub packets: u64,
-    /// The time of the first packet, in microseconds since the start of the cell.
-    pub first: u32,
+    /// The second of the first packet, counted from the start of the cell. (Its time is not known to more than that: it
+    /// would depend on the moments at which intervals are merged.)
+    pub first_second: u32,
     /// The time of the last packet, in microseconds since the start of the cell.
     pub last: u32,
 }
@@ -164,12 +168,12 @@ impl HistoryRow {
     pub(super) fn add(&mut self, other: &Self) {
         self.bytes += other.bytes;
         self.packets += other.packets;
-        self.first = self.first.min(other.first);
+        self.first_second = self.first_second.min(other.first_second);
         self.last = self.last.max(other.last);
     }
 
-    /// The same row in a cell that starts `microseconds` earlier.
-    pub(super) const fn in_earlier_cell(self, microseconds: u32) -> Self {
-        Self { first: self.first.saturating_add(microseconds), last: self.last.saturating_add(microseconds), ..self }
+    /// The same row in a cell that starts `seconds` earlier, less than a minute.
+    pub(super) const fn in_earlier_cell(self, seconds: u32) -> Self {
+        Self { first_second: self.first_second + seconds, last: self.last + seconds * MICROSECONDS, ..self }
     }
 }
