@@ -36,7 +36,7 @@ fn push<T>(ring: &mut VecDeque<T>, cell: T, kept: usize) {
 
 /// The longer cells of one length.
 #[derive(Debug)]
-struct Level {
+struct LongerCells {
     size: LevelSize,
     open: OpenRows,
     /// Start of the open cell, and the seconds that are in it.
@@ -45,7 +45,7 @@ struct Level {
     closed: VecDeque<Arc<RowsCell>>,
 }
 
-impl Level {
+impl LongerCells {
     fn new(size: LevelSize) -> Self {
         Self {
             size,
@@ -98,8 +98,8 @@ pub(super) struct Levels {
     /// The cell of 10 s that is open; 0 seconds before its first.
     open_ten: TotalsCell,
     seconds: VecDeque<Arc<RowsCell>>,
-    tens: Level,
-    minutes: Level,
+    tens: LongerCells,
+    minutes: LongerCells,
 }
 
 impl Levels {
@@ -109,8 +109,8 @@ impl Levels {
             totals_of_tens: VecDeque::with_capacity(TOTALS_OF_TENS),
             open_ten: TotalsCell::default(),
             seconds: VecDeque::with_capacity(SECONDS.kept),
-            tens: Level::new(TENS),
-            minutes: Level::new(MINUTES),
+            tens: LongerCells::new(TENS),
+            minutes: LongerCells::new(MINUTES),
         }
     }
 
