@@ -180,6 +180,19 @@ const LIMITS: &[Limit] = &[
             "export/chart/mod.rs MAXIMUM_DETAILED",
         ],
     ),
+    Limit("history: cells without rows", Kept("it shows the last hour, and older cells are to leave"), &[]),
+    Limit(
+        "history: cells with rows",
+        Kept("the sum without rows has them, and older cells are to leave"),
+        &["history/mod.rs KEPT_SECONDS"],
+    ),
+    Limit("history: rows of an open cell", Kept("the sum without rows has them"), &[]),
+    Limit("history: names of interfaces", Kept("they count as interface other"), &["history/names.rs MAXIMUM_NAMES"]),
+    Limit(
+        "resolved alerts, for readers",
+        Kept("the list has the number of those that were forgotten"),
+        &["alert/resolved.rs MAXIMUM_RESOLVED"],
+    ),
     Limit("alerts pending or firing", Counted(&["trafficmonitor_alerts_dropped_total"]), &[]),
     Limit(
         "rows of an interval",

@@ -35,7 +35,7 @@ pub use fingerprint::Fingerprint;
 pub use lifecycle::Alerts;
 pub use resolved::{MAXIMUM_RESOLVED, ResolvedAlerts};
 pub use severity::{Severities, Severity, SeverityRule, Side};
-pub use timeline::{AlertEvent, Timeline};
+pub use timeline::AlertEvent;
 
 /// Settings of alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,12 +30,9 @@ impl AlertEvent {
     }
 }
 
-/// Events in the order of time.
-pub type Timeline = Vec<(Timestamp, AlertEvent)>;
-
 impl Alert {
     /// The events so far. They are ordered by life rather than by time where the packets' clock was set meanwhile.
-    pub fn timeline(&self) -> Timeline {
+    pub fn timeline(&self) -> Vec<(Timestamp, AlertEvent)> {
         let fired = self.fired_at.map(|at| (at, AlertEvent::Fired));
         let peak = (self.peak.at, AlertEvent::Peak);
         let [before, after] = match fired {

@@ -76,9 +76,9 @@ impl RowsCell {
         self.start + Duration::from_secs(self.seconds.into())
     }
 
-    /// The time of the first packet of a row of this cell.
+    /// The start of the second with the first packet of a row of this cell.
     pub fn first_seen(&self, row: &HistoryRow) -> Timestamp {
-        self.start + Duration::from_micros(row.first.into())
+        self.start + Duration::from_secs(row.first_second.into())
     }
 
     /// The time of the last packet of a row of this cell.

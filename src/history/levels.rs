@@ -1,6 +1,6 @@
 //! The kept cells: seconds, and longer cells that are made of them.
 //!
-//! Takes sealed seconds; gives cells of 1, 10 and 60 s, as many as fit into their rings. Must not know rows that are
+//! Takes closed seconds; gives cells of 1, 10 and 60 s, as many as fit into their rings. Must not know rows that are
 //! still being counted.
 
 use std::collections::VecDeque;
@@ -13,8 +13,6 @@ use crate::packet::Timestamp;
 use crate::tables::sampling::Sampling;
 use crate::time_grid::Cell;
 
-const MICROSECONDS: u32 = 1_000_000;
-
 /// The length of a cell of rows, how many are kept, and the rows of each.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LevelSize {
@@ -22,7 +20,7 @@ pub(super) struct LevelSize {
     pub step: i64,
     /// The most cells.
     pub kept: usize,
-    /// The most rows of a sealed cell.
+    /// The most rows of a closed cell.
     pub rows: usize,
     /// The most rows of the cell that is open.
     pub open_rows: usize,
@@ -38,23 +36,23 @@ fn push<T>(ring: &mut VecDeque<T>, cell: T, kept: usize) {
 
 /// The longer cells of one length.
 #[derive(Debug)]
-struct Level {
+struct LongerCells {
     size: LevelSize,
     open: OpenRows,
     /// Start of the open cell, and the seconds that are in it.
     start: Timestamp,
     seconds: u32,
-    sealed: VecDeque<Arc<RowsCell>>,
+    closed: VecDeque<Arc<RowsCell>>,
 }
 
-impl Level {
+impl LongerCells {
     fn new(size: LevelSize) -> Self {
         Self {
             size,
             open: OpenRows::new(size.open_rows),
             start: Timestamp::default(),
             seconds: 0,
-            sealed: VecDeque::with_capacity(size.kept),
+            closed: VecDeque::with_capacity(size.kept),
         }
     }
 
@@ -63,7 +61,7 @@ impl Level {
         if self.seconds == 0 {
             self.start = start;
         }
-        shorter.add_to(&mut self.open, self.seconds * MICROSECONDS, state);
+        shorter.add_to(&mut self.open, self.seconds, state);
         self.seconds += seconds;
     }
 
@@ -72,20 +70,20 @@ impl Level {
         next.0.rem_euclid(self.size.step) == 0
     }
 
-    fn seal(&mut self) {
+    fn close(&mut self) {
         let seconds = std::mem::take(&mut self.seconds);
-        let cell = self.open.seal(self.size.rows, self.start, seconds);
-        push(&mut self.sealed, Arc::new(cell), self.size.kept);
+        let cell = self.open.close(self.size.rows, self.start, seconds);
+        push(&mut self.closed, Arc::new(cell), self.size.kept);
     }
 
     fn clear(&mut self) {
         self.open.clear();
         self.seconds = 0;
-        self.sealed.clear();
+        self.closed.clear();
     }
 
     fn memory_bytes(&self) -> usize {
-        self.open.memory_bytes() + ring_bytes(&self.sealed)
+        self.open.memory_bytes() + ring_bytes(&self.closed)
     }
 }
 
@@ -100,8 +98,8 @@ pub(super) struct Levels {
     /// The cell of 10 s that is open; 0 seconds before its first.
     open_ten: TotalsCell,
     seconds: VecDeque<Arc<RowsCell>>,
-    tens: Level,
-    minutes: Level,
+    tens: LongerCells,
+    minutes: LongerCells,
 }
 
 impl Levels {
@@ -111,24 +109,24 @@ impl Levels {
             totals_of_tens: VecDeque::with_capacity(TOTALS_OF_TENS),
             open_ten: TotalsCell::default(),
             seconds: VecDeque::with_capacity(SECONDS.kept),
-            tens: Level::new(TENS),
-            minutes: Level::new(MINUTES),
+            tens: LongerCells::new(TENS),
+            minutes: LongerCells::new(MINUTES),
         }
     }
 
-    /// Takes the second `cell`, and seals the longer cells that end with it. The rows are empty afterwards.
+    /// Takes the second `cell`, and closes the longer cells that end with it. The rows are empty afterwards.
     pub(super) fn take(&mut self, cell: Cell, totals: TotalsCell, rows: &mut OpenRows, state: &Sampling) {
         let (start, next) = (totals.start, cell.next());
         self.take_totals(totals, next);
         self.tens.add(rows, start, 1, state);
-        push(&mut self.seconds, Arc::new(rows.seal(SECONDS.rows, start, 1)), SECONDS.kept);
+        push(&mut self.seconds, Arc::new(rows.close(SECONDS.rows, start, 1)), SECONDS.kept);
         if !self.tens.ends_before(next) {
             return;
         }
         self.minutes.add(&self.tens.open, self.tens.start, self.tens.seconds, state);
-        self.tens.seal();
+        self.tens.close();
         if self.minutes.ends_before(next) {
-            self.minutes.seal();
+            self.minutes.close();
         }
     }
 
@@ -144,9 +142,9 @@ impl Levels {
         }
     }
 
-    /// The sealed cells of 1, 10 and 60 s.
-    pub(super) fn sealed(&self) -> [Vec<Arc<RowsCell>>; 3] {
-        [&self.seconds, &self.tens.sealed, &self.minutes.sealed].map(|ring| ring.iter().map(Arc::clone).collect())
+    /// The closed cells of 1, 10 and 60 s.
+    pub(super) fn closed(&self) -> [Vec<Arc<RowsCell>>; 3] {
+        [&self.seconds, &self.tens.closed, &self.minutes.closed].map(|ring| ring.iter().map(Arc::clone).collect())
     }
 
     /// Forgets all.
@@ -162,7 +160,7 @@ impl Levels {
     /// Memory of a view in bytes, without the cells of rows that it shares.
     pub(super) fn view_bytes(&self) -> usize {
         let totals = self.totals.len() + self.totals_of_tens.len();
-        let rows = self.seconds.len() + self.tens.sealed.len() + self.minutes.sealed.len();
+        let rows = self.seconds.len() + self.tens.closed.len() + self.minutes.closed.len();
         totals * size_of::<TotalsCell>() + rows * size_of::<Arc<RowsCell>>()
     }
 

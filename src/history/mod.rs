@@ -1,10 +1,10 @@
 //! The history: the traffic of the last hour in cells of packet time, for the dashboard.
 //!
-//! Takes merged rows, counters of captures and packet time; gives [`HistoryView`]s of sealed cells. Must not know
+//! Takes merged rows, counters of captures and packet time; gives [`HistoryView`]s of closed cells. Must not know
 //! requests, nor read a clock.
 //!
 //! The totals of a cell are exact. Of its rows the heaviest stay: the table of an open cell is bounded and keeps the
-//! heavy ones ([`crate::tables::heavy`]), and a sealed cell keeps fewer. All other traffic is the cell's `unlisted` sum.
+//! heavy ones ([`crate::tables::heavy`]), and a closed cell keeps fewer. All other traffic is the cell's `unlisted` sum.
 
 mod cells;
 mod levels;
@@ -117,8 +117,8 @@ impl History {
         let (key, hash) = RowKey::new(addresses, self.interface, service, protocol, direction, &self.state);
         self.latest = self.position(counted.last);
         let second = &mut self.open[self.latest];
-        let [first, last] = [counted.first, counted.last].map(|time| microseconds(second.totals.start, time));
-        let row = HistoryRow { key, bytes: counted.bytes, packets: counted.packets.into(), first, last };
+        let last = microseconds(second.totals.start, counted.last);
+        let row = HistoryRow { key, bytes: counted.bytes, packets: counted.packets.into(), first_second: 0, last };
         second.totals.traffic[direction as usize].add(row.counters());
         second.rows.add(hash, row);
     }
@@ -161,18 +161,18 @@ impl History {
         first
     }
 
-    /// Seals the seconds that end by `watermark`. Only late packets are older than the watermark.
+    /// Closes the seconds that end by `watermark`. Only late packets are older than the watermark.
     pub fn advance(&mut self, watermark: Timestamp) {
         let next = GRID.cell(watermark);
         let first = self.first.unwrap_or_else(|| self.begin(next));
         if next.0 - first.0 > i64::from(KEPT_SECONDS) {
             return self.restart(watermark);
         }
-        (first.0..next.0).for_each(|second| self.seal(Cell(second)));
+        (first.0..next.0).for_each(|second| self.close(Cell(second)));
     }
 
-    /// Seals the first open second, which is `cell`.
-    fn seal(&mut self, cell: Cell) {
+    /// Closes the first open second, which is `cell`.
+    fn close(&mut self, cell: Cell) {
         let Some(mut second) = self.open.pop_front() else { return };
         self.levels.take(cell, second.totals, &mut second.rows, &self.state);
         let last = Cell(cell.0 + OPEN_SECONDS as i64);
@@ -196,24 +196,24 @@ impl History {
         self.begin(GRID.cell(to));
     }
 
-    /// Seals the seconds until `end`, the end of the last cell of any grid. No packet follows.
+    /// Closes the seconds until `end`, the end of the last cell of any grid. No packet follows.
     pub fn finish(&mut self, end: Timestamp) {
         self.advance(GRID.end(GRID.cell(end - Duration::from_nanos(1))));
     }
 
-    /// Grows with each sealed second, and when the history starts again.
+    /// Grows with each closed second, and when the history starts again.
     pub const fn number(&self) -> u64 {
         self.number
     }
 
-    /// The sealed cells, for readers.
+    /// The closed cells, for readers.
     pub fn view(&self) -> HistoryView {
         let Levels { totals, totals_of_tens, .. } = &self.levels;
         HistoryView {
             number: self.number,
             totals: totals.iter().copied().collect(),
             totals_of_tens: totals_of_tens.iter().copied().collect(),
-            rows: self.levels.sealed(),
+            rows: self.levels.closed(),
             interfaces: Arc::clone(self.names.shared()),
             memory_bytes: self.memory_bytes() as u64,
         }

@@ -1,6 +1,6 @@
 //! The rows of a cell that is still open: a bounded table that keeps the heavy ones.
 //!
-//! Takes rows with the hashes of their keys; gives a sealed cell with the heaviest of them. Must not know packet time.
+//! Takes rows with the hashes of their keys; gives a closed cell with the heaviest of them. Must not know packet time.
 
 use super::cells::{DirectionSums, RowsCell, add_sums};
 use super::row::HistoryRow;
@@ -39,16 +39,16 @@ impl OpenRows {
         add_sums(&mut self.unlisted, sums);
     }
 
-    /// Adds all of this cell to a longer one that began `microseconds` earlier.
-    pub(super) fn add_to(&self, longer: &mut Self, microseconds: u32, state: &Sampling) {
+    /// Adds all of this cell to a longer one that began `seconds` earlier.
+    pub(super) fn add_to(&self, longer: &mut Self, seconds: u32, state: &Sampling) {
         longer.add_unlisted(&self.unlisted);
         for row in self.table.iter() {
-            longer.add(row.key.hash_under(state), row.in_earlier_cell(microseconds));
+            longer.add(row.key.hash_under(state), row.in_earlier_cell(seconds));
         }
     }
 
-    /// The sealed cell with the `most` heaviest rows. The open one is empty afterwards.
-    pub(super) fn seal(&mut self, most: usize, start: Timestamp, seconds: u32) -> RowsCell {
+    /// The closed cell with the `most` heaviest rows. The open one is empty afterwards.
+    pub(super) fn close(&mut self, most: usize, start: Timestamp, seconds: u32) -> RowsCell {
         let mut unlisted = std::mem::take(&mut self.unlisted);
         let mut rows: Vec<HistoryRow> = self.table.iter().copied().collect();
         self.table.clear();

@@ -19,18 +19,18 @@ pub type InterfaceIndex = u16;
 pub(super) struct RowKey {
     source: [u64; 2],
     destination: [u64; 2],
-    rest: Rest,
+    others: OtherFields,
 }
 
 /// The fields beside the addresses, in one word: interface, port, protocol, and in the lowest byte the direction, reply
 /// or not, and the IP version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-struct Rest(u64);
+struct OtherFields(u64);
 
 const IS_V6: u64 = 1;
 const IS_REPLY: u64 = 2;
 
-impl Rest {
+impl OtherFields {
     #[inline(always)]
     fn new(
         interface: InterfaceIndex,
@@ -66,8 +66,8 @@ impl RowKey {
             }
             Addresses::V6 { source, destination } => (words(source), words(destination), true),
         };
-        let rest = Rest::new(interface, port, protocol, direction, is_reply, is_v6);
-        let key = Self { source: source_words, destination: destination_words, rest };
+        let others = OtherFields::new(interface, port, protocol, direction, is_reply, is_v6);
+        let key = Self { source: source_words, destination: destination_words, others };
         (key, key.hash_under(state))
     }
 
@@ -80,12 +80,12 @@ impl RowKey {
         } else {
             hasher.write_u64(self.source[1] << 32 | self.destination[1]);
         }
-        hasher.write_u64(self.rest.0);
+        hasher.write_u64(self.others.0);
         hasher.finish()
     }
 
     const fn is_v6(&self) -> bool {
-        self.rest.0 & IS_V6 != 0
+        self.others.0 & IS_V6 != 0
     }
 
     fn address(&self, [high, low]: [u64; 2]) -> IpAddr {
@@ -102,6 +102,9 @@ fn words(address: Ipv6Addr) -> [u64; 2] {
     [(bits >> 64) as u64, bits as u64]
 }
 
+/// Microseconds of a second.
+const MICROSECONDS: u32 = 1_000_000;
+
 /// The traffic of a flow on one interface within a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HistoryRow {
@@ -110,8 +113,9 @@ pub struct HistoryRow {
     pub bytes: u64,
     /// Number of packets.
     pub packets: u64,
-    /// The time of the first packet, in microseconds since the start of the cell.
-    pub first: u32,
+    /// The second of the first packet, counted from the start of the cell. (Its time is not known to more than that: it
+    /// would depend on the moments at which intervals are merged.)
+    pub first_second: u32,
     /// The time of the last packet, in microseconds since the start of the cell.
     pub last: u32,
 }
@@ -131,27 +135,27 @@ impl HistoryRow {
 
     /// The protocol above IP.
     pub const fn protocol(&self) -> Protocol {
-        Protocol((self.key.rest.0 >> 8) as u8)
+        Protocol((self.key.others.0 >> 8) as u8)
     }
 
     /// The port that the keying of flows takes; 0 if there is none.
     pub const fn port(&self) -> u16 {
-        (self.key.rest.0 >> 16) as u16
+        (self.key.others.0 >> 16) as u16
     }
 
     /// True if the packets are replies: then the port is the source port.
     pub const fn is_reply(&self) -> bool {
-        self.key.rest.0 & IS_REPLY != 0
+        self.key.others.0 & IS_REPLY != 0
     }
 
     /// The direction of the packets.
     pub const fn direction(&self) -> Direction {
-        self.key.rest.direction()
+        self.key.others.direction()
     }
 
     /// The interface, for [`super::HistoryView::interface`].
     pub const fn interface(&self) -> InterfaceIndex {
-        (self.key.rest.0 >> 32) as InterfaceIndex
+        (self.key.others.0 >> 32) as InterfaceIndex
     }
 
     /// Packets and bytes.
@@ -164,12 +168,12 @@ impl HistoryRow {
     pub(super) fn add(&mut self, other: &Self) {
         self.bytes += other.bytes;
         self.packets += other.packets;
-        self.first = self.first.min(other.first);
+        self.first_second = self.first_second.min(other.first_second);
         self.last = self.last.max(other.last);
     }
 
-    /// The same row in a cell that starts `microseconds` earlier.
-    pub(super) const fn in_earlier_cell(self, microseconds: u32) -> Self {
-        Self { first: self.first.saturating_add(microseconds), last: self.last.saturating_add(microseconds), ..self }
+    /// The same row in a cell that starts `seconds` earlier, less than a minute.
+    pub(super) const fn in_earlier_cell(self, seconds: u32) -> Self {
+        Self { first_second: self.first_second + seconds, last: self.last + seconds * MICROSECONDS, ..self }
     }
 }

@@ -1,4 +1,4 @@
-//! The view of readers on the history: sealed cells of the last hour.
+//! The view of readers on the history: closed cells of the last hour.
 //!
 //! Takes cells; gives them by range, and rows that are summed up over a range. Must not know how cells are filled.
 //!
@@ -15,11 +15,12 @@ use hashbrown::hash_map::Entry;
 use super::cells::{DirectionSums, RowsCell, TotalsCell, add_sums};
 use super::row::{HistoryRow, InterfaceIndex, RowKey};
 use super::{MINUTES, SECONDS, TENS};
+use crate::account::flow::Counters;
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::hashing::{self, State};
 
-/// A range of time that ends with the last sealed second.
+/// A range of time that ends with the last closed second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HistoryRange {
     /// The last 60 s.
@@ -61,10 +62,10 @@ impl HistoryRange {
     }
 }
 
-/// The sealed cells of one moment. Cells are shared with later views.
+/// The closed cells of one moment. Cells are shared with later views.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HistoryView {
-    /// Grows with each second that is sealed, and when the clock is set; 0 before the first.
+    /// Grows with each second that is closed, and when the clock is set; 0 before the first.
     pub number: u64,
     /// Cells of 1 s, the oldest first.
     pub(super) totals: Vec<TotalsCell>,
@@ -78,7 +79,7 @@ pub struct HistoryView {
 }
 
 impl HistoryView {
-    /// The end of the last sealed second; none before the first.
+    /// The end of the last closed second; none before the first.
     pub fn end(&self) -> Option<Timestamp> {
         self.totals.last().map(TotalsCell::end)
     }
@@ -183,7 +184,7 @@ pub struct RangeRow<'a> {
     pub bytes: u64,
     /// Number of packets.
     pub packets: u64,
-    /// The time of the first packet.
+    /// The start of the second with the first packet.
     pub first_seen: Timestamp,
     /// The time of the last packet.
     pub last_seen: Timestamp,
@@ -204,6 +205,11 @@ impl<'a> RangeRow<'a> {
             first_seen: cell.first_seen(row),
             last_seen: cell.last_seen(row),
         }
+    }
+
+    /// Packets and bytes.
+    pub const fn counters(&self) -> Counters {
+        Counters { packets: self.packets, bytes: self.bytes }
     }
 
     fn add(&mut self, cell: &RowsCell, row: &HistoryRow) {

@@ -28,7 +28,7 @@ use crate::packet::Timestamp;
 /// The least time between a snapshot and the next one that is published before its refresh.
 const EARLY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The least time between two published views of the history. A little less than the second in which one is sealed, so
+/// The least time between two published views of the history. A little less than the second in which one is closed, so
 /// that a late one delays no other.
 const HISTORY_INTERVAL: Duration = Duration::from_millis(950);
 

@@ -81,6 +81,7 @@ fn run(alerts: &mut Alerts, readings: &[Detection]) -> Vec<(Subject, bool, i64)>
 mod drawn;
 mod exclusions;
 mod lifecycle;
+mod resolved;
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {

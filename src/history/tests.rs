@@ -1,1 +1,0 @@
-//! Tests of the history: sums, heavy rows, gaps, clocks that are set, memory.
