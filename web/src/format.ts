@@ -38,8 +38,11 @@ export function rate(bytesPerSecond: number | null, unit: Unit): string {
   return unit === "bits" ? withUnit(bytesPerSecond * 8, "bit/s") : withUnit(bytesPerSecond, "B/s");
 }
 
-/** Packets per second. */
-export const packetRate = (value: number | null): string => withUnit(value, "packets/s");
+/** Packets per second: "10.7k packets/s". */
+export function packetRate(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return NONE;
+  return `${scaled(value).join("")} packets/s`;
+}
 
 /** A count with thousands apart: "12,345". */
 export function count(value: number | null): string {

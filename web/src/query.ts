@@ -3,7 +3,7 @@
  * the last error. It knows no element of the page.
  */
 
-import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
+import { batch, computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 import { ApiError, type Client } from "./api.ts";
 
 export interface Question {
@@ -68,9 +68,11 @@ export class Query<T> {
       .then((answer) => {
         if (this.cancel !== cancel) return;
         this.history = history;
-        this.answer.value = answer;
-        this.answered.value = path;
-        this.error.value = null;
+        batch(() => {
+          this.answer.value = answer;
+          this.answered.value = path;
+          this.error.value = null;
+        });
       })
       .catch((error: unknown) => {
         if (this.cancel !== cancel) return;

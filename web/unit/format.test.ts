@@ -16,6 +16,8 @@ test("rates are in bits or in bytes", () => {
   assert.equal(format.rate(125_000, "bytes"), "125 kB/s");
   assert.equal(format.rate(0.4, "bytes"), "0.40 B/s");
   assert.equal(format.rate(null, "bits"), "–");
+  assert.equal(format.packetRate(10_700), "10.7k packets/s");
+  assert.equal(format.packetRate(null), "–");
 });
 
 test("counts have thousands apart and their noun agrees", () => {

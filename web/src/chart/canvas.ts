@@ -2,7 +2,6 @@
  * Draws the network chart on a canvas. It takes a scene, positions and colours, and knows neither the API nor the page.
  */
 
-import type { Direction } from "../api.ts";
 import { shortened } from "../format.ts";
 import type { Palette } from "../theme.ts";
 import { bendPoint, type Hit, type Scene } from "./scene.ts";
@@ -29,8 +28,6 @@ export interface Frame {
 /** Hosts with a name beside them. */
 const LABELS = 14;
 const LABEL_CHARACTERS = 24;
-/** Edges of about the same width are drawn in one go. */
-const WIDTH_STEP = 1.2;
 
 const isUpright = (frame: Frame): boolean => frame.height > frame.width;
 
@@ -68,21 +65,19 @@ function trace(ctx: CanvasRenderingContext2D, frame: Frame, index: number): void
 }
 
 function drawEdges(ctx: CanvasRenderingContext2D, frame: Frame): void {
-  const groups = new Map<string, { direction: Direction; step: number; indices: number[] }>();
-  frame.scene.edges.forEach(({ direction, width }, index) => {
-    const step = Math.round(width / WIDTH_STEP);
-    const key = `${direction}${step}`;
-    const group = groups.get(key) ?? { direction, step, indices: [] };
-    group.indices.push(index);
-    groups.set(key, group);
-  });
-  for (const { direction, step, indices } of groups.values()) {
-    ctx.strokeStyle = frame.colours[direction];
-    ctx.lineWidth = Math.max(0.7, step * WIDTH_STEP);
-    ctx.globalAlpha = step <= 1 ? 0.28 : 0.5;
-    ctx.beginPath();
-    for (const index of indices) trace(ctx, frame, index);
-    ctx.stroke();
+  // One pixel of the screen, whatever the zoom: lines of that width are drawn the fastest.
+  const thin = 1 / ctx.getTransform().a;
+  for (const { colour, width, indices } of frame.scene.groups) {
+    ctx.strokeStyle = frame.colours[colour];
+    ctx.lineWidth = width === 0 ? thin : width;
+    ctx.globalAlpha = width === 0 ? 0.34 : 0.5;
+    // Curves that are wide are drawn faster one by one.
+    const together = width === 0 ? indices.length : 1;
+    for (let start = 0; start < indices.length; start += together) {
+      ctx.beginPath();
+      for (const index of indices.slice(start, start + together)) trace(ctx, frame, index);
+      ctx.stroke();
+    }
   }
   ctx.globalAlpha = 1;
 }
@@ -172,10 +167,8 @@ export function drawAll(canvas: HTMLCanvasElement, frame: Frame): void {
   if (ctx === null) return;
   drawSides(ctx, frame);
   drawEdges(ctx, frame);
-  const all = frame.scene.nodes.map((_, index) => index);
-  drawNodes(ctx, frame, all);
-  const largest = all.sort((left, right) => (frame.scene.nodes[right]?.node.bytes ?? 0) - (frame.scene.nodes[left]?.node.bytes ?? 0));
-  drawLabels(ctx, frame, largest.slice(0, LABELS));
+  drawNodes(ctx, frame, frame.scene.largest);
+  drawLabels(ctx, frame, frame.scene.largest.slice(0, LABELS));
 }
 
 /** Hosts and edges that belong to what is marked. */

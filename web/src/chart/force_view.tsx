@@ -50,6 +50,7 @@ function useLayout(onPlaced: (placed: Placed) => void): (scene: Scene, width: nu
       input: {
         keys: scene.nodes.map(({ key }) => key),
         isLocal: scene.nodes.map(({ node }) => node.is_local),
+        isOther: scene.nodes.map(({ node }) => node.is_other),
         radii: scene.nodes.map(({ radius }) => radius),
         edges: scene.edges.map(({ from, to }) => [from, to]),
         width,
@@ -87,7 +88,7 @@ export function ForceView(properties: { graph: Graph; describedBy: string }): JS
   const below = useRef<HTMLCanvasElement>(null);
   const above = useRef<HTMLCanvasElement>(null);
   const placed = useRef<Placed>({ scene: EMPTY, positions: new Float32Array() });
-  const [isPlaced, setPlaced] = useState(false);
+  const [shown, setShown] = useState(EMPTY);
   const [marked, setMarked] = useState<{ hit: Hit; hasFocus: boolean } | null>(null);
   const [zoom, setZoom] = useState(WHOLE);
   const frame = useRef(0);
@@ -98,13 +99,16 @@ export function ForceView(properties: { graph: Graph; describedBy: string }): JS
   const current = useRef({ width, height, zoom, marked });
   current.current = { width, height, zoom, marked };
   const colours = palette.value;
-  const draw = (): void => {
+  const isAllOld = useRef(false);
+  const draw = (what: "all" | "mark"): void => {
+    isAllOld.current ||= what === "all";
     cancelAnimationFrame(frame.current);
     frame.current = requestAnimationFrame(() => {
       const { marked, ...size } = current.current;
       if (below.current === null || above.current === null || size.width === 0) return;
       const drawn: Frame = { ...placed.current, ...size, colours: palette.peek(), marked: marked?.hit ?? null, hasFocus: marked?.hasFocus ?? false };
-      drawAll(below.current, drawn);
+      if (isAllOld.current) drawAll(below.current, drawn);
+      isAllOld.current = false;
       drawMarked(above.current, drawn);
     });
   };
@@ -114,13 +118,14 @@ export function ForceView(properties: { graph: Graph; describedBy: string }): JS
       if (last !== null) setMarked(kept(placed.current.scene, next.scene, last));
     }
     placed.current = next;
-    setPlaced(true);
-    draw();
+    setShown(next.scene);
+    draw("all");
   });
   useEffect(() => {
     if (width > 0 && height > 0) lay(scene, width, height);
   }, [scene, width, height]);
-  useEffect(draw, [marked, zoom, colours, width, height]);
+  useEffect(() => draw("all"), [zoom, colours, width, height]);
+  useEffect(() => draw("mark"), [marked]);
   useEffect(() => () => cancelAnimationFrame(frame.current), []);
 
   const at = (event: { clientX: number; clientY: number }): { x: number; y: number } => {
@@ -160,10 +165,24 @@ export function ForceView(properties: { graph: Graph; describedBy: string }): JS
     setZoom(zoomed(zoom, 2 ** (-event.deltaY / 240), x, y));
   };
   const zoomBy = (factor: number): void => setZoom(zoomed(zoom, factor, width / 2, height / 2));
+  // Hundreds of buttons are made anew with the hosts, not with each move of the pointer.
+  const buttons = useMemo(
+    () => (
+      <NodeButtons
+        label="Hosts of the chart; the arrow keys move between them, Enter filters"
+        keys={shown.nodes.map(({ key }) => key)}
+        sentence={(index) => sentenceOf(shown, index)}
+        next={(index, dx, dy) => neighbour(placed.current.positions, index, dx, dy)}
+        onFocus={(index) => setMarked(index === null ? null : { hit: { kind: "node", index }, hasFocus: true })}
+        onPress={(index) => press(placed.current.scene, { kind: "node", index })}
+      />
+    ),
+    [shown],
+  );
   const spot = marked === null ? null : spotOf(placed.current, marked.hit, zoom);
 
   return (
-    <div class="force" data-placed={isPlaced}>
+    <div class="force" data-placed={shown !== EMPTY}>
       <div
         class={`canvases ${marked === null ? "" : "points"}`}
         ref={box}
@@ -187,14 +206,7 @@ export function ForceView(properties: { graph: Graph; describedBy: string }): JS
           <Figures scene={placed.current.scene} hit={marked.hit} {...spot} width={width} seconds={graph.seconds} unit={view.value.unit} />
         )}
       </div>
-      <NodeButtons
-        label="Hosts of the chart; the arrow keys move between them, Enter filters"
-        keys={placed.current.scene.nodes.map(({ key }) => key)}
-        sentence={(index) => sentenceOf(placed.current.scene, index)}
-        next={(index, dx, dy) => neighbour(placed.current.positions, index, dx, dy)}
-        onFocus={(index) => setMarked(index === null ? null : { hit: { kind: "node", index }, hasFocus: true })}
-        onPress={(index) => press(placed.current.scene, { kind: "node", index })}
-      />
+      {buttons}
       <div class="zoom" role="group" aria-label="Zoom">
         <button type="button" class="button" aria-label="Zoom in" disabled={zoom.scale >= LARGEST_SCALE} onClick={() => zoomBy(1.5)}>+</button>
         <button type="button" class="button" aria-label="Zoom out" disabled={zoom.scale <= 1} onClick={() => zoomBy(1 / 1.5)}>−</button>

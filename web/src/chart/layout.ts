@@ -9,6 +9,8 @@ export interface LayoutInput {
   /** Names of the hosts that last between answers; a host that stays keeps its position. */
   keys: string[];
   isLocal: boolean[];
+  /** Stands for many hosts: it stays at the outer edge of its side and moves no other. */
+  isOther: boolean[];
   radii: number[];
   /** Indices of the ends of each edge. */
   edges: [number, number][];
@@ -19,6 +21,7 @@ export interface LayoutInput {
 interface Body extends SimulationNodeDatum {
   key: string;
   isLocal: boolean;
+  isOther: boolean;
   radius: number;
   x: number;
   y: number;
@@ -28,6 +31,8 @@ interface Body extends SimulationNodeDatum {
 const SETTLED = 0.02;
 /** Space between a host and the edge of the chart, or the line between the sides. */
 const MARGIN = 12;
+/** Space for the names of the sides, where they are side by side. */
+const HEAD = 14;
 
 /** A number in 0..1 that depends on the name alone, so that a chart looks alike each time. */
 function fraction(key: string, salt: number): number {
@@ -57,11 +62,12 @@ export class Layout {
     let arrived = 0;
     this.bodies = input.keys.map((key, index) => {
       const isLocal = input.isLocal[index] ?? false;
+      const isOther = input.isOther[index] ?? false;
       const radius = input.radii[index] ?? 3;
       const known = last.get(key);
-      if (known !== undefined) return { ...known, x: known.x * stretchX, y: known.y * stretchY, isLocal, radius };
+      if (known !== undefined) return { ...known, x: known.x * stretchX, y: known.y * stretchY, isLocal, isOther, radius };
       arrived += 1;
-      return { key, isLocal, radius, ...this.start(key, isLocal) };
+      return { key, isLocal, isOther, radius, ...this.start(key, isLocal) };
     });
     this.apply(input.edges);
     // The smaller the change, the less of the chart moves.
@@ -98,20 +104,29 @@ export class Layout {
 
   private apply(edges: [number, number][]): void {
     const { width, height, isUpright } = this;
-    const side = (body: Body): number => (body.isLocal ? 0.25 : 0.75);
+    const side = (body: Body): number => (body.isLocal ? 0.24 : 0.76);
+    const links = edges.filter(([source, target]) => this.bodies[source]?.isOther !== true && this.bodies[target]?.isOther !== true);
     const room = Math.sqrt((width * height) / Math.max(1, this.bodies.length));
     this.simulation
       .nodes(this.bodies)
-      .force("repel", forceManyBody<Body>().strength(-Math.min(160, room * 1.8)).distanceMax(room * 6).theta(1.1))
+      .force("repel", forceManyBody<Body>().strength(-Math.min(90, room * 1.3)).distanceMax(room * 4).theta(1.1))
       .force("collide", forceCollide<Body>((body) => body.radius + 2).iterations(1))
-      .force("link", forceLink<Body, SimulationLinkDatum<Body>>(edges.map(([source, target]) => ({ source, target }))).distance(room * 1.4).strength(0.04))
-      .force("x", forceX<Body>((body) => (isUpright ? width / 2 : width * side(body))).strength(isUpright ? 0.03 : 0.06))
-      .force("y", forceY<Body>((body) => (isUpright ? height * side(body) : height / 2)).strength(isUpright ? 0.06 : 0.05));
+      .force("link", forceLink<Body, SimulationLinkDatum<Body>>(links.map(([source, target]) => ({ source, target }))).distance(room).strength(0.012))
+      .force("x", forceX<Body>((body) => (isUpright ? width / 2 : width * side(body))).strength(isUpright ? 0.05 : 0.07))
+      .force("y", forceY<Body>((body) => (isUpright ? height * side(body) : height / 2)).strength(isUpright ? 0.07 : 0.09));
+  }
+
+  private pin(body: Body): void {
+    const margin = body.radius + 3 * MARGIN;
+    const end = body.isLocal ? 0 : 1;
+    body.x = this.isUpright ? this.width - margin - 4 * MARGIN : end * this.width + (body.isLocal ? margin : -margin);
+    body.y = this.isUpright ? end * this.height + (body.isLocal ? margin : -margin) : this.height - margin;
   }
 
   private confine(): void {
     const between = (value: number, least: number, most: number): number => Math.max(least, Math.min(most, value));
     for (const body of this.bodies) {
+      if (body.isOther) this.pin(body);
       const gap = body.radius + MARGIN;
       const length = this.isUpright ? this.height : this.width;
       const [from, to] = body.isLocal ? [gap, length / 2 - gap] : [length / 2 + gap, length - gap];
@@ -120,7 +135,7 @@ export class Layout {
         body.y = between(body.y, from, to);
       } else {
         body.x = between(body.x, from, to);
-        body.y = between(body.y, gap, this.height - gap);
+        body.y = between(body.y, gap + HEAD, this.height - gap);
       }
     }
   }

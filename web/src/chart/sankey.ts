@@ -7,10 +7,10 @@ import { sankey, sankeyLinkHorizontal, type SankeyLink, type SankeyNode } from "
 import type { Direction, Graph, GraphNode } from "../api.ts";
 import { hostWord, portWord, protocolWord } from "../filter.ts";
 import { nameOf } from "./canvas.ts";
-import { sceneOf } from "./scene.ts";
+import { type Scene, type SceneEdge, sceneOf } from "./scene.ts";
 
-/** Most boxes of a column; the rest is one box. */
-const MOST = 12;
+/** Most boxes of a column. */
+const MOST = 14;
 
 interface BoxFields {
   key: string;
@@ -31,6 +31,8 @@ export type Band = SankeyLink<BoxFields, BandFields>;
 export interface Bands {
   boxes: Box[];
   bands: Band[];
+  /** The bytes that are shown, and those of the whole answer. */
+  share: { bytes: number; of: number };
 }
 
 interface Part {
@@ -45,9 +47,24 @@ interface Part {
   bytes: number;
 }
 
-function partsOf(graph: Graph): Part[] {
-  const scene = sceneOf(graph);
-  return scene.edges.flatMap(({ edge, from, to, direction }) => {
+/** The largest edges between single hosts, as long as their ends fit the columns. */
+function topEdges(scene: Scene, most: number): SceneEdge[] {
+  const senders = new Set<number>();
+  const receivers = new Set<number>();
+  const fits = (ends: Set<number>, end: number): boolean => ends.has(end) || ends.size < most;
+  return scene.edges
+    .filter(({ isOther, edge }) => !isOther && edge.bytes > 0)
+    .sort((left, right) => right.edge.bytes - left.edge.bytes)
+    .filter(({ from, to }) => {
+      if (!fits(senders, from) || !fits(receivers, to)) return false;
+      senders.add(from);
+      receivers.add(to);
+      return true;
+    });
+}
+
+function partsOf(scene: Scene, edges: SceneEdge[]): Part[] {
+  return edges.flatMap(({ edge, from, to, direction }) => {
     const [source, target] = [scene.nodes[from]?.node, scene.nodes[to]?.node];
     if (source === undefined || target === undefined) return [];
     const ends = { from: source, to: target, fromText: nameOf(scene, from), toText: nameOf(scene, to), direction };
@@ -62,34 +79,28 @@ function partsOf(graph: Graph): Part[] {
   });
 }
 
-/** The keys with the most bytes; the others are folded. */
-function largest(parts: Part[], keyOf: (part: Part) => string, most: number): Set<string> {
+/** The services with the most bytes; the others are one box. */
+function largestServices(parts: Part[], most: number): Set<string> {
   const sums = new Map<string, number>();
-  for (const part of parts) sums.set(keyOf(part), (sums.get(keyOf(part)) ?? 0) + part.bytes);
+  for (const part of parts) sums.set(part.service, (sums.get(part.service) ?? 0) + part.bytes);
   return new Set([...sums].sort(([, left], [, right]) => right - left).slice(0, most).map(([key]) => key));
 }
 
-const hostKey = (node: GraphNode): string => node.address ?? "";
-
 export function bandsOf(graph: Graph, width: number, height: number): Bands {
-  const parts = partsOf(graph).filter((part) => part.bytes > 0);
-  const most = Math.max(4, Math.min(MOST, Math.floor(height / 34)));
-  const senders = largest(parts, (part) => hostKey(part.from), most);
-  const services = largest(parts, (part) => part.service, most);
-  const receivers = largest(parts, (part) => hostKey(part.to), most);
+  const most = Math.max(4, Math.min(MOST, Math.floor(height / 30)));
+  const scene = sceneOf(graph);
+  const edges = topEdges(scene, most);
+  const parts = partsOf(scene, edges);
+  const services = largestServices(parts, most);
+  const sum = (all: { bytes: number }[]): number => all.reduce((bytes, edge) => bytes + edge.bytes, 0);
+  const share = { bytes: sum(edges.map(({ edge }) => edge)), of: sum(graph.edges) };
   const boxes = new Map<string, BoxFields>();
   const bands = new Map<string, { source: string; target: string; value: number; direction: Direction | null }>();
 
   const host = (column: 0 | 2, node: GraphNode, text: string): string => {
-    const isShown = node.address !== null && (column === 0 ? senders : receivers).has(hostKey(node));
-    const key = isShown ? `${column} ${hostKey(node)}` : `${column}`;
-    if (!boxes.has(key)) {
-      boxes.set(key, {
-        key, column, text: isShown ? text : "other hosts",
-        filterWords: isShown && node.address !== null ? [hostWord(node.address)] : [],
-        isLocal: isShown ? node.is_local : null,
-      });
-    }
+    const key = `${column} ${node.address}`;
+    const filterWords = node.address === null ? [] : [hostWord(node.address)];
+    if (!boxes.has(key)) boxes.set(key, { key, column, text, filterWords, isLocal: node.is_local });
     return key;
   };
   const service = (part: Part): string => {
@@ -112,15 +123,15 @@ export function bandsOf(graph: Graph, width: number, height: number): Bands {
     add(host(0, part.from, part.fromText), middle, part);
     add(middle, host(2, part.to, part.toText), part);
   }
-  if (boxes.size === 0 || width <= 0 || height <= 0) return { boxes: [], bands: [] };
+  if (boxes.size === 0 || width <= 0 || height <= 0) return { boxes: [], bands: [], share };
   const { nodes, links } = sankey<BoxFields, BandFields>()
     .nodeId((box) => box.key)
     .nodeAlign((box) => box.column)
     .nodeWidth(10)
     .nodePadding(Math.max(6, Math.min(16, height / (most * 2.6))))
     .iterations(12)
-    .extent([[1, 10], [width - 1, height - 10]])({ nodes: [...boxes.values()], links: [...bands.values()] });
-  return { boxes: nodes, bands: links };
+    .extent([[1, 28], [width - 1, height - 10]])({ nodes: [...boxes.values()], links: [...bands.values()] });
+  return { boxes: nodes, bands: links, share };
 }
 
 /** The path of a band. */

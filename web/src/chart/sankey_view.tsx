@@ -5,7 +5,7 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Graph } from "../api.ts";
-import { bytes, counted, shortened, visible } from "../format.ts";
+import { bytes, counted, share, shortened, visible } from "../format.ts";
 import { toggleWord, useSize } from "../parts.tsx";
 import { NodeButtons } from "./node_buttons.tsx";
 import { type Band, bandsOf, type Box, boxOf, pathOf } from "./sankey.ts";
@@ -42,7 +42,7 @@ function Label(properties: { box: Box; width: number }): JSX.Element {
 export function SankeyView(properties: { graph: Graph; describedBy: string }): JSX.Element {
   const [place, { width, height }] = useSize<HTMLDivElement>();
   const [marked, setMarked] = useState<{ key: string; hasFocus: boolean } | null>(null);
-  const { boxes, bands } = useMemo(() => bandsOf(properties.graph, width, height), [properties.graph, width, height]);
+  const { boxes, bands, share: part } = useMemo(() => bandsOf(properties.graph, width, height), [properties.graph, width, height]);
   const markedBox = boxes.find((box) => box.key === marked?.key) ?? null;
   const press = (box: Box | undefined): void => box?.filterWords.forEach(toggleWord);
   const sentence = (box: Box): string => {
@@ -52,6 +52,11 @@ export function SankeyView(properties: { graph: Graph; describedBy: string }): J
   return (
     <div class="sankey" ref={place}>
       <svg width={width} height={height} role="img" aria-label="Top flows: senders, services, receivers" aria-describedby={properties.describedBy}>
+        {part.of > 0 && (
+          <text class="svg-muted" x={width / 2} y={14} text-anchor="middle">
+            {`The largest flows: ${bytes(part.bytes)} of ${bytes(part.of)} (${share(part.bytes, part.of)})`}
+          </text>
+        )}
         <g class="bands">
           {bands.map((band) => {
             const isMarked = markedBox !== null && touches(band, markedBox);

@@ -18,6 +18,16 @@ export interface SceneEdge {
   to: number;
   direction: Direction;
   width: number;
+  /** One end stands for many hosts. */
+  isOther: boolean;
+}
+
+/** Edges that look alike. */
+export interface EdgeGroup {
+  colour: Direction | "other-node";
+  /** 0 is a line of one pixel of the screen. */
+  width: number;
+  indices: number[];
 }
 
 export interface Scene {
@@ -25,11 +35,15 @@ export interface Scene {
   edges: SceneEdge[];
   /** Indices of the edges of each host. */
   edgesOf: number[][];
+  /** In the order of drawing: what belongs to no single host lies below. */
+  groups: EdgeGroup[];
+  /** Indices of the hosts, those with the most bytes first. */
+  largest: number[];
 }
 
 export type Hit = { kind: "node"; index: number } | { kind: "edge"; index: number };
 
-export const EMPTY: Scene = { nodes: [], edges: [], edgesOf: [] };
+export const EMPTY: Scene = { nodes: [], edges: [], edgesOf: [], groups: [], largest: [] };
 
 export function keyOf(node: GraphNode): string {
   return node.address ?? (node.is_local ? "other local" : "other remote");
@@ -45,12 +59,38 @@ function radiusRange(hosts: number): [number, number] {
   return hosts > 250 ? [2.5, 10] : hosts > 60 ? [3, 14] : [4, 18];
 }
 
+/** Edges of about the same width look alike. */
+const WIDTH_STEP = 0.8;
+/** Narrower edges are lines of one pixel. */
+const THIN = 1.6;
+/** A wide curve costs a browser without a graphics processor 20 times as much as a line: only the largest are wide. */
+const WIDE_EDGES = 160;
+
+function groupsOf(edges: SceneEdge[]): EdgeGroup[] {
+  const groups = new Map<string, EdgeGroup>();
+  const narrowest = edges.map(({ width }) => width).sort((left, right) => right - left)[WIDE_EDGES] ?? 0;
+  edges.forEach(({ direction, width, isOther }, index) => {
+    const isThin = isOther || width < THIN || width < narrowest;
+    const step = isThin ? 0 : Math.round(width / WIDTH_STEP);
+    const colour = isOther ? "other-node" : direction;
+    const key = `${colour} ${step}`;
+    const group = groups.get(key) ?? { colour, width: step * WIDTH_STEP, indices: [] };
+    group.indices.push(index);
+    groups.set(key, group);
+  });
+  const depth = ({ colour, width }: EdgeGroup): number => (colour === "other-node" ? 0 : 100) + width;
+  return [...groups.values()].sort((left, right) => depth(left) - depth(right));
+}
+
 export function sceneOf(graph: Graph): Scene {
   const position = new Map(graph.nodes.map((node, index) => [node.id, index]));
-  const mostOfNode = Math.max(1, ...graph.nodes.map((node) => node.bytes));
-  const mostOfEdge = Math.max(1, ...graph.edges.map((edge) => edge.bytes));
+  // The sum of many small hosts would make each single host look small.
+  const isOther = (edge: GraphEdge): boolean => [edge.source, edge.target].some((id) => graph.nodes[position.get(id) ?? -1]?.is_other === true);
+  const mostOfNode = Math.max(1, ...graph.nodes.filter((node) => !node.is_other).map((node) => node.bytes));
+  const mostOfEdge = Math.max(1, ...graph.edges.filter((edge) => !isOther(edge)).map((edge) => edge.bytes));
+  const part = (value: number, of: number): number => Math.min(1, value / of);
   const [least, most] = radiusRange(graph.nodes.length);
-  const nodes = graph.nodes.map((node) => ({ node, key: keyOf(node), radius: least + (most - least) * Math.sqrt(node.bytes / mostOfNode) }));
+  const nodes = graph.nodes.map((node) => ({ node, key: keyOf(node), radius: least + (most - least) * Math.sqrt(part(node.bytes, mostOfNode)) }));
   const edges: SceneEdge[] = [];
   const edgesOf: number[][] = nodes.map(() => []);
   for (const edge of graph.edges) {
@@ -60,13 +100,14 @@ export function sceneOf(graph: Graph): Scene {
     if (from === undefined || to === undefined || source === undefined || target === undefined) continue;
     edgesOf[from]?.push(edges.length);
     if (to !== from) edgesOf[to]?.push(edges.length);
-    edges.push({ edge, from, to, direction: directionOf(source, target), width: 0.7 + 7 * Math.sqrt(edge.bytes / mostOfEdge) });
+    edges.push({ edge, from, to, direction: directionOf(source, target), width: 0.7 + 5 * part(edge.bytes, mostOfEdge) ** 0.75, isOther: isOther(edge) });
   }
-  return { nodes, edges, edgesOf };
+  const largest = nodes.map((_, index) => index).sort((left, right) => (nodes[right]?.node.bytes ?? 0) - (nodes[left]?.node.bytes ?? 0));
+  return { nodes, edges, edgesOf, groups: groupsOf(edges), largest };
 }
 
 /** How far an edge bends to its right, as a part of its length: both directions of a pair are seen apart. */
-export const BEND = 0.12;
+export const BEND = 0.07;
 
 /** The middle point that the curve of an edge is drawn towards. */
 export function bendPoint(x1: number, y1: number, x2: number, y2: number): [number, number] {

@@ -32,6 +32,7 @@ function drawMarks(plot: uPlot, { history, colours }: Axes): void {
   const ratio = uPlot.pxRatio;
   const inside = (x: number): boolean => x >= bbox.left && x <= bbox.left + bbox.width;
   ctx.save();
+  ctx.setLineDash([]);
   for (const alert of history.alerts) {
     const x = plot.valToPos(Date.parse(alert.starts_at) / 1000, "x", true);
     if (!inside(x)) continue;
@@ -75,7 +76,7 @@ export function makePlot(place: HTMLElement, size: { width: number; height: numb
       // An idle network has an axis too.
       scales: { y: { range: (_plot, _least, most) => [0, Math.max(most * 1.08, 8)] } },
       axes: [
-        { ...axis, space: 80, values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, time % 60 === 0 ? 5 : 8)) },
+        { ...axis, space: 80, size: 26, values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, time % 60 === 0 ? 5 : 8)) },
         { ...axis, size: 74, space: 34, incrs: GAPS, values: (_plot, rates) => rates.map((value) => (value === 0 ? "0" : rate(perUnit(value), axes.current.unit))) },
       ],
       series: [

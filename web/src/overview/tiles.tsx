@@ -21,7 +21,7 @@ function Tile(properties: { direction: Direction }): JSX.Element {
       <span class="tile-rate">{rate(now?.bytes_per_second ?? null, view.value.unit)}</span>
       <span class="tile-more">
         <span>{packetRate(now?.packets_per_second ?? null)}</span>
-        {total !== null && <span>{bytes(total)} in all</span>}
+        {total !== null && <span>{bytes(total)} total</span>}
       </span>
     </button>
   );

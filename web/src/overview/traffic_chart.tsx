@@ -15,7 +15,7 @@ import { DIRECTION_NAMES } from "../words.ts";
 import { HistoryTable } from "./history_table.tsx";
 import { type Axes, makePlot } from "./plot.ts";
 
-const HEIGHT = 190;
+const HEIGHT = 182;
 
 /** The figures of the chart in one sentence. */
 function summary(history: History | null, unit: Unit): string {

@@ -27,7 +27,7 @@ const OF_ROW: { [Name in TableName]: (row: Rows[Name], range: Range) => string }
   hosts: ({ address, is_local }, range) =>
     is_local
       ? `sum by (direction) (${perSecond(`${HOSTS}{host=${quoted(address)}}`, range)})`
-      : `sum(${perSecond(`${FLOWS}{source=${quoted(address)}}`, range)}) + sum(${perSecond(`${FLOWS}{destination=${quoted(address)}}`, range)})`,
+      : `((sum(${perSecond(`${FLOWS}{source=${quoted(address)}}`, range)}) or vector(0)) + (sum(${perSecond(`${FLOWS}{destination=${quoted(address)}}`, range)}) or vector(0)))`,
   devices: ({ addresses }, range) => `sum by (direction) (${perSecond(`${HOSTS}{host=~${anyOf(addresses)}}`, range)})`,
   pairs: ({ a, b }, range) => {
     const both = anyOf([a, b]);

@@ -6,7 +6,7 @@ import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { normal } from "../filter.ts";
-import { bytes, count, counted } from "../format.ts";
+import { bytes, count, counted, visible } from "../format.ts";
 import { API, shown, show, table, tablePath, trafficNow, view } from "../store.ts";
 import { TABLES, type TableName } from "../state.ts";
 import { CopyButton, Trouble, useNear } from "../parts.tsx";
@@ -74,7 +74,7 @@ function Downloads(): JSX.Element {
     <div class="downloads">
       <a class="button" href={address("csv")} download={`${name}.csv`}>CSV</a>
       <a class="button" href={address("json")} download={`${name}.json`}>JSON</a>
-      <CopyButton class="button" text={expression} label="Copy the table as PromQL">Copy as PromQL</CopyButton>
+      <CopyButton class="button" text={expression} label="Copy as PromQL: the largest rows of the table">Copy as PromQL</CopyButton>
       {graph !== null && <a class="button" href={graph} target="_blank" rel="noopener noreferrer">Show in Prometheus</a>}
     </div>
   );
@@ -115,7 +115,7 @@ function Body(properties: { name: TableName; rows: Row[]; context: CellContext }
             <td key={column.key} class={`${column.kind} rank-${column.rank}`}>{column.cell(row, context)}</td>
           ))}
           <td class="rank-2 act">
-            <CopyButton class="quiet" text={ofRow(name, row as never, range, unit)} label={`Copy ${keyOf(row)} as PromQL`}>PromQL</CopyButton>
+            <CopyButton class="quiet" text={ofRow(name, row as never, range, unit)} label={`PromQL of ${visible(keyOf(row))}`}>PromQL</CopyButton>
           </td>
         </tr>
       ))}
@@ -171,7 +171,7 @@ export function Tables(): JSX.Element {
       </div>
       <Trouble query={table} />
       <div class="scroll table-space" id="table" role="tabpanel" aria-labelledby={`tab-${name}`} tabIndex={0} aria-busy={isOld}>
-        <table class={isOld ? "old" : ""}>
+        <table>
           <caption class="unseen">
             {title}, {RANGE_NAMES[range]}
           </caption>
