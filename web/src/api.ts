@@ -111,7 +111,8 @@ export interface HostRow extends Traffic {
 }
 
 export interface DeviceRow extends Traffic {
-  mac: string;
+  /** Unknown where the neighbour table does not list the address. */
+  mac: string | null;
   vendor: string | null;
   name: string | null;
   addresses: string[];
@@ -210,10 +211,11 @@ export interface Health {
   checks: { name: string; status: Status; sentence: string }[];
   interfaces: {
     name: string;
-    up: boolean;
-    received: number;
-    dropped_by_kernel: number;
-    dropped_by_interface: number;
+    /** A file is neither up nor down, and has no counters. */
+    up: boolean | null;
+    received: number | null;
+    dropped_by_kernel: number | null;
+    dropped_by_interface: number | null;
     coverage_ratio: number | null;
     frames: number;
     bytes: number;

@@ -36,6 +36,19 @@ test("completion gives hosts of the network, by keyboard", () =>
     assert.equal(await box.inputValue(), "");
   }));
 
+test("a key that is completed waits for its value", () =>
+  withPage({}, async (page) => {
+    const box = page.getByRole("combobox", { name: "Filter" });
+    await box.click();
+    await page.keyboard.type("direc");
+    await page.locator(".suggestions [role=option]", { hasText: "direction:" }).first().waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    assert.equal(await box.inputValue(), "direction:");
+    await page.locator(".suggestions [role=option]", { hasText: "direction:incoming" }).first().waitFor();
+    assert.equal(await page.locator(".chip").count(), 0);
+  }));
+
 test("escape closes the suggestions, and the backspace takes the last word back", () =>
   withPage({ fragment: "#filter=protocol%3Atcp" }, async (page) => {
     const { rows } = await ask("hosts?range=all&limit=1&sort=bytes");

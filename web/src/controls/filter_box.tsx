@@ -82,8 +82,14 @@ export function FilterBox(): JSX.Element {
   };
   const take = (suggestion: Suggestion): void => {
     const box = input.current;
-    apply(completed(text, box?.selectionStart ?? text.length, suggestion.text).text);
+    const next = completed(text, box?.selectionStart ?? text.length, suggestion.text);
     box?.focus();
+    // A key waits for its value.
+    if (!suggestion.text.endsWith(":")) return apply(next.text);
+    const begun = next.text.trimEnd();
+    setText(begun);
+    setWord(wordAt(begun, begun.length).word);
+    setChosen(-1);
   };
   const move = (step: number): void => {
     if (isOpen) setChosen((last) => (last + step + list.length + (last < 0 && step < 0 ? 1 : 0)) % list.length);

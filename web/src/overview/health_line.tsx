@@ -5,7 +5,7 @@
 import type { JSX } from "preact";
 import type { Health, Status } from "../api.ts";
 import { interfaceWord } from "../filter.ts";
-import { bytes, count, duration, share, visible } from "../format.ts";
+import { bytes, count, duration, NONE, share, visible } from "../format.ts";
 import { age, health, isHealthOpen, isOutdated, link, received, snapshot } from "../store.ts";
 import { FilterLink, Trouble } from "../parts.tsx";
 import { STATUS_NAMES } from "../words.ts";
@@ -40,11 +40,13 @@ function Interfaces(properties: { interfaces: Health["interfaces"] }): JSX.Eleme
               <th scope="row">
                 <FilterLink word={interfaceWord(one.name)}>{visible(one.name)}</FilterLink>
               </th>
-              <td>{one.up ? "up" : <strong class="is-critical">down</strong>}</td>
+              <td>{one.up === null ? NONE : one.up ? "up" : <strong class="is-critical">down</strong>}</td>
               <td class="number">{count(one.received)}</td>
               <td class="number">{count(one.dropped_by_kernel)}</td>
               <td class="number">{count(one.dropped_by_interface)}</td>
-              <td class="number">{one.coverage_ratio === null ? "not comparable" : share(one.coverage_ratio, 1)}</td>
+              <td class="number" title={one.coverage_ratio === null ? "The interface has no counters that the capture can be compared with" : undefined}>
+                {one.coverage_ratio === null ? NONE : share(one.coverage_ratio, 1)}
+              </td>
               <td class="number">{bytes(one.bytes)}</td>
             </tr>
           ))}

@@ -116,7 +116,7 @@ const DEVICES: Column<DeviceRow>[] = [
     key: "mac", title: "Device", rank: 1, kind: "text",
     cell: (row) => (
       <span class="host">
-        <FilterLink word={macWord(row.mac)}>{visible(row.mac)}</FilterLink>
+        {row.mac === null ? <span class="muted">unknown MAC</span> : <FilterLink word={macWord(row.mac)}>{visible(row.mac)}</FilterLink>}
         {(row.name ?? row.vendor) !== null && <bdi class="name">{shortened(row.name ?? row.vendor ?? "", 40)}</bdi>}
       </span>
     ),
@@ -195,7 +195,7 @@ type Rows = { hosts: HostRow; devices: DeviceRow; pairs: PairRow; flows: FlowRow
 
 export const SHAPES: { [Name in TableName]: TableShape<Rows[Name]> } = {
   hosts: { title: "Hosts", columns: HOSTS, keyOf: (row) => row.address },
-  devices: { title: "Local devices", columns: DEVICES, keyOf: (row) => row.mac },
+  devices: { title: "Local devices", columns: DEVICES, keyOf: (row) => row.mac ?? row.addresses.join(" ") },
   pairs: { title: "Pairs", columns: PAIRS, keyOf: (row) => `${row.a} ${row.b}` },
   flows: { title: "Flows", columns: FLOWS, keyOf: (row) => [row.source, row.destination, row.protocol, row.port, row.reply, row.interface].join(" ") },
   services: { title: "Services", columns: SERVICES, keyOf: (row) => `${row.protocol} ${row.port}` },
