@@ -39,7 +39,8 @@ function Foot(): JSX.Element {
         </>
       )}
       <a href="metrics">Metrics</a>
-      <a href="alerts">Alerts as JSON</a>
+      <a href="active">Active flows</a>
+      <a href="api/v1/alerts">Alerts as JSON</a>
     </footer>
   );
 }

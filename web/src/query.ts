@@ -11,7 +11,7 @@ export interface Question {
   path(): string | null;
   /** Milliseconds between two requests. */
   every(): number;
-  /** True if the answer cannot change while the history stands still. */
+  /** True if the answer changes with the history alone. Its number counts seconds: it says when to ask. */
   followsHistory: boolean;
 }
 
@@ -30,7 +30,8 @@ export class Query<T> {
   private readonly question: Question;
   private readonly client: Client;
   private asked = 0;
-  private history = -1;
+  /** The period of the history that was asked in: pages ask in the same second, so that one answer does for all. */
+  private period = -1;
   private cancel: AbortController | null = null;
 
   constructor(client: Client, question: Question) {
@@ -47,9 +48,16 @@ export class Query<T> {
   tick(now: number, history: number): void {
     const path = this.path.peek();
     if (path === null || this.cancel !== null) return;
-    const isDue = now - this.asked >= (this.error.peek() === null ? this.question.every() : AFTER_ERROR);
-    const isNew = !this.question.followsHistory || history !== this.history || this.error.peek() !== null;
-    if (isDue && isNew) this.ask(path, history);
+    const waited = now - this.asked;
+    if (this.error.peek() !== null) {
+      if (waited >= AFTER_ERROR) this.ask(path, -1, now);
+      return;
+    }
+    const every = this.question.every();
+    const period = Math.floor((history * 1000) / every);
+    // The history of a file runs faster than the clock.
+    const isDue = this.question.followsHistory ? period !== this.period && waited >= every / 2 : waited >= every;
+    if (isDue) this.ask(path, period, now);
   }
 
   /** Asks at once. */
@@ -58,16 +66,16 @@ export class Query<T> {
     if (path !== null) this.ask(path, -1);
   }
 
-  private ask(path: string, history: number): void {
+  private ask(path: string, period: number, now = Date.now()): void {
     this.cancel?.abort();
     const cancel = new AbortController();
     this.cancel = cancel;
-    this.asked = Date.now();
+    this.asked = now;
     void this.client
       .get<T>(path, cancel.signal)
       .then((answer) => {
         if (this.cancel !== cancel) return;
-        this.history = history;
+        this.period = period;
         batch(() => {
           this.answer.value = answer;
           this.answered.value = path;

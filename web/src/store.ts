@@ -76,7 +76,7 @@ export function togglePause(): void {
 // ---- Questions ----
 
 /** Milliseconds between two requests for tables: a row changes with its cell, and a request costs the exporter work. */
-const EVERY: Record<Range, number> = { live: 3_000, "5m": 10_000, "1h": 30_000, all: 10_000 };
+const EVERY: Record<Range, number> = { live: 5_000, "5m": 10_000, "1h": 30_000, all: 10_000 };
 
 const queries: Query<unknown>[] = [];
 
@@ -102,7 +102,7 @@ export const historyLong = ask<History>(
 /** The last minute, in cells of 1 s. */
 export const historyShort = ask<History>(
   traffic(
-    () => (filter.peek() === "" ? 2_000 : 3_000),
+    () => (filter.peek() === "" ? 2_000 : 5_000),
     () => pathOf("history", { range: "live", filter: filter.value }),
   ),
 );
@@ -204,6 +204,14 @@ function accept(next: Snapshot): void {
     activeAlerts.again();
     resolvedAlerts.again();
   }
+  askWhatIsDue();
+}
+
+function askWhatIsDue(): void {
+  if (document.hidden || link.peek().state === "lost") return;
+  for (const query of queries) {
+    if (paused.peek() === null || ALWAYS.has(query)) query.tick(Date.now(), snapshot.peek()?.history ?? 0);
+  }
 }
 
 const stream = new SnapshotStream({
@@ -221,10 +229,7 @@ const stream = new SnapshotStream({
 function tick(): void {
   now.value = Date.now();
   stream.tick();
-  if (document.hidden || link.peek().state === "lost") return;
-  for (const query of queries) {
-    if (paused.peek() === null || ALWAYS.has(query)) query.tick(now.peek(), snapshot.peek()?.history ?? 0);
-  }
+  askWhatIsDue();
 }
 
 function followVisibility(): void {

@@ -19,7 +19,7 @@ async function findings(page) {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing in the ${colorScheme} theme`, () =>
-    withPage({ colorScheme, reducedMotion: "reduce", fragment: "#range=all", change: withAlerts({ active: [alert(), alert({ fingerprint: "1", severity: "critical" }), alert({ fingerprint: "2", severity: "info" })], resolved: [] }) }, async (page) => {
+    withPage({ colorScheme, reducedMotion: "reduce", fragment: "#range=all&table=services", change: withAlerts({ active: [alert(), alert({ fingerprint: "1", severity: "critical" }), alert({ fingerprint: "2", severity: "info" })], resolved: [] }) }, async (page) => {
       await page.locator(".firing").first().click();
       await page.locator(".card-body").waitFor();
       await page.getByRole("button", { name: "Checks" }).click();
@@ -28,7 +28,7 @@ for (const colorScheme of ["light", "dark"]) {
       await page.locator(".force").waitFor();
       assert.deepEqual(await findings(page), []);
       for (const button of await page.getByRole("button", { name: "Show as table" }).all()) await button.click();
-      await page.locator("#tab-flows").click();
+      await page.locator("#tab-protocols").click();
       await page.getByRole("combobox", { name: "Filter" }).fill("1");
       await page.locator(".suggestions [role=option]").first().waitFor();
       await page.keyboard.press("ArrowDown");

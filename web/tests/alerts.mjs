@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { exec } from "node:child_process";
 import { test } from "node:test";
-import { ask, eventually, withPage } from "./browser.mjs";
+import { ask, DEADLINE, eventually, withPage } from "./browser.mjs";
 
 const START = "2026-03-17T13:31:58.000Z";
 
@@ -77,14 +77,14 @@ test("an alert of the exporter's own appears and resolves", { skip: command === 
   withPage({}, async (page) => {
     const traffic = exec(command);
     try {
-      await eventually(async () => (await ask("alerts?state=active")).active.some(({ state }) => state === "firing"), "a firing alert");
+      await eventually(async () => (await ask("alerts?state=active")).active.some(({ state }) => state === "firing"), "a firing alert", 4 * DEADLINE);
       await page.locator(".firing").first().waitFor();
       const { active } = await ask("alerts?state=active");
       if (active[0] !== undefined) await page.locator(".firing-sentence", { hasText: active[0].source ?? "" }).first().waitFor();
     } finally {
       traffic.kill();
     }
-    await eventually(async () => (await ask("alerts?state=active")).active.length === 0, "the end of the alert");
+    await eventually(async () => (await ask("alerts?state=active")).active.length === 0, "the end of the alert", 8 * DEADLINE);
     await page.locator(".firing-panel .calm").waitFor();
     await page.locator(".alerts").getByRole("button", { name: "Resolved" }).click();
     await page.locator(".card.state-resolved").first().waitFor();

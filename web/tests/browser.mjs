@@ -83,8 +83,8 @@ export async function ask(path) {
 }
 
 /** Waits until the condition holds; fails with the last reason at the deadline. */
-export async function eventually(condition, what) {
-  const end = Date.now() + DEADLINE;
+export async function eventually(condition, what, deadline = DEADLINE) {
+  const end = Date.now() + deadline;
   for (;;) {
     if (await condition()) return;
     assert.ok(Date.now() < end, `never: ${what}`);

@@ -22,7 +22,7 @@ interface BoxFields {
 }
 
 interface BandFields {
-  direction: Direction | null;
+  direction: Direction;
 }
 
 export type Box = SankeyNode<BoxFields, BandFields>;
@@ -95,7 +95,7 @@ export function bandsOf(graph: Graph, width: number, height: number): Bands {
   const sum = (all: { bytes: number }[]): number => all.reduce((bytes, edge) => bytes + edge.bytes, 0);
   const share = { bytes: sum(edges.map(({ edge }) => edge)), of: sum(graph.edges) };
   const boxes = new Map<string, BoxFields>();
-  const bands = new Map<string, { source: string; target: string; value: number; direction: Direction | null }>();
+  const bands = new Map<string, { source: string; target: string; value: number; direction: Direction }>();
 
   const host = (column: 0 | 2, node: GraphNode, text: string): string => {
     const key = `${column} ${node.address}`;
@@ -110,13 +110,10 @@ export function bandsOf(graph: Graph, width: number, height: number): Bands {
     return key;
   };
   const add = (source: string, target: string, part: Part): void => {
-    const key = `${source}\n${target}`;
+    const key = `${source}\n${target}\n${part.direction}`;
     const band = bands.get(key);
     if (band === undefined) bands.set(key, { source, target, value: part.bytes, direction: part.direction });
-    else {
-      band.value += part.bytes;
-      if (band.direction !== part.direction) band.direction = null;
-    }
+    else band.value += part.bytes;
   };
   for (const part of parts) {
     const middle = service(part);

@@ -63,8 +63,8 @@ export function SankeyView(properties: { graph: Graph; describedBy: string }): J
             const [source, target] = [boxOf(band.source), boxOf(band.target)];
             return (
               <path
-                key={`${source?.key} ${target?.key}`}
-                class={`band ${band.direction ?? "mixed"} ${markedBox === null ? "" : isMarked ? "marked" : "faded"}`}
+                key={`${source?.key} ${target?.key} ${band.direction}`}
+                class={`band ${band.direction} ${markedBox === null ? "" : isMarked ? "marked" : "faded"}`}
                 d={pathOf(band)}
                 stroke-width={Math.max(1, band.width ?? 1)}
               >

@@ -38,11 +38,9 @@ function Legend(properties: { history: History | null; at: number | null; unit: 
   const { history, at, unit } = properties;
   const index = at ?? (history === null ? -1 : history.times.length - 1);
   const value = (direction: Direction): number | null => history?.bytes_per_second[direction][index] ?? null;
-  const time = history?.times[index];
   const dropped = history?.dropped[index] ?? 0;
   return (
     <p class="legend" aria-hidden="true">
-      <span class="legend-time">{time === undefined ? "" : clock(time * 1000)}</span>
       {DIRECTIONS.map((direction) => (
         <span key={direction} class="legend-entry">
           <span class={`swatch ${direction}`} /> {DIRECTION_NAMES[direction]} <b>{rate(value(direction), unit)}</b>
@@ -80,9 +78,13 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
     if (history !== null) plot.current?.setData(values(history, unit));
   }, [history, unit]);
 
+  const time = history?.times[at ?? history.times.length - 1];
   return (
     <figure class={properties.class}>
-      <figcaption>{properties.title}</figcaption>
+      <figcaption>
+        {properties.title}
+        <span aria-hidden="true">{time === undefined ? "" : ` · ${clock(time * 1000)}`}</span>
+      </figcaption>
       <div class="plot" ref={box} role="img" aria-label={`Traffic, ${properties.title.toLowerCase()}`} aria-describedby={`${properties.id}-summary`} />
       <p class="unseen" id={`${properties.id}-summary`}>
         {summary(history, unit)} “Show as table” gives all figures.
