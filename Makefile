@@ -47,6 +47,10 @@ build: ## build the release binary
 release: build ## build the release binary into bin/
 	install -D -m 755 $(BINARY) bin/trafficmonitor
 
+.PHONY: web
+web: ## build the dashboard page into web/dist, which is committed (needs Node.js and npm)
+	scripts/web.sh build
+
 .PHONY: bench
 bench: ## measure the speed: ratios over libpcap's own iteration, and the criterion benchmarks
 	@scripts/install.sh build
