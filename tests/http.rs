@@ -52,12 +52,17 @@ fn serving_here() -> Exporter {
 /// An exporter of a page that is larger than the kernel's buffers of an answer.
 fn serving_many_rows() -> Exporter {
     let folder = tempfile::tempdir().unwrap();
-    let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
-    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
+    let file = many_flows(60_000).write(folder.path(), "many.pcap");
     let options = ["-promHTTP", "127.0.0.1:0", "--max-series", "60000"];
     let exporter = Exporter::start(["-r", file.to_str().unwrap()].iter().chain(&options));
     exporter.is_ready();
     exporter
+}
+
+/// So many flows, all of one second.
+fn many_flows(flows: u16) -> Savefile {
+    let frame = |file: Savefile, number| file.frame_at(1_700_000_000, u32::from(number), &to_its_own_address(number));
+    (0..flows).fold(Savefile::new(1), frame)
 }
 
 fn to_its_own_address(number: u16) -> Sample {

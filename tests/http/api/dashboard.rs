@@ -91,3 +91,18 @@ fn head_of_the_page_has_the_length_of_the_whole() {
     assert_eq!((head.status, head.body.as_str()), (200, ""));
     assert_eq!(head.header("content-length"), whole.body.len().to_string());
 }
+
+#[test]
+fn alerts_lead_to_the_heading_of_their_runbook() {
+    let exporter = serving();
+    let alerts = json(&exporter, "alerts");
+    let all = ["active", "resolved"].into_iter().flat_map(|list| alerts[list].as_array().unwrap());
+    let urls: Vec<&str> = all.map(|alert| alert["runbook_url"].as_str().unwrap()).collect();
+    assert!(!urls.is_empty());
+    for url in urls {
+        let (path, anchor) = url.split_once('#').unwrap();
+        let page = request(exporter.address(), "GET", path);
+        assert_eq!((page.status, page.header("content-security-policy")), (200, POLICY));
+        assert!(page.body.contains(&format!("id=\"{anchor}\"")), "{url}");
+    }
+}

@@ -5,20 +5,30 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use super::super::common::exporter::wait_for;
-use super::super::{GREEDY, connect_from, is_counted};
+use socket2::{Domain, Socket, Type};
+
+use super::super::common::exporter::{DEADLINE, wait_for};
+use super::super::{GREEDY, is_counted, many_flows};
 use super::*;
 
-/// An exporter of so many flows, and answers of some megabytes.
+/// An exporter of so many flows.
 fn serving_flows(flows: u16) -> Exporter {
     let folder = tempfile::tempdir().unwrap();
-    let frames: Vec<Sample> = (0..flows).map(super::super::to_its_own_address).collect();
-    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
+    let file = many_flows(flows).write(folder.path(), "many.pcap");
     let rows = flows.to_string();
     let options = ["-promHTTP", "127.0.0.1:0", "--max-series", rows.as_str()];
     let exporter = Exporter::start(["-r", file.to_str().unwrap()].iter().chain(&options));
     exporter.is_ready();
     exporter
+}
+
+/// A client that takes as little as it may before it reads.
+fn slow_reader(exporter: &Exporter) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(1).unwrap();
+    socket.bind(&SocketAddr::from((GREEDY, 0)).into()).unwrap();
+    socket.connect_timeout(&exporter.address().into(), DEADLINE).expect("the server accepts");
+    socket.into()
 }
 
 /// Each request asks for another answer, so that none is kept.
@@ -54,7 +64,7 @@ fn clients_that_do_not_read_large_answers_leave_some_slots_for_others() {
     let exporter = serving_flows(20_000);
     let stalling: Vec<TcpStream> = (0..30)
         .map(|number| {
-            let mut stream = connect_from(GREEDY, exporter.address()).expect("the server accepts");
+            let mut stream = slow_reader(&exporter);
             write!(stream, "GET /api/v1/flows?range=all&limit=10000&offset={number} HTTP/1.1\r\nhost: x\r\n\r\n")
                 .unwrap();
             stream
