@@ -1,5 +1,6 @@
 //! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh and the history every
-//! second. Takes intervals, plans and reports of scrapes; gives snapshots. Must not know packets, nor the readers of snapshots.
+//! second. Takes intervals, plans and reports of scrapes; gives snapshots and views of the history. Must not know
+//! packets, nor readers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -221,4 +222,72 @@ impl<T: AlertSink> Accountant<T> {
 /// True if the metrics of an interface stay: the plan keeps it, or a capture thread may still hand over its counts.
 fn is_kept(plan: &Plan, reporting: &BTreeSet<(String, usize)>, name: &str) -> bool {
     plan.kept.contains(name) || reporting.iter().any(|(interface, _)| interface == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+    use crate::account::snapshot::Coverage;
+    use crate::account::{self, FlowKeying};
+    use crate::alert;
+    use crate::capture::live::Statistics;
+    use crate::decode::NotIp;
+    use crate::detect::{self, Detectors};
+    use crate::history::{History, HistoryRange};
+    use crate::http::reports;
+    use crate::pipeline::handover::Exchange;
+
+    fn accountant(messages: Receiver<WorkerMessage>, published: &Arc<Published>) -> Accountant<()> {
+        let detectors = Detectors::new(&detect::Config::nothing(), 1, None);
+        let alarms = Alarms::new(detectors, &alert::Config::default(), ());
+        let control = Arc::new(ControlBlock::new(Plan::default()));
+        Accountant {
+            ledger: Ledger::new(&account::Config::default(), 1),
+            alarms: alarms.with_history(Some(History::new(FlowKeying::Service, 1))),
+            evidence: None,
+            watermarks: Watermarks::default(),
+            snapshot_builder: SnapshotBuilder::new(&account::Config::default()),
+            deliveries: Deliveries::default(),
+            scraped: reports().1,
+            messages,
+            reporting: BTreeSet::new(),
+            plan: control.plan(),
+            control,
+            published: Arc::clone(published),
+            refresh: Duration::from_secs(5),
+            counted_to: None,
+            history: 0,
+            heartbeat: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn history_is_published_with_the_drops_and_with_frames_that_are_not_ip() {
+        let at = |second| Timestamp::from_seconds_and_nanoseconds(second, 0);
+        let (full, messages) = channel();
+        let published = Arc::default();
+        let accountant = accountant(messages, &published);
+        let name = ("eth0".to_owned(), 0);
+        let mut exchange = Exchange::new(name, full, &Arc::default(), accountant.alarms.grids(), 1);
+        let accountant = thread::spawn(move || accountant.run());
+        for second in 10..20 {
+            exchange.filling_at(at(second)).0.observe_not_ip(NotIp::Arp, 60);
+            let dropped = Statistics { dropped_by_kernel: 3, dropped_by_interface: 1, ..Statistics::default() };
+            exchange.record(dropped, Coverage::default());
+            exchange.hand_over_patiently();
+        }
+        exchange.filling_at(at(30));
+        exchange.hand_over_patiently();
+        drop(exchange);
+        let accounts = accountant.join().unwrap();
+        let history = published.history();
+        let sum = history.totals_sum(HistoryRange::Hour).unwrap();
+        assert_eq!((sum.not_ip, sum.dropped_by_kernel, sum.dropped_by_interface), (10, 30, 10));
+        assert_eq!((history.end(), sum.seconds), (Some(at(30)), 20));
+        assert_eq!(accounts.totals.not_ip(), 10);
+        assert_eq!(published.latest().history_bytes, Some(history.memory_bytes));
+    }
 }

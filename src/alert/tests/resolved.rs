@@ -39,7 +39,7 @@ fn timeline_has_the_moments_of_an_alert_in_order() {
     let pending = &alerts.view().pending;
     assert_eq!((pending[0].state, pending[0].fired_at), (AlertState::Pending, None));
     assert_eq!(at_seconds(&pending[0].timeline()), [(1, AlertEvent::Pending), (1, AlertEvent::Peak)]);
-    run(&mut alerts, &[reading(1, 6, Over), reading(1, 20, Over)]);
+    run(&mut alerts, &[6, 12, 20].map(|second| reading(1, second, Over)));
     let firing = [(1, AlertEvent::Pending), (6, AlertEvent::Fired), (20, AlertEvent::Peak)];
     assert_eq!(at_seconds(&alerts.view().firing[0].timeline()), firing);
     run(&mut alerts, &[reading(1, 30, Under)]);
