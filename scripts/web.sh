@@ -2,7 +2,8 @@
 # The dashboard page in web/. The built page is committed: cargo needs neither Node.js nor npm.
 #
 #   scripts/web.sh build            checks the types, builds web/dist
-#   scripts/web.sh check            builds the page again elsewhere: the same to the byte?
+#   scripts/web.sh format           formats the sources
+#   scripts/web.sh check            formats and types; builds the page again elsewhere: the same to the byte?
 #   scripts/web.sh unit             the unit tests
 #   scripts/web.sh browser URL      the tests in headless Chromium, over the exporter at URL
 #   scripts/web.sh measure URL      frames per second, longest task, time to the first view
@@ -36,9 +37,10 @@ url() { [ -n "${1:-}" ] || die "name the exporter's address: scripts/web.sh brow
 
 case "${1:-}" in
 build) packages && types && node build.mjs ;;
-check) packages && types && check ;;
+format) packages && node_modules/.bin/prettier --log-level warn --write . ;;
+check) packages && node_modules/.bin/prettier --log-level warn --check . && types && check ;;
 unit) packages && node build.mjs --unit && node --test build/unit/ ;;
 browser) url "${2:-}" && packages && TM_URL=$2 node --test tests/all.test.mjs ;;
 measure) url "${2:-}" && packages && TM_URL=$2 node tests/measure.mjs ;;
-*) die "usage: scripts/web.sh build|check|unit|browser URL|measure URL" ;;
+*) die "usage: scripts/web.sh build|format|check|unit|browser URL|measure URL" ;;
 esac

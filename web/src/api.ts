@@ -254,7 +254,8 @@ export class ApiError extends Error {
 async function sentenceOf(response: Response): Promise<string> {
   try {
     const body: unknown = await response.json();
-    if (typeof body === "object" && body !== null && "error" in body && typeof body.error === "string") return body.error;
+    if (typeof body === "object" && body !== null && "error" in body && typeof body.error === "string")
+      return body.error;
   } catch {
     // A proxy between the two answers with a page of its own.
   }

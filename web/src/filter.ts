@@ -3,7 +3,11 @@
  */
 
 /** The words of a filter; all of them must hold. */
-export const words = (filter: string): string[] => filter.trim().split(/\s+/).filter((word) => word !== "");
+export const words = (filter: string): string[] =>
+  filter
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== "");
 
 /** The filter with single spaces, each word once. */
 export const normal = (filter: string): string => [...new Set(words(filter))].join(" ");
@@ -15,7 +19,9 @@ export const withWord = (filter: string, word: string): string =>
   has(filter, word) ? normal(filter) : normal(`${filter} ${word}`);
 
 export const withoutWord = (filter: string, word: string): string =>
-  words(filter).filter((other) => other.toLowerCase() !== word.toLowerCase()).join(" ");
+  words(filter)
+    .filter((other) => other.toLowerCase() !== word.toLowerCase())
+    .join(" ");
 
 /** Adds the word, or removes it where the filter has it. */
 export const toggled = (filter: string, word: string): string =>

@@ -50,7 +50,8 @@ export function count(value: number | null): string {
 }
 
 /** A count of things by name: "1 host", "12 hosts". */
-export const counted = (value: number, one: string, many = `${one}s`): string => `${count(value)} ${value === 1 ? one : many}`;
+export const counted = (value: number, one: string, many = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : many}`;
 
 /** A share of a whole: "12 %", or "<1 %". */
 export function share(part: number, whole: number): string {
@@ -114,7 +115,8 @@ export function shortTime(time: number | null, now: number): string {
 }
 
 // Control characters, directional overrides and characters without width change how the text around them reads.
-const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const INVISIBLE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /** Text from the network with what cannot be seen made visible as "�". */
 export const visible = (text: string): string => text.replace(INVISIBLE, "\ufffd");

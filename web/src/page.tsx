@@ -31,7 +31,9 @@ function Foot(): JSX.Element {
       <span>trafficmonitor {visible(last?.program ?? "")}</span>
       {last !== null && (
         <>
-          <span>{last.mode === "file" ? "Capture file" : `Interfaces: ${last.interfaces.map(visible).join(", ")}`}</span>
+          <span>
+            {last.mode === "file" ? "Capture file" : `Interfaces: ${last.interfaces.map(visible).join(", ")}`}
+          </span>
           <span>Local: {last.local_networks.map(visible).join(", ")}</span>
           <span>
             {counted(last.flows, "flow")}, {counted(last.hosts, "host")} since {dateTime(moment(last.started))}

@@ -13,7 +13,12 @@ import type { Query } from "./query.ts";
 export const toggleWord = (word: string): void => show({ filter: toggled(view.peek().filter, word) });
 
 /** A word that filters the page when it is pressed. */
-export function FilterLink(properties: { word: string; children: ComponentChildren; title?: string; label?: string }): JSX.Element {
+export function FilterLink(properties: {
+  word: string;
+  children: ComponentChildren;
+  title?: string;
+  label?: string;
+}): JSX.Element {
   const isOn = has(view.value.filter, properties.word);
   return (
     <button
@@ -59,7 +64,13 @@ export function Choice<T extends string>(properties: {
   return (
     <div class="choice" role="group" aria-label={properties.label}>
       {properties.options.map(([value, text, title]) => (
-        <button type="button" key={value} title={title} aria-pressed={value === properties.value} onClick={() => properties.onChange(value)}>
+        <button
+          type="button"
+          key={value}
+          title={title}
+          aria-pressed={value === properties.value}
+          onClick={() => properties.onChange(value)}
+        >
           {text}
         </button>
       ))}
@@ -87,7 +98,12 @@ async function copy(text: string): Promise<boolean> {
 /** Milliseconds for which a button says that it has copied. */
 const SAYS_COPIED = 1_500;
 
-export function CopyButton(properties: { text: string; children: ComponentChildren; label?: string; class?: string }): JSX.Element {
+export function CopyButton(properties: {
+  text: string;
+  children: ComponentChildren;
+  label?: string;
+  class?: string;
+}): JSX.Element {
   const [state, setState] = useState<"" | "Copied" | "Not copied">("");
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
@@ -97,7 +113,13 @@ export function CopyButton(properties: { text: string; children: ComponentChildr
     timer.current = window.setTimeout(() => setState(""), SAYS_COPIED);
   };
   return (
-    <button type="button" class={`copy ${properties.class ?? ""}`} title={properties.text} aria-label={properties.label} onClick={() => void press()}>
+    <button
+      type="button"
+      class={`copy ${properties.class ?? ""}`}
+      title={properties.text}
+      aria-label={properties.label}
+      onClick={() => void press()}
+    >
       <span class={state === "" ? "" : "hides"}>{properties.children}</span>
       {state !== "" && <span class="over">{state}</span>}
     </button>
@@ -121,7 +143,9 @@ export function useNear<T extends Element>(onChange: (isNear: boolean) => void):
   const element = useRef<T>(null);
   useEffect(() => {
     if (element.current === null) return;
-    const observer = new IntersectionObserver((entries) => onChange(entries.some((entry) => entry.isIntersecting)), { rootMargin: "300px" });
+    const observer = new IntersectionObserver((entries) => onChange(entries.some((entry) => entry.isIntersecting)), {
+      rootMargin: "300px",
+    });
     observer.observe(element.current);
     return () => observer.disconnect();
   }, []);
@@ -137,7 +161,9 @@ export function useSize<T extends Element>(): [{ current: T | null }, { width: n
     const observer = new ResizeObserver(([entry]) => {
       if (entry === undefined) return;
       const { width, height } = entry.contentRect;
-      setSize((last) => (Math.abs(last.width - width) < 1 && Math.abs(last.height - height) < 1 ? last : { width, height }));
+      setSize((last) =>
+        Math.abs(last.width - width) < 1 && Math.abs(last.height - height) < 1 ? last : { width, height },
+      );
     });
     observer.observe(element.current);
     return () => observer.disconnect();

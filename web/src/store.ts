@@ -5,8 +5,18 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import {
-  Client, pathOf,
-  type Alerts, type Direction, DIRECTIONS, type Graph, type Health, type History, type HostRow, type Rate, type Snapshot, type Table,
+  Client,
+  pathOf,
+  type Alerts,
+  type Direction,
+  DIRECTIONS,
+  type Graph,
+  type Health,
+  type History,
+  type HostRow,
+  type Rate,
+  type Snapshot,
+  type Table,
 } from "./api.ts";
 import { clock, moment } from "./format.ts";
 import { Query, type Question } from "./query.ts";
@@ -129,7 +139,10 @@ export const activeAlerts = ask<Alerts>({
 /** Most resolved alerts that are asked for. */
 export const resolvedLimit = signal(50);
 export const resolvedAlerts = ask<Alerts>({
-  path: () => (alertList.value === "resolved" ? pathOf("alerts", { state: "resolved", filter: filter.value, limit: resolvedLimit.value }) : null),
+  path: () =>
+    alertList.value === "resolved"
+      ? pathOf("alerts", { state: "resolved", filter: filter.value, limit: resolvedLimit.value })
+      : null,
   every: () => 5_000,
   followsHistory: false,
 });
@@ -142,7 +155,12 @@ export const health = ask<Health>({
 
 /** The part of a table that is asked for; set by the table's part of the page. */
 export const tablePath = signal<string | null>(null);
-export const table = ask<Table<unknown>>(traffic(() => EVERY[range.peek()], () => tablePath.value));
+export const table = ask<Table<unknown>>(
+  traffic(
+    () => EVERY[range.peek()],
+    () => tablePath.value,
+  ),
+);
 
 /** These stay live while the page is paused: a pause must hide no alert. */
 const ALWAYS = new Set<unknown>([activeAlerts, resolvedAlerts, health]);
@@ -173,12 +191,18 @@ let knownPath = "";
 function announceAlerts(): void {
   const answer = activeAlerts.answer.value;
   if (answer === null) return;
-  const firing = new Map(answer.active.filter((alert) => alert.state === "firing").map((alert) => [alert.fingerprint, alert.sentence]));
+  const firing = new Map(
+    answer.active.filter((alert) => alert.state === "firing").map((alert) => [alert.fingerprint, alert.sentence]),
+  );
   const path = activeAlerts.answered.peek() ?? "";
   // Another filter shows other alerts: that is no change of theirs.
   if (known !== null && path === knownPath) {
-    const fired = [...firing].filter(([fingerprint]) => known?.has(fingerprint) === false).map(([, sentence]) => `Alert: ${sentence}.`);
-    const resolved = [...known].filter(([fingerprint]) => !firing.has(fingerprint)).map(([, sentence]) => `Resolved: ${sentence}.`);
+    const fired = [...firing]
+      .filter(([fingerprint]) => known?.has(fingerprint) === false)
+      .map(([, sentence]) => `Alert: ${sentence}.`);
+    const resolved = [...known]
+      .filter(([fingerprint]) => !firing.has(fingerprint))
+      .map(([, sentence]) => `Resolved: ${sentence}.`);
     const changes = [...fired, ...resolved];
     if (changes.length > 0) announcement.value = changes.slice(0, 3).join(" ");
   }
@@ -200,7 +224,10 @@ function accept(next: Snapshot): void {
     known = null;
     client.forget();
     for (const query of queries) query.again();
-  } else if (last !== null && (last.alerts.firing !== next.alerts.firing || last.alerts.pending !== next.alerts.pending)) {
+  } else if (
+    last !== null &&
+    (last.alerts.firing !== next.alerts.firing || last.alerts.pending !== next.alerts.pending)
+  ) {
     activeAlerts.again();
     resolvedAlerts.again();
   }

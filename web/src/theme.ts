@@ -29,7 +29,22 @@ const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 export const reducesMotion = signal(reduced.matches);
 reduced.addEventListener("change", () => (reducesMotion.value = reduced.matches));
 
-const NAMES = ["text", "muted", "surface", "line", "incoming", "outgoing", "local", "transit", "critical", "warning", "focus", "local-node", "remote-node", "other-node"] as const;
+const NAMES = [
+  "text",
+  "muted",
+  "surface",
+  "line",
+  "incoming",
+  "outgoing",
+  "local",
+  "transit",
+  "critical",
+  "warning",
+  "focus",
+  "local-node",
+  "remote-node",
+  "other-node",
+] as const;
 export type Palette = Record<(typeof NAMES)[number], string>;
 
 function read(): Palette {

@@ -13,36 +13,62 @@ const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 async function findings(page) {
   // The page's own policy forbids scripts of others: this one is put in past it.
   await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }));
-  return violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.slice(0, 3).map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? ""})`).join(", ")}`);
+  const { violations } = await page.evaluate(() =>
+    window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }),
+  );
+  return violations.map(
+    ({ id, impact, nodes }) =>
+      `${impact} ${id}: ${nodes
+        .slice(0, 3)
+        .map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? ""})`)
+        .join(", ")}`,
+  );
 }
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing in the ${colorScheme} theme`, () =>
-    withPage({ colorScheme, reducedMotion: "reduce", fragment: "#range=all&table=services", change: withAlerts({ active: [alert(), alert({ fingerprint: "1", severity: "critical" }), alert({ fingerprint: "2", severity: "info" })], resolved: [] }) }, async (page) => {
-      await page.locator(".firing").first().click();
-      await page.locator(".card-body").waitFor();
-      await page.getByRole("button", { name: "Checks" }).click();
-      await page.locator(".checks li").first().waitFor();
-      await page.locator(".tables tbody tr").first().waitFor();
-      await page.locator(".force").waitFor();
-      assert.deepEqual(await findings(page), []);
-      for (const button of await page.getByRole("button", { name: "Show as table" }).all()) await button.click();
-      await page.locator("#tab-protocols").click();
-      await page.getByRole("combobox", { name: "Filter" }).fill("1");
-      await page.locator(".suggestions [role=option]").first().waitFor();
-      await page.keyboard.press("ArrowDown");
-      assert.deepEqual(await findings(page), []);
-    }));
+    withPage(
+      {
+        colorScheme,
+        reducedMotion: "reduce",
+        fragment: "#range=all&table=services",
+        change: withAlerts({
+          active: [
+            alert(),
+            alert({ fingerprint: "1", severity: "critical" }),
+            alert({ fingerprint: "2", severity: "info" }),
+          ],
+          resolved: [],
+        }),
+      },
+      async (page) => {
+        await page.locator(".firing").first().click();
+        await page.locator(".card-body").waitFor();
+        await page.getByRole("button", { name: "Checks" }).click();
+        await page.locator(".checks li").first().waitFor();
+        await page.locator(".tables tbody tr").first().waitFor();
+        await page.locator(".force").waitFor();
+        assert.deepEqual(await findings(page), []);
+        for (const button of await page.getByRole("button", { name: "Show as table" }).all()) await button.click();
+        await page.locator("#tab-protocols").click();
+        await page.getByRole("combobox", { name: "Filter" }).fill("1");
+        await page.locator(".suggestions [role=option]").first().waitFor();
+        await page.keyboard.press("ArrowDown");
+        assert.deepEqual(await findings(page), []);
+      },
+    ));
 }
 
 test("axe finds nothing on a phone with the flow view and a filter", () =>
-  withPage({ viewport: { width: 390, height: 844 }, fragment: "#range=all&chart=sankey&table=pairs&filter=-port%3A1" }, async (page) => {
-    await page.locator(".box").first().waitFor({ state: "attached" });
-    await page.locator(".tables").scrollIntoViewIfNeeded();
-    await page.locator(".tables tbody tr").first().waitFor();
-    assert.deepEqual(await findings(page), []);
-  }));
+  withPage(
+    { viewport: { width: 390, height: 844 }, fragment: "#range=all&chart=sankey&table=pairs&filter=-port%3A1" },
+    async (page) => {
+      await page.locator(".box").first().waitFor({ state: "attached" });
+      await page.locator(".tables").scrollIntoViewIfNeeded();
+      await page.locator(".tables tbody tr").first().waitFor();
+      assert.deepEqual(await findings(page), []);
+    },
+  ));
 
 test("the tabulator reaches every control, and the focus is seen on each", () =>
   withPage({ fragment: "#range=all" }, async (page) => {
@@ -57,7 +83,9 @@ test("the tabulator reaches every control, and the focus is seen on each", () =>
     });
     const controls = await page.evaluate(() => {
       const all = [...document.querySelectorAll("a[href], button, input, select, [tabindex]")];
-      const reachable = all.filter((element) => element.tabIndex >= 0 && !element.disabled && element.checkVisibility());
+      const reachable = all.filter(
+        (element) => element.tabIndex >= 0 && !element.disabled && element.checkVisibility(),
+      );
       reachable.forEach((element, index) => (element.dataset.control = String(index)));
       return reachable.length;
     });
@@ -67,7 +95,10 @@ test("the tabulator reaches every control, and the focus is seen on each", () =>
       const at = await page.evaluate(() => {
         const element = document.activeElement;
         // The chart draws the focus of its hosts; the box around the filter draws that of its text.
-        const shows = element.closest(".unseen") !== null || element.matches(".filter input") || getComputedStyle(element).outlineStyle !== "none";
+        const shows =
+          element.closest(".unseen") !== null ||
+          element.matches(".filter input") ||
+          getComputedStyle(element).outlineStyle !== "none";
         return { control: element.dataset?.control, shows, name: element.outerHTML.slice(0, 90) };
       });
       if (at.control === undefined) continue;
@@ -113,7 +144,10 @@ test("the keyboard alone changes tables, sorts them and opens an alert", () =>
     await page.locator(".firing").first().focus();
     await page.keyboard.press("Enter");
     await page.locator(".card-body").waitFor();
-    await eventually(() => page.evaluate(() => document.activeElement.classList.contains("card-head")), "the focus on the alert");
+    await eventually(
+      () => page.evaluate(() => document.activeElement.classList.contains("card-head")),
+      "the focus on the alert",
+    );
   }));
 
 /** How often the chart is drawn from the first answer on, in 3 s. */

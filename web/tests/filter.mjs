@@ -11,11 +11,20 @@ test("a filter that is typed holds for the whole page and is removed by its chip
     await page.keyboard.press("Enter");
     await page.locator(".tables").scrollIntoViewIfNeeded();
     for (const name of ["hosts", "history", "graph", "alerts", "flows"]) {
-      await eventually(() => asked(requests, name, from).some((given) => given.get("filter") === "protocol:tcp"), `${name} of the filter`);
+      await eventually(
+        () => asked(requests, name, from).some((given) => given.get("filter") === "protocol:tcp"),
+        `${name} of the filter`,
+      );
     }
-    await eventually(async () => (await page.locator('.table-space[aria-busy="false"]').count()) === 1, "the rows of the filter");
+    await eventually(
+      async () => (await page.locator('.table-space[aria-busy="false"]').count()) === 1,
+      "the rows of the filter",
+    );
     const services = await page.locator(".tables tbody td:nth-child(3)").allInnerTexts();
-    assert.ok(services.every((text) => text.startsWith("tcp")), services.join());
+    assert.ok(
+      services.every((text) => text.startsWith("tcp")),
+      services.join(),
+    );
     await page.getByRole("button", { name: "Remove filter protocol:tcp" }).click();
     await eventually(() => !page.url().includes("filter="), "no filter");
   }));
@@ -80,7 +89,10 @@ test("a press on a top host filters by it, and a second press takes it back", ()
     const first = page.locator(".top-host").first();
     await first.click();
     await page.locator(".chip").waitFor();
-    await eventually(async () => (await page.locator('.top-host[aria-pressed="true"]').count()) === 1, "the host is marked");
+    await eventually(
+      async () => (await page.locator('.top-host[aria-pressed="true"]').count()) === 1,
+      "the host is marked",
+    );
     await page.locator('.top-host[aria-pressed="true"]').click();
     await eventually(async () => (await page.locator(".chip").count()) === 0, "no filter");
   }));

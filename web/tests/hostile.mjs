@@ -15,18 +15,50 @@ const NAMES = [
   "\ufffd\ufffd.bad-utf8",
   "x".repeat(255),
 ];
-const FIELDS = new Set(["name", "dns", "dhcp", "vendor", "organisation", "country", "a_name", "b_name", "source_name", "destination_name", "service", "interface", "sentence", "label", "container", "program", "part"]);
+const FIELDS = new Set([
+  "name",
+  "dns",
+  "dhcp",
+  "vendor",
+  "organisation",
+  "country",
+  "a_name",
+  "b_name",
+  "source_name",
+  "destination_name",
+  "service",
+  "interface",
+  "sentence",
+  "label",
+  "container",
+  "program",
+  "part",
+]);
 
 /** The answer with each name from the network replaced. */
 function poisoned(value, next, key = "") {
   if (Array.isArray(value)) return value.map((item) => poisoned(item, next, key === "interfaces" ? "interface" : key));
-  if (value !== null && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, poisoned(item, next, name)]));
+  if (value !== null && typeof value === "object")
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, poisoned(item, next, name)]));
   return FIELDS.has(key) && (typeof value === "string" || value === null) ? next() : value;
 }
 
 function poison() {
   const used = new Map();
-  const state = { active: [alert({ sentence: NAMES[0], source_name: NAMES[1], explanation: NAMES[2], rule: NAMES[4], first_targets: NAMES, runbook_url: "javascript:window.harmed=1", evidence_url: "//evil.example/x" })], resolved: [] };
+  const state = {
+    active: [
+      alert({
+        sentence: NAMES[0],
+        source_name: NAMES[1],
+        explanation: NAMES[2],
+        rule: NAMES[4],
+        first_targets: NAMES,
+        runbook_url: "javascript:window.harmed=1",
+        evidence_url: "//evil.example/x",
+      }),
+    ],
+    resolved: [],
+  };
   const change = withAlerts(state);
   return (name, body, request) => {
     const answer = change(name, body, request);
@@ -78,7 +110,13 @@ test("a name of 255 characters breaks no layout", () =>
   }));
 
 test("a hostile filter in the address is text and is answered in words", () =>
-  withPage({ fragment: `#filter=${encodeURIComponent('<img/src=x/onerror="window.harmed=1"> port:<b>')}&table=%3Cb%3E&sort=__proto__`, expects: /400/ }, async (page) => {
-    await page.locator(".chip").first().waitFor();
-    await isInert(page);
-  }));
+  withPage(
+    {
+      fragment: `#filter=${encodeURIComponent('<img/src=x/onerror="window.harmed=1"> port:<b>')}&table=%3Cb%3E&sort=__proto__`,
+      expects: /400/,
+    },
+    async (page) => {
+      await page.locator(".chip").first().waitFor();
+      await isInert(page);
+    },
+  ));

@@ -10,12 +10,25 @@ test("without the exporter the page says so, keeps its figures with their age, a
     await page.locator(".pill", { hasText: "Polling" }).waitFor();
     const hosts = await page.locator(".top-host").count();
     isGone = true;
-    await eventually(async () => /cannot be reached.*old/.test(await page.locator(".health.status-critical p").innerText().catch(() => "")), "the sentence");
+    await eventually(
+      async () =>
+        /cannot be reached.*old/.test(
+          await page
+            .locator(".health.status-critical p")
+            .innerText()
+            .catch(() => ""),
+        ),
+      "the sentence",
+    );
     await eventually(async () => /^\d+ s old$/.test(await page.locator(".pill").innerText()), "the age");
     assert.equal(await page.locator(".top-host").count(), hosts);
+    assert.equal(await page.locator(".firing-panel .calm").count(), 0, "no all-clear without the exporter");
     isGone = false;
     await page.locator(".pill.ok").waitFor();
-    await eventually(async () => !/cannot be reached/.test(await page.locator(".health p").innerText()), "health of the exporter");
+    await eventually(
+      async () => !/cannot be reached/.test(await page.locator(".health p").innerText()),
+      "health of the exporter",
+    );
   });
 });
 
@@ -29,7 +42,8 @@ test("without event streams the page polls", () =>
 
 test("after a restart all is asked anew", () => {
   let restarted = false;
-  const change = (name, body) => (name === "snapshot" && restarted ? { ...body, number: 1, history: 1, started: "2031-01-01T00:00:00.000Z" } : body);
+  const change = (name, body) =>
+    name === "snapshot" && restarted ? { ...body, number: 1, history: 1, started: "2031-01-01T00:00:00.000Z" } : body;
   return withPage({ change }, async (page, { requests }) => {
     await page.getByRole("button", { name: "Pause" }).click();
     restarted = true;
@@ -37,7 +51,10 @@ test("after a restart all is asked anew", () => {
     await page.getByRole("button", { name: "Pause" }).waitFor();
     const from = requests.length;
     for (const name of ["hosts", "graph", "history"]) {
-      await eventually(() => requests.slice(from - 20).some((request) => request.url().includes(`/api/v1/${name}`)), name);
+      await eventually(
+        () => requests.slice(from - 20).some((request) => request.url().includes(`/api/v1/${name}`)),
+        name,
+      );
     }
     assert.ok(requests.slice(from).every((request) => request.headers()["if-none-match"] === undefined));
   });

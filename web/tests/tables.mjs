@@ -5,7 +5,8 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { ask, asked, eventually, withPage } from "./browser.mjs";
 
-const isReady = (page) => eventually(async () => (await page.locator('.table-space[aria-busy="false"]').count()) === 1, "the rows");
+const isReady = (page) =>
+  eventually(async () => (await page.locator('.table-space[aria-busy="false"]').count()) === 1, "the rows");
 
 async function openTables(page) {
   await page.locator(".tables").scrollIntoViewIfNeeded();
@@ -15,7 +16,14 @@ async function openTables(page) {
 test("each table has the rows of the API", () =>
   withPage({ fragment: "#range=all" }, async (page) => {
     await openTables(page);
-    for (const [name, title] of [["hosts", "Hosts"], ["devices", "Local devices"], ["pairs", "Pairs"], ["flows", "Flows"], ["services", "Services"], ["protocols", "Protocols"]]) {
+    for (const [name, title] of [
+      ["hosts", "Hosts"],
+      ["devices", "Local devices"],
+      ["pairs", "Pairs"],
+      ["flows", "Flows"],
+      ["services", "Services"],
+      ["protocols", "Protocols"],
+    ]) {
       await page.getByRole("tab", { name: title, exact: true }).click();
       await isReady(page);
       const { total_rows } = await ask(`${name}?range=all&limit=1`);
@@ -30,10 +38,19 @@ test("a press on a column sorts by it, and a second one turns the order round", 
     const from = requests.length;
     const header = page.getByRole("columnheader", { name: "Packets" });
     await header.getByRole("button").click();
-    await eventually(() => asked(requests, "hosts", from).some((given) => given.get("sort") === "packets" && given.get("order") === "desc"), "the order of the API");
+    await eventually(
+      () =>
+        asked(requests, "hosts", from).some(
+          (given) => given.get("sort") === "packets" && given.get("order") === "desc",
+        ),
+      "the order of the API",
+    );
     assert.equal(await header.getAttribute("aria-sort"), "descending");
     await isReady(page);
-    const cells = async () => (await page.locator(".tables tbody td:nth-child(8)").allInnerTexts()).map((text) => Number(text.replaceAll(",", "")));
+    const cells = async () =>
+      (await page.locator(".tables tbody td:nth-child(8)").allInnerTexts()).map((text) =>
+        Number(text.replaceAll(",", "")),
+      );
     await eventually(async () => {
       const numbers = await cells();
       return numbers.every((value, index) => index === 0 || value <= numbers[index - 1]);
@@ -51,14 +68,20 @@ test("the search narrows the table alone", () =>
     await openTables(page);
     const from = requests.length;
     await page.getByLabel("Search in the table").fill("protocol:tcp");
-    await eventually(() => asked(requests, "protocols", from).some((given) => given.get("filter") === "protocol:tcp"), "a search");
+    await eventually(
+      () => asked(requests, "protocols", from).some((given) => given.get("filter") === "protocol:tcp"),
+      "a search",
+    );
     await isReady(page);
     assert.deepEqual(await page.locator(".tables tbody td:first-child").allInnerTexts(), ["tcp"]);
     assert.ok(asked(requests, "graph", from).every((given) => given.get("filter") === null));
   }));
 
 async function download(page, name) {
-  const [file] = await Promise.all([page.waitForEvent("download"), page.locator(".downloads").getByRole("link", { name, exact: true }).click()]);
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.locator(".downloads").getByRole("link", { name, exact: true }).click(),
+  ]);
   return { name: file.suggestedFilename(), text: await readFile(await file.path(), "utf8") };
 }
 
@@ -74,11 +97,24 @@ test("a table is downloaded as CSV and as JSON", () =>
   }));
 
 test("a row and a table are copied as PromQL", () =>
-  withPage({ fragment: "#range=all&table=protocols&filter=protocol%3Atcp", permissions: ["clipboard-read", "clipboard-write"] }, async (page) => {
-    await openTables(page);
-    const copied = () => page.evaluate(() => navigator.clipboard.readText());
-    await page.locator(".tables tbody .copy").first().click();
-    await eventually(async () => (await copied()) === '8 * sum by (direction) (rate(trafficmonitor_flow_bytes_total{protocol="tcp"}[1h]))', "the row's expression");
-    await page.getByRole("button", { name: "Copy as PromQL: the largest rows of the table" }).click();
-    await eventually(async () => (await copied()) === "8 * sum by (protocol) (rate(trafficmonitor_flow_bytes_total[1h]))", "the table's expression");
-  }));
+  withPage(
+    {
+      fragment: "#range=all&table=protocols&filter=protocol%3Atcp",
+      permissions: ["clipboard-read", "clipboard-write"],
+    },
+    async (page) => {
+      await openTables(page);
+      const copied = () => page.evaluate(() => navigator.clipboard.readText());
+      await page.locator(".tables tbody .copy").first().click();
+      await eventually(
+        async () =>
+          (await copied()) === '8 * sum by (direction) (rate(trafficmonitor_flow_bytes_total{protocol="tcp"}[1h]))',
+        "the row's expression",
+      );
+      await page.getByRole("button", { name: "Copy as PromQL: the largest rows of the table" }).click();
+      await eventually(
+        async () => (await copied()) === "8 * sum by (protocol) (rate(trafficmonitor_flow_bytes_total[1h]))",
+        "the table's expression",
+      );
+    },
+  ));

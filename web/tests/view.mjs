@@ -7,10 +7,16 @@ import { ask, asked, eventually, painted, withPage } from "./browser.mjs";
 test("the first view says what uses the network, what is wrong, and whether all is seen", () =>
   withPage({}, async (page) => {
     for (const direction of ["incoming", "outgoing", "local", "transit"]) {
-      await eventually(async () => /\d/.test(await page.locator(`.tile.${direction} .tile-rate`).innerText()), `a rate of ${direction}`);
+      await eventually(
+        async () => /\d/.test(await page.locator(`.tile.${direction} .tile-rate`).innerText()),
+        `a rate of ${direction}`,
+      );
     }
     const { health } = await ask("snapshot");
-    await eventually(async () => (await page.locator(".health p").innerText()).trim() !== "", "a sentence about health");
+    await eventually(
+      async () => (await page.locator(".health p").innerText()).trim() !== "",
+      "a sentence about health",
+    );
     assert.equal(await page.locator(`.health.status-${health.status}`).count(), 1);
     const { rows } = await ask("hosts?limit=10&sort=bytes");
     assert.ok(rows.length > 0, "the test needs traffic");
@@ -25,7 +31,10 @@ test("the first view says what uses the network, what is wrong, and whether all 
 test("the traffic chart is drawn, and its table has the same cells", () =>
   withPage({}, async (page) => {
     await eventually(async () => (await painted(page, ".plot-long canvas")) > 0.01, "a drawn chart of the last hour");
-    await eventually(async () => (await painted(page, ".plot-short canvas")) > 0.01, "a drawn chart of the last minute");
+    await eventually(
+      async () => (await painted(page, ".plot-short canvas")) > 0.01,
+      "a drawn chart of the last minute",
+    );
     const { times } = await ask("history?range=1h");
     await page.locator(".traffic").getByRole("button", { name: "Show as table" }).click();
     const rows = await page.locator(".history-table tbody tr").count();
@@ -36,14 +45,21 @@ test("the network chart has the hosts and edges of the API, as a drawing, as but
   withPage({ fragment: "#range=all" }, async (page) => {
     let shown;
     page.on("response", async (response) => {
-      if (response.url().includes("/api/v1/graph") && response.status() === 200) shown = await response.json().catch(() => shown);
+      if (response.url().includes("/api/v1/graph") && response.status() === 200)
+        shown = await response.json().catch(() => shown);
     });
     await page.reload();
     await page.locator('.force[data-placed="true"]').waitFor();
     await eventually(async () => (await painted(page, ".canvases canvas")) > 0.001, "a drawn chart");
-    await eventually(async () => (await page.locator(".force .unseen button").count()) === shown.nodes.length, "a button for each host");
+    await eventually(
+      async () => (await page.locator(".force .unseen button").count()) === shown.nodes.length,
+      "a button for each host",
+    );
     await page.locator(".network").getByRole("button", { name: "Show as table" }).click();
-    await eventually(async () => (await page.locator(".graph-table tbody tr").count()) === shown.edges.length, "a row for each edge");
+    await eventually(
+      async () => (await page.locator(".graph-table tbody tr").count()) === shown.edges.length,
+      "a row for each edge",
+    );
   }));
 
 test("the flow view draws a band for the top flows and a press filters", () =>
@@ -58,22 +74,26 @@ test("the flow view draws a band for the top flows and a press filters", () =>
 
 /** A place in the chart with nothing but the colour of local hosts around it. */
 const middleOfHost = (page) =>
-  page.locator(".canvases canvas").first().evaluate((canvas) => {
-    const probe = document.body.appendChild(document.createElement("span"));
-    probe.style.color = "var(--local-node)";
-    const wanted = getComputedStyle(probe).color.match(/\d+/g).map(Number);
-    probe.remove();
-    const { width, height } = canvas;
-    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-    const is = (x, y) => wanted.every((value, index) => Math.abs(data[(y * width + x) * 4 + index] - value) <= 2);
-    const reach = [-2, -1, 0, 1, 2];
-    for (let y = 2; y < height - 2; y += 1) {
-      for (let x = 2; x < width - 2; x += 1) {
-        if (reach.every((dy) => reach.every((dx) => is(x + dx, y + dy)))) return { x: (x * canvas.clientWidth) / width, y: (y * canvas.clientHeight) / height };
+  page
+    .locator(".canvases canvas")
+    .first()
+    .evaluate((canvas) => {
+      const probe = document.body.appendChild(document.createElement("span"));
+      probe.style.color = "var(--local-node)";
+      const wanted = getComputedStyle(probe).color.match(/\d+/g).map(Number);
+      probe.remove();
+      const { width, height } = canvas;
+      const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+      const is = (x, y) => wanted.every((value, index) => Math.abs(data[(y * width + x) * 4 + index] - value) <= 2);
+      const reach = [-2, -1, 0, 1, 2];
+      for (let y = 2; y < height - 2; y += 1) {
+        for (let x = 2; x < width - 2; x += 1) {
+          if (reach.every((dy) => reach.every((dx) => is(x + dx, y + dy))))
+            return { x: (x * canvas.clientWidth) / width, y: (y * canvas.clientHeight) / height };
+        }
       }
-    }
-    return null;
-  });
+      return null;
+    });
 
 test("a pointer on a host shows its figures and a press filters by it", () =>
   withPage({ fragment: "#range=all" }, async (page) => {
@@ -94,21 +114,47 @@ test("the range is asked of the API, stands in the address, and the back button 
   withPage({}, async (page, { requests }) => {
     const from = requests.length;
     await page.getByRole("button", { name: "5 min" }).click();
-    await eventually(() => asked(requests, "hosts", from).some((given) => given.get("range") === "5m"), "a request for 5 minutes");
+    await eventually(
+      () => asked(requests, "hosts", from).some((given) => given.get("range") === "5m"),
+      "a request for 5 minutes",
+    );
     assert.match(page.url(), /#range=5m$/);
     await page.goBack();
-    await eventually(async () => (await page.getByRole("button", { name: "Live", exact: true }).getAttribute("aria-pressed")) === "true", "the last range");
+    await eventually(
+      async () =>
+        (await page.getByRole("button", { name: "Live", exact: true }).getAttribute("aria-pressed")) === "true",
+      "the last range",
+    );
     await page.goForward();
-    await eventually(async () => (await page.getByRole("button", { name: "5 min" }).getAttribute("aria-pressed")) === "true", "the next range");
+    await eventually(
+      async () => (await page.getByRole("button", { name: "5 min" }).getAttribute("aria-pressed")) === "true",
+      "the next range",
+    );
   }));
 
 test("a shared address shows the same view", () =>
-  withPage({ fragment: "#range=5m&filter=protocol%3Atcp&table=services&unit=bytes&chart=sankey" }, async (page, { requests }) => {
-    assert.equal(await page.locator(".chip").innerText(), "protocol:tcp ×");
-    assert.equal(await page.getByRole("tab", { selected: true }).innerText(), "Services");
-    await eventually(() => asked(requests, "graph").some((given) => given.get("range") === "5m" && given.get("filter") === "protocol:tcp"), "the chart of the view");
-    assert.match(await page.locator(".top-rate").first().innerText().catch(() => "0 B/s"), /B\/s$/);
-  }));
+  withPage(
+    { fragment: "#range=5m&filter=protocol%3Atcp&table=services&unit=bytes&chart=sankey" },
+    async (page, { requests }) => {
+      assert.equal(await page.locator(".chip").innerText(), "protocol:tcp ×");
+      assert.equal(await page.getByRole("tab", { selected: true }).innerText(), "Services");
+      await eventually(
+        () =>
+          asked(requests, "graph").some(
+            (given) => given.get("range") === "5m" && given.get("filter") === "protocol:tcp",
+          ),
+        "the chart of the view",
+      );
+      assert.match(
+        await page
+          .locator(".top-rate")
+          .first()
+          .innerText()
+          .catch(() => "0 B/s"),
+        /B\/s$/,
+      );
+    },
+  ));
 
 test("rates are in bits or bytes", () =>
   withPage({}, async (page) => {
@@ -127,7 +173,10 @@ test("a paused page asks for no figures and keeps those it has", () =>
     const from = requests.length;
     await page.waitForTimeout(7000);
     assert.equal(await page.locator(".tiles").innerText(), before);
-    assert.deepEqual(["hosts", "history", "graph"].flatMap((name) => asked(requests, name, from)), []);
+    assert.deepEqual(
+      ["hosts", "history", "graph"].flatMap((name) => asked(requests, name, from)),
+      [],
+    );
     await page.getByRole("button", { name: "Resume" }).click();
     await eventually(() => asked(requests, "hosts", from).length > 0, "new figures");
   }));
@@ -135,7 +184,10 @@ test("a paused page asks for no figures and keeps those it has", () =>
 test("the chart fills the screen and leaves it again", () =>
   withPage({}, async (page) => {
     await page.getByRole("button", { name: "Full screen" }).click();
-    await eventually(() => page.evaluate(() => document.fullscreenElement?.classList.contains("network") === true), "full screen");
+    await eventually(
+      () => page.evaluate(() => document.fullscreenElement?.classList.contains("network") === true),
+      "full screen",
+    );
     await page.getByRole("button", { name: "Full screen" }).click();
     await eventually(() => page.evaluate(() => document.fullscreenElement === null), "the page");
   }));
@@ -153,7 +205,10 @@ test("the theme is that of the system, or the one that was chosen", () =>
   }));
 
 test("a phone of 360 pixels scrolls in one direction only", () =>
-  withPage({ viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, fragment: "#table=flows" }, async (page) => {
-    await page.locator(".tables tbody tr").first().waitFor();
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
-  }));
+  withPage(
+    { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, fragment: "#table=flows" },
+    async (page) => {
+      await page.locator(".tables tbody tr").first().waitFor();
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
+    },
+  ));

@@ -21,7 +21,10 @@ test("empty parameters are left out and others are escaped", () => {
 });
 
 test("an unchanged answer is the last one", async () => {
-  const { client, requests } = answers(json({ n: 1 }, { headers: { etag: 'W/"1"' } }), new Response(null, { status: 304 }));
+  const { client, requests } = answers(
+    json({ n: 1 }, { headers: { etag: 'W/"1"' } }),
+    new Response(null, { status: 304 }),
+  );
   assert.deepEqual(await client.get("hosts"), { n: 1 });
   assert.deepEqual(await client.get("hosts"), { n: 1 });
   assert.deepEqual(requests, [
@@ -68,18 +71,27 @@ test("errors are sentences", async () => {
 test("a request without an answer ends", async () => {
   // The clock of a deadline does not keep the process alive.
   const alive = setInterval(() => {}, 1000);
-  const client = new Client("http://host/", (_, { signal }) => new Promise((_done, fail) => {
-    signal?.addEventListener("abort", () => fail(signal.reason as Error));
-  }), 20);
+  const client = new Client(
+    "http://host/",
+    (_, { signal }) =>
+      new Promise((_done, fail) => {
+        signal?.addEventListener("abort", () => fail(signal.reason as Error));
+      }),
+    20,
+  );
   await assert.rejects(client.get("x"), /within 0.02 s/);
   clearInterval(alive);
 });
 
 test("a cancelled request is no error of the exporter", async () => {
   const cancel = new AbortController();
-  const client = new Client("http://host/", (_, { signal }) => new Promise((_done, fail) => {
-    signal?.addEventListener("abort", () => fail(signal.reason as Error));
-  }));
+  const client = new Client(
+    "http://host/",
+    (_, { signal }) =>
+      new Promise((_done, fail) => {
+        signal?.addEventListener("abort", () => fail(signal.reason as Error));
+      }),
+  );
   const answer = client.get("x", cancel.signal);
   cancel.abort();
   await assert.rejects(answer, (error) => !(error instanceof ApiError));

@@ -6,26 +6,55 @@ import { bandsOf } from "../src/chart/sankey.ts";
 import { hitAt, neighbour, sceneOf } from "../src/chart/scene.ts";
 
 const node = (id: number, more: Partial<GraphNode> = {}): GraphNode => ({
-  id, address: `10.0.0.${id}`, name: null, is_local: true, is_other: false, bytes: 1000, alerts: 0, ...more,
+  id,
+  address: `10.0.0.${id}`,
+  name: null,
+  is_local: true,
+  is_other: false,
+  bytes: 1000,
+  alerts: 0,
+  ...more,
 });
 const edge = (source: number, target: number, bytes = 1000, more: Partial<GraphEdge> = {}): GraphEdge => ({
-  source, target, bytes, packets: 1, top: [{ protocol: "tcp", port: 443, service: "https", bytes }], ...more,
+  source,
+  target,
+  bytes,
+  packets: 1,
+  top: [{ protocol: "tcp", port: 443, service: "https", bytes }],
+  ...more,
 });
-const graph = (nodes: GraphNode[], edges: GraphEdge[]): Graph => ({ range: "live", seconds: 60, number: 1, min_bytes: 0, nodes, edges });
+const graph = (nodes: GraphNode[], edges: GraphEdge[]): Graph => ({
+  range: "live",
+  seconds: 60,
+  number: 1,
+  min_bytes: 0,
+  nodes,
+  edges,
+});
 
 test("the direction of an edge is that of its traffic", () => {
   const nodes = [node(0), node(1), node(2, { is_local: false }), node(3, { is_local: false })];
   const scene = sceneOf(graph(nodes, [edge(0, 1), edge(0, 2), edge(2, 0), edge(2, 3)]));
-  assert.deepEqual(scene.edges.map(({ direction }) => direction), ["local", "outgoing", "incoming", "transit"]);
+  assert.deepEqual(
+    scene.edges.map(({ direction }) => direction),
+    ["local", "outgoing", "incoming", "transit"],
+  );
   assert.deepEqual(scene.edgesOf[0], [0, 1, 2]);
 });
 
 test("the sum of the other hosts does not make single hosts small", () => {
-  const nodes = [node(0, { bytes: 100 }), node(1, { bytes: 50 }), node(2, { address: null, is_other: true, bytes: 1e9 })];
+  const nodes = [
+    node(0, { bytes: 100 }),
+    node(1, { bytes: 50 }),
+    node(2, { address: null, is_other: true, bytes: 1e9 }),
+  ];
   const scene = sceneOf(graph(nodes, [edge(0, 1, 100), edge(0, 2, 1e9)]));
   assert.ok((scene.nodes[0]?.radius ?? 0) >= 18);
   assert.ok((scene.edges[0]?.width ?? 0) > 5);
-  assert.deepEqual(scene.groups.map(({ colour }) => colour), ["other-node", "local"]);
+  assert.deepEqual(
+    scene.groups.map(({ colour }) => colour),
+    ["other-node", "local"],
+  );
 });
 
 test("edges without their hosts are left out", () => {
@@ -54,7 +83,9 @@ const input = (hosts: number, more: Partial<LayoutInput> = {}): LayoutInput => (
   isOther: Array.from({ length: hosts }, () => false),
   radii: Array.from({ length: hosts }, () => 5),
   edges: Array.from({ length: hosts - 1 }, (_, index): [number, number] => [index, index + 1]),
-  width: 900, height: 400, ...more,
+  width: 900,
+  height: 400,
+  ...more,
 });
 
 function settled(layout: Layout): Float32Array {
@@ -98,16 +129,34 @@ test("the flow view has the largest flows, and says which part of all that is", 
   const edges = Array.from({ length: 30 }, (_, id) => edge(id, id + 30, 1000 * (30 - id)));
   const { boxes, share } = bandsOf(graph(nodes, edges), 900, 450);
   assert.equal(boxes.filter(({ column }) => column === 0).length, 14);
-  assert.equal(share.bytes, edges.slice(0, 14).reduce((sum, { bytes }) => sum + bytes, 0));
-  assert.equal(share.of, edges.reduce((sum, { bytes }) => sum + bytes, 0));
+  assert.equal(
+    share.bytes,
+    edges.slice(0, 14).reduce((sum, { bytes }) => sum + bytes, 0),
+  );
+  assert.equal(
+    share.of,
+    edges.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
   assert.ok(boxes.every(({ y0 = 0, y1 = 0 }) => y0 >= 0 && y1 <= 450));
 });
 
 test("both directions of a pair and services that are not named fit the flow view", () => {
-  const both = [edge(0, 1, 1000, { top: [{ protocol: "icmp", port: null, service: null, bytes: 400 }] }), edge(1, 0, 500)];
+  const both = [
+    edge(0, 1, 1000, { top: [{ protocol: "icmp", port: null, service: null, bytes: 400 }] }),
+    edge(1, 0, 500),
+  ];
   const { boxes, bands } = bandsOf(graph([node(0), node(1)], both), 900, 450);
-  assert.deepEqual(boxes.filter(({ column }) => column === 1).map(({ text }) => text).sort(), ["https tcp/443", "icmp", "other services"]);
-  assert.equal(bands.reduce((sum, { value }) => sum + value, 0), 2 * 1500);
+  assert.deepEqual(
+    boxes
+      .filter(({ column }) => column === 1)
+      .map(({ text }) => text)
+      .sort(),
+    ["https tcp/443", "icmp", "other services"],
+  );
+  assert.equal(
+    bands.reduce((sum, { value }) => sum + value, 0),
+    2 * 1500,
+  );
 });
 
 test("an empty answer draws nothing", () => {

@@ -21,7 +21,10 @@ test("the word at the caret is found at both of its ends", () => {
 });
 
 test("completion replaces the word at the caret and keeps its sign and the rest", () => {
-  assert.deepEqual(filter.completed("port:443 10.0 x", 13, "host:10.0.0.5"), { text: "port:443 host:10.0.0.5 x", caret: 23 });
+  assert.deepEqual(filter.completed("port:443 10.0 x", 13, "host:10.0.0.5"), {
+    text: "port:443 host:10.0.0.5 x",
+    caret: 23,
+  });
   assert.deepEqual(filter.completed("-10.0", 5, "host:10.0.0.5"), { text: "-host:10.0.0.5 ", caret: 15 });
   assert.deepEqual(filter.completed("!x", 2, "-host:a"), { text: "-host:a ", caret: 8 });
 });

@@ -4,9 +4,22 @@ import * as format from "../src/format.ts";
 
 test("bytes have three significant digits and an SI prefix", () => {
   const cases: [number | null, string][] = [
-    [0, "0 B"], [1, "1 B"], [999, "999 B"], [1000, "1.00 kB"], [1234, "1.23 kB"], [12_345, "12.3 kB"], [123_456, "123 kB"],
-    [999_499, "999 kB"], [999_500, "1.00 MB"], [9_995_000, "10.0 MB"], [1.2e9, "1.20 GB"], [5e18, "5.00 EB"], [5e21, "5000 EB"],
-    [-2048, "-2.05 kB"], [null, "–"], [Number.NaN, "–"],
+    [0, "0 B"],
+    [1, "1 B"],
+    [999, "999 B"],
+    [1000, "1.00 kB"],
+    [1234, "1.23 kB"],
+    [12_345, "12.3 kB"],
+    [123_456, "123 kB"],
+    [999_499, "999 kB"],
+    [999_500, "1.00 MB"],
+    [9_995_000, "10.0 MB"],
+    [1.2e9, "1.20 GB"],
+    [5e18, "5.00 EB"],
+    [5e21, "5000 EB"],
+    [-2048, "-2.05 kB"],
+    [null, "–"],
+    [Number.NaN, "–"],
   ];
   for (const [value, text] of cases) assert.equal(format.bytes(value), text);
 });
@@ -36,7 +49,14 @@ test("small shares are not shown as nothing", () => {
 
 test("durations have at most two units", () => {
   const cases: [number, string][] = [
-    [0, "0 s"], [59.4, "59 s"], [59.6, "1 min"], [61, "1 min 1 s"], [3600, "1 h"], [3725, "1 h 2 min"], [90_000, "1 d 1 h"], [-5, "0 s"],
+    [0, "0 s"],
+    [59.4, "59 s"],
+    [59.6, "1 min"],
+    [61, "1 min 1 s"],
+    [3600, "1 h"],
+    [3725, "1 h 2 min"],
+    [90_000, "1 d 1 h"],
+    [-5, "0 s"],
   ];
   for (const [seconds, text] of cases) assert.equal(format.duration(seconds), text);
 });
@@ -77,7 +97,16 @@ test("long names are shortened by characters and not by halves of them", () => {
 test("only web addresses and own paths become links", () => {
   assert.equal(format.safeLink("https://example.org/x"), "https://example.org/x");
   assert.equal(format.safeLink("/alerts/ab/evidence"), "alerts/ab/evidence");
-  for (const wrong of ["javascript:alert(1)", "JAVASCRIPT:alert(1)", "//evil.example/", "/\\evil.example", "data:text/html,x", " javascript:x", "", null]) {
+  for (const wrong of [
+    "javascript:alert(1)",
+    "JAVASCRIPT:alert(1)",
+    "//evil.example/",
+    "/\\evil.example",
+    "data:text/html,x",
+    " javascript:x",
+    "",
+    null,
+  ]) {
     assert.equal(format.safeLink(wrong), null);
   }
 });

@@ -16,7 +16,11 @@ function made(every: number, followsHistory = true) {
       return this.answer(given);
     },
   };
-  const query = new Query<string>(client as unknown as Client, { path: () => path.value, every: () => every, followsHistory });
+  const query = new Query<string>(client as unknown as Client, {
+    path: () => path.value,
+    every: () => every,
+    followsHistory,
+  });
   return { asked, path, client, query };
 }
 

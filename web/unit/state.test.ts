@@ -10,8 +10,17 @@ test("the default view has an empty fragment", () => {
 
 test("each view survives its fragment", () => {
   const view: View = {
-    range: "5m", filter: "host:2001:db8::1 -port:443 ä&=#", table: "pairs", sort: "last_seen", order: "asc", search: "a b&c",
-    chart: "sankey", hosts: "500", unit: "bytes", alerts: "resolved", alert: "0f3a-b_9",
+    range: "5m",
+    filter: "host:2001:db8::1 -port:443 ä&=#",
+    table: "pairs",
+    sort: "last_seen",
+    order: "asc",
+    search: "a b&c",
+    chart: "sankey",
+    hosts: "500",
+    unit: "bytes",
+    alerts: "resolved",
+    alert: "0f3a-b_9",
   };
   assert.deepEqual(parse(fragment(view)), view);
 });

@@ -33,7 +33,13 @@ let links: string[] = [];
 let numbers: number[] = [];
 let polls = 0;
 let poll: () => Promise<Snapshot> = () => Promise.reject(new Error("unset"));
-let stream = new SnapshotStream({ open: () => new FakeSource(), poll, now: () => 0, onSnapshot: () => {}, onLink: () => {} });
+let stream = new SnapshotStream({
+  open: () => new FakeSource(),
+  poll,
+  now: () => 0,
+  onSnapshot: () => {},
+  onLink: () => {},
+});
 
 const snapshot = (number: number): Snapshot => ({ number }) as Snapshot;
 const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
@@ -61,7 +67,7 @@ beforeEach(() => {
 
 /** Lets time go on by seconds, as the page does. */
 async function passes(milliseconds: number): Promise<void> {
-  for (const end = now + milliseconds; now < end; ) {
+  for (const end = now + milliseconds; now < end;) {
     now = Math.min(end, now + 1000);
     stream.tick();
     await settled();

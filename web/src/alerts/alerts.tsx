@@ -34,7 +34,11 @@ function Resolved(): JSX.Element {
       <List alerts={answer?.resolved ?? null} none="No alert has resolved." />
       <p class="panel-foot muted">
         {mayHaveMore && (
-          <button type="button" class="button" onClick={() => (resolvedLimit.value = Math.min(most, resolvedLimit.peek() + MORE))}>
+          <button
+            type="button"
+            class="button"
+            onClick={() => (resolvedLimit.value = Math.min(most, resolvedLimit.peek() + MORE))}
+          >
             Show more
           </button>
         )}
@@ -68,7 +72,10 @@ export function Alerts(): JSX.Element {
         <Choice
           label="Alerts shown"
           value={which}
-          options={[["active", "Active"], ["resolved", "Resolved"]]}
+          options={[
+            ["active", "Active"],
+            ["resolved", "Resolved"],
+          ]}
           onChange={(alerts) => show({ alerts, alert: "" })}
         />
       </div>

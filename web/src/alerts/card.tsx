@@ -12,7 +12,12 @@ import { graphAddress } from "../tables/promql.ts";
 import { kindName, SEVERITY_NAMES } from "../words.ts";
 import { cardId, episode } from "./open.ts";
 
-const EVENT_NAMES: Record<string, string> = { pending: "Pending", firing: "Firing", peak: "Peak", resolved: "Resolved" };
+const EVENT_NAMES: Record<string, string> = {
+  pending: "Pending",
+  firing: "Firing",
+  peak: "Peak",
+  resolved: "Resolved",
+};
 
 /** The value as a bar whose mark is the limit. */
 function Meter(properties: { alert: Alert }): JSX.Element {
@@ -64,7 +69,13 @@ function Targets(properties: { title: string; targets: string[] }): JSX.Element 
       <dd>
         {properties.targets.map((target) => {
           const address = addressOf(target);
-          return address === null ? <bdi key={target}>{visible(target)}</bdi> : <FilterLink key={target} word={hostWord(address)}>{visible(target)}</FilterLink>;
+          return address === null ? (
+            <bdi key={target}>{visible(target)}</bdi>
+          ) : (
+            <FilterLink key={target} word={hostWord(address)}>
+              {visible(target)}
+            </FilterLink>
+          );
         })}
       </dd>
     </div>
@@ -79,12 +90,30 @@ function Links(properties: { alert: Alert }): JSX.Element {
   return (
     <p class="links">
       {alert.source !== null && (
-        <button type="button" class="button" onClick={() => show({ filter: hostWord(alert.source ?? "") })}>Show its traffic</button>
+        <button type="button" class="button" onClick={() => show({ filter: hostWord(alert.source ?? "") })}>
+          Show its traffic
+        </button>
       )}
-      {evidence !== null && <a class="button" href={evidence} download>Evidence (capture file)</a>}
-      {runbook !== null && <a class="button" href={runbook} target="_blank" rel="noopener noreferrer">Runbook</a>}
-      {alert.promql !== null && <CopyButton class="button" text={alert.promql}>Copy as PromQL</CopyButton>}
-      {graph !== null && <a class="button" href={graph} target="_blank" rel="noopener noreferrer">Show in Prometheus</a>}
+      {evidence !== null && (
+        <a class="button" href={evidence} download>
+          Evidence (capture file)
+        </a>
+      )}
+      {runbook !== null && (
+        <a class="button" href={runbook} target="_blank" rel="noopener noreferrer">
+          Runbook
+        </a>
+      )}
+      {alert.promql !== null && (
+        <CopyButton class="button" text={alert.promql}>
+          Copy as PromQL
+        </CopyButton>
+      )}
+      {graph !== null && (
+        <a class="button" href={graph} target="_blank" rel="noopener noreferrer">
+          Show in Prometheus
+        </a>
+      )}
     </p>
   );
 }
@@ -97,20 +126,25 @@ function Ends(properties: { alert: Alert }): JSX.Element {
         <div>
           <dt>Source</dt>
           <dd>
-            <FilterLink word={hostWord(source)}>{visible(source)}</FilterLink> {source_name !== null && <bdi class="muted">{visible(source_name)}</bdi>}
+            <FilterLink word={hostWord(source)}>{visible(source)}</FilterLink>{" "}
+            {source_name !== null && <bdi class="muted">{visible(source_name)}</bdi>}
           </dd>
         </div>
       )}
       {destination !== null && destination !== "" && (
         <div>
           <dt>Destination</dt>
-          <dd><FilterLink word={hostWord(destination)}>{visible(destination)}</FilterLink></dd>
+          <dd>
+            <FilterLink word={hostWord(destination)}>{visible(destination)}</FilterLink>
+          </dd>
         </div>
       )}
       {network !== null && network !== "" && (
         <div>
           <dt>Network</dt>
-          <dd><FilterLink word={network}>{visible(network)}</FilterLink></dd>
+          <dd>
+            <FilterLink word={network}>{visible(network)}</FilterLink>
+          </dd>
         </div>
       )}
     </>
@@ -126,10 +160,22 @@ function Body(properties: { alert: Alert }): JSX.Element {
       <Timeline alert={alert} />
       <dl>
         <Ends alert={alert} />
-        <div><dt>Kind</dt><dd>{visible(kindName(alert.kind))}</dd></div>
-        <div><dt>Rule</dt><dd>{visible(alert.rule)}</dd></div>
-        <div><dt>Side</dt><dd>{visible(alert.side)}</dd></div>
-        <div><dt>Bytes</dt><dd>{bytes(alert.bytes)}</dd></div>
+        <div>
+          <dt>Kind</dt>
+          <dd>{visible(kindName(alert.kind))}</dd>
+        </div>
+        <div>
+          <dt>Rule</dt>
+          <dd>{visible(alert.rule)}</dd>
+        </div>
+        <div>
+          <dt>Side</dt>
+          <dd>{visible(alert.side)}</dd>
+        </div>
+        <div>
+          <dt>Bytes</dt>
+          <dd>{bytes(alert.bytes)}</dd>
+        </div>
         <Targets title="First targets" targets={alert.first_targets} />
         <Targets title="Last targets" targets={alert.last_targets} />
       </dl>
@@ -150,11 +196,18 @@ function when(alert: Alert): string {
 export function Card(properties: { alert: Alert }): JSX.Element {
   const { alert } = properties;
   // A link from elsewhere knows the fingerprint alone.
-  const isOpen = view.value.alert === episode(alert) || (alert.state !== "resolved" && view.value.alert === alert.fingerprint);
-  const badge = alert.state === "firing" ? SEVERITY_NAMES[alert.severity] : alert.state === "pending" ? "Pending" : "Resolved";
+  const isOpen =
+    view.value.alert === episode(alert) || (alert.state !== "resolved" && view.value.alert === alert.fingerprint);
+  const badge =
+    alert.state === "firing" ? SEVERITY_NAMES[alert.severity] : alert.state === "pending" ? "Pending" : "Resolved";
   return (
     <li class={`card severity-${alert.severity} state-${alert.state}`} id={cardId(alert)}>
-      <button type="button" class="card-head" aria-expanded={isOpen} onClick={() => show({ alert: isOpen ? "" : episode(alert) })}>
+      <button
+        type="button"
+        class="card-head"
+        aria-expanded={isOpen}
+        onClick={() => show({ alert: isOpen ? "" : episode(alert) })}
+      >
         <span class="badge">{badge}</span>
         <span class="card-kind">{visible(kindName(alert.kind))}</span>
         <bdi class="card-sentence">{visible(alert.sentence)}</bdi>

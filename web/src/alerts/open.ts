@@ -6,7 +6,8 @@ import type { Alert } from "../api.ts";
 import { show } from "../store.ts";
 
 /** One episode of an alert; a fingerprint may have several. */
-export const episode = (alert: Alert): string => `${alert.fingerprint.replace(/[^\w-]/g, "")}-${Date.parse(alert.starts_at)}`;
+export const episode = (alert: Alert): string =>
+  `${alert.fingerprint.replace(/[^\w-]/g, "")}-${Date.parse(alert.starts_at)}`;
 
 export const cardId = (alert: Alert): string => `alert-${episode(alert)}`;
 

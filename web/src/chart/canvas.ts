@@ -94,7 +94,11 @@ function drawNodes(ctx: CanvasRenderingContext2D, frame: Frame, indices: number[
   const { scene, colours } = frame;
   const colourOf = (index: number): string => {
     const node = scene.nodes[index]?.node;
-    return node?.is_other === true ? colours["other-node"] : node?.is_local === true ? colours["local-node"] : colours["remote-node"];
+    return node?.is_other === true
+      ? colours["other-node"]
+      : node?.is_local === true
+        ? colours["local-node"]
+        : colours["remote-node"];
   };
   for (const colour of new Set(indices.map(colourOf))) {
     ctx.fillStyle = colour;
@@ -135,7 +139,8 @@ function drawLabels(ctx: CanvasRenderingContext2D, frame: Frame, wanted: number[
     const isLeft = x + radius + width + 6 > frame.width;
     const left = isLeft ? x - radius - width - 4 : x + radius + 4;
     const box: [number, number, number, number] = [left, y - size * 0.7, left + width, y + size * 0.7];
-    if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
+    if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]))
+      continue;
     taken.push(box);
     ctx.strokeStyle = colours.surface;
     ctx.lineWidth = 3 / zoom.scale;

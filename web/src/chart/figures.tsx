@@ -56,8 +56,14 @@ function NodeFigures(properties: { scene: Scene; index: number; seconds: number;
         <bdi>{shortened(nameOf(scene, index), 60)}</bdi>
       </b>
       {node.name !== null && node.address !== null && <bdi class="muted">{visible(node.address)}</bdi>}
-      <span>sent {bytes(sent)}{perSecond(sent)}</span>
-      <span>received {bytes(received)}{perSecond(received)}</span>
+      <span>
+        sent {bytes(sent)}
+        {perSecond(sent)}
+      </span>
+      <span>
+        received {bytes(received)}
+        {perSecond(received)}
+      </span>
       <span>{counted(peers, "peer")} in the chart</span>
       {node.alerts > 0 && <span class="is-critical">{counted(node.alerts, "firing alert")}</span>}
     </>
@@ -74,7 +80,8 @@ function EdgeFigures(properties: { scene: Scene; index: number; seconds: number;
         <bdi>{shortened(nameOf(scene, edge.from), 40)}</bdi> → <bdi>{shortened(nameOf(scene, edge.to), 40)}</bdi>
       </b>
       <span>
-        {bytes(edge.edge.bytes)}, {count(edge.edge.packets)} packets{seconds > 0 && ` · ${rate(edge.edge.bytes / seconds, unit)}`}
+        {bytes(edge.edge.bytes)}, {count(edge.edge.packets)} packets
+        {seconds > 0 && ` · ${rate(edge.edge.bytes / seconds, unit)}`}
       </span>
       {edge.edge.top.slice(0, 4).map((top) => (
         <span key={serviceName(top)} class="muted">
@@ -86,13 +93,27 @@ function EdgeFigures(properties: { scene: Scene; index: number; seconds: number;
 }
 
 /** The figures beside the pointer. */
-export function Figures(properties: { scene: Scene; hit: Hit; x: number; y: number; width: number; seconds: number; unit: Unit }): JSX.Element {
+export function Figures(properties: {
+  scene: Scene;
+  hit: Hit;
+  x: number;
+  y: number;
+  width: number;
+  seconds: number;
+  unit: Unit;
+}): JSX.Element {
   const { hit, x, y, width } = properties;
   const isLeft = x > width / 2;
-  const style = isLeft ? { right: `${width - x + 14}px`, top: `${y + 8}px` } : { left: `${x + 14}px`, top: `${y + 8}px` };
+  const style = isLeft
+    ? { right: `${width - x + 14}px`, top: `${y + 8}px` }
+    : { left: `${x + 14}px`, top: `${y + 8}px` };
   return (
     <div class="figures" style={style} aria-hidden="true">
-      {hit.kind === "node" ? <NodeFigures {...properties} index={hit.index} /> : <EdgeFigures {...properties} index={hit.index} />}
+      {hit.kind === "node" ? (
+        <NodeFigures {...properties} index={hit.index} />
+      ) : (
+        <EdgeFigures {...properties} index={hit.index} />
+      )}
     </div>
   );
 }

@@ -13,7 +13,11 @@ import { type Scene, sceneOf } from "./scene.ts";
 function End(properties: { scene: Scene; index: number }): JSX.Element {
   const { scene, index } = properties;
   const node = scene.nodes[index]?.node;
-  return node === undefined || node.address === null ? <>{nameOf(scene, index)}</> : <Host address={node.address} name={node.name} />;
+  return node === undefined || node.address === null ? (
+    <>{nameOf(scene, index)}</>
+  ) : (
+    <Host address={node.address} name={node.name} />
+  );
 }
 
 export function GraphTable(properties: { graph: Graph }): JSX.Element {
@@ -28,17 +32,27 @@ export function GraphTable(properties: { graph: Graph }): JSX.Element {
           <tr>
             <th scope="col">From</th>
             <th scope="col">To</th>
-            <th scope="col" class="number">Bytes</th>
-            <th scope="col" class="number">Share</th>
-            <th scope="col" class="number">Packets</th>
+            <th scope="col" class="number">
+              Bytes
+            </th>
+            <th scope="col" class="number">
+              Share
+            </th>
+            <th scope="col" class="number">
+              Packets
+            </th>
             <th scope="col">Top service</th>
           </tr>
         </thead>
         <tbody>
           {edges.map(({ edge, from, to }) => (
             <tr key={`${scene.nodes[from]?.key} ${scene.nodes[to]?.key}`}>
-              <th scope="row"><End scene={scene} index={from} /></th>
-              <td><End scene={scene} index={to} /></td>
+              <th scope="row">
+                <End scene={scene} index={from} />
+              </th>
+              <td>
+                <End scene={scene} index={to} />
+              </td>
               <td class="number">{bytes(edge.bytes)}</td>
               <td class="number">{share(edge.bytes, sum)}</td>
               <td class="number">{count(edge.packets)}</td>

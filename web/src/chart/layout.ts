@@ -3,7 +3,17 @@
  * knows no element of the page: it runs in a worker. Local hosts stay on one side, the Internet on the other.
  */
 
-import { forceCollide, forceLink, forceManyBody, forceSimulation, forceX, forceY, type Simulation, type SimulationLinkDatum, type SimulationNodeDatum } from "d3-force";
+import {
+  forceCollide,
+  forceLink,
+  forceManyBody,
+  forceSimulation,
+  forceX,
+  forceY,
+  type Simulation,
+  type SimulationLinkDatum,
+  type SimulationNodeDatum,
+} from "d3-force";
 
 export interface LayoutInput {
   /** Names of the hosts that last between answers; a host that stays keeps its position. */
@@ -45,7 +55,9 @@ export class Layout {
   private bodies: Body[] = [];
   private width = 0;
   private height = 0;
-  private readonly simulation: Simulation<Body, SimulationLinkDatum<Body>> = forceSimulation<Body>([]).stop().alphaDecay(0.03);
+  private readonly simulation: Simulation<Body, SimulationLinkDatum<Body>> = forceSimulation<Body>([])
+    .stop()
+    .alphaDecay(0.03);
 
   /** True while the hosts still move. */
   get isMoving(): boolean {
@@ -65,7 +77,8 @@ export class Layout {
       const isOther = input.isOther[index] ?? false;
       const radius = input.radii[index] ?? 3;
       const known = last.get(key);
-      if (known !== undefined) return { ...known, x: known.x * stretchX, y: known.y * stretchY, isLocal, isOther, radius };
+      if (known !== undefined)
+        return { ...known, x: known.x * stretchX, y: known.y * stretchY, isLocal, isOther, radius };
       arrived += 1;
       return { key, isLocal, isOther, radius, ...this.start(key, isLocal) };
     });
@@ -99,21 +112,42 @@ export class Layout {
   private start(key: string, isLocal: boolean): { x: number; y: number } {
     const along = (isLocal ? 0 : 0.5) + fraction(key, 1) * 0.5;
     const across = fraction(key, 2);
-    return this.isUpright ? { x: across * this.width, y: along * this.height } : { x: along * this.width, y: across * this.height };
+    return this.isUpright
+      ? { x: across * this.width, y: along * this.height }
+      : { x: along * this.width, y: across * this.height };
   }
 
   private apply(edges: [number, number][]): void {
     const { width, height, isUpright } = this;
     const side = (body: Body): number => (body.isLocal ? 0.24 : 0.76);
-    const links = edges.filter(([source, target]) => this.bodies[source]?.isOther !== true && this.bodies[target]?.isOther !== true);
+    const links = edges.filter(
+      ([source, target]) => this.bodies[source]?.isOther !== true && this.bodies[target]?.isOther !== true,
+    );
     const room = Math.sqrt((width * height) / Math.max(1, this.bodies.length));
     this.simulation
       .nodes(this.bodies)
-      .force("repel", forceManyBody<Body>().strength(-Math.min(90, room * 1.3)).distanceMax(room * 4).theta(1.1))
+      .force(
+        "repel",
+        forceManyBody<Body>()
+          .strength(-Math.min(90, room * 1.3))
+          .distanceMax(room * 4)
+          .theta(1.1),
+      )
       .force("collide", forceCollide<Body>((body) => body.radius + 2).iterations(1))
-      .force("link", forceLink<Body, SimulationLinkDatum<Body>>(links.map(([source, target]) => ({ source, target }))).distance(room).strength(0.012))
-      .force("x", forceX<Body>((body) => (isUpright ? width / 2 : width * side(body))).strength(isUpright ? 0.05 : 0.07))
-      .force("y", forceY<Body>((body) => (isUpright ? height * side(body) : height / 2)).strength(isUpright ? 0.07 : 0.09));
+      .force(
+        "link",
+        forceLink<Body, SimulationLinkDatum<Body>>(links.map(([source, target]) => ({ source, target })))
+          .distance(room)
+          .strength(0.012),
+      )
+      .force(
+        "x",
+        forceX<Body>((body) => (isUpright ? width / 2 : width * side(body))).strength(isUpright ? 0.05 : 0.07),
+      )
+      .force(
+        "y",
+        forceY<Body>((body) => (isUpright ? height * side(body) : height / 2)).strength(isUpright ? 0.07 : 0.09),
+      );
   }
 
   private pin(body: Body): void {

@@ -22,7 +22,10 @@ const SUMMARY = "network-summary";
 function summary(answer: Graph): string {
   const scene = sceneOf(answer);
   const largest = [...scene.edges].sort((left, right) => right.edge.bytes - left.edge.bytes).slice(0, 5);
-  const parts = largest.map(({ edge, from, to }) => `${shortened(nameOf(scene, from), 40)} to ${shortened(nameOf(scene, to), 40)} ${bytes(edge.bytes)}`);
+  const parts = largest.map(
+    ({ edge, from, to }) =>
+      `${shortened(nameOf(scene, from), 40)} to ${shortened(nameOf(scene, to), 40)} ${bytes(edge.bytes)}`,
+  );
   return parts.length === 0 ? "No traffic." : `The largest: ${parts.join("; ")}.`;
 }
 
@@ -30,7 +33,8 @@ function useFullScreen(): [{ current: HTMLElement | null }, boolean, () => void]
   const element = useRef<HTMLElement>(null);
   const [isFull, setFull] = useState(false);
   useEffect(() => {
-    const follow = (): void => setFull(document.fullscreenElement !== null && document.fullscreenElement === element.current);
+    const follow = (): void =>
+      setFull(document.fullscreenElement !== null && document.fullscreenElement === element.current);
     document.addEventListener("fullscreenchange", follow);
     return () => document.removeEventListener("fullscreenchange", follow);
   }, []);
@@ -45,13 +49,18 @@ function Chart(properties: { answer: Graph; isTable: boolean }): JSX.Element {
   const { answer, isTable } = properties;
   if (answer.nodes.length === 0) return <p class="empty">No host has traffic here.</p>;
   if (isTable) return <GraphTable graph={answer} />;
-  return view.value.chart === "sankey" ? <SankeyView graph={answer} describedBy={SUMMARY} /> : <ForceView graph={answer} describedBy={SUMMARY} />;
+  return view.value.chart === "sankey" ? (
+    <SankeyView graph={answer} describedBy={SUMMARY} />
+  ) : (
+    <ForceView graph={answer} describedBy={SUMMARY} />
+  );
 }
 
 function Keys(): JSX.Element {
   return (
     <span class="key" aria-hidden="true">
-      <span class="swatch incoming" /> incoming <span class="swatch outgoing" /> outgoing <span class="swatch local" /> local <span class="swatch transit" /> transit
+      <span class="swatch incoming" /> incoming <span class="swatch outgoing" /> outgoing <span class="swatch local" />{" "}
+      local <span class="swatch transit" /> transit
     </span>
   );
 }
@@ -72,29 +81,49 @@ export function Network(): JSX.Element {
           <Choice
             label="View of the chart"
             value={view.value.chart}
-            options={[["force", "Hosts", "Hosts and the traffic between them"], ["sankey", "Flows", "Senders, services, receivers (Sankey)"]]}
+            options={[
+              ["force", "Hosts", "Hosts and the traffic between them"],
+              ["sankey", "Flows", "Senders, services, receivers (Sankey)"],
+            ]}
             onChange={(chart) => show({ chart })}
           />
           <label class="select">
             <span class="unseen">Most hosts</span>
-            <select title="Most hosts in the chart" value={view.value.hosts} onChange={(event) => show({ hosts: HOSTS.find((value) => value === event.currentTarget.value) ?? "100" }, "same")}>
+            <select
+              title="Most hosts in the chart"
+              value={view.value.hosts}
+              onChange={(event) =>
+                show({ hosts: HOSTS.find((value) => value === event.currentTarget.value) ?? "100" }, "same")
+              }
+            >
               {HOSTS.map((value) => (
-                <option key={value} value={value} selected={value === view.value.hosts}>{value} hosts</option>
+                <option key={value} value={value} selected={value === view.value.hosts}>
+                  {value} hosts
+                </option>
               ))}
             </select>
           </label>
-          <button type="button" class="button" aria-pressed={isTable} onClick={() => setTable(!isTable)}>Show as table</button>
-          <button type="button" class="button" aria-pressed={isFull} onClick={toggleFull}>Full screen</button>
+          <button type="button" class="button" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
+            Show as table
+          </button>
+          <button type="button" class="button" aria-pressed={isFull} onClick={toggleFull}>
+            Full screen
+          </button>
         </div>
       </div>
       <Trouble query={graph} />
       <p class="unseen" id={SUMMARY}>
         {answer === null ? "No figures yet." : summary(answer)} “Show as table” gives all figures.
       </p>
-      <div class="chart-space">{answer === null ? <p class="empty">Waiting for figures.</p> : <Chart answer={answer} isTable={isTable} />}</div>
+      <div class="chart-space">
+        {answer === null ? <p class="empty">Waiting for figures.</p> : <Chart answer={answer} isTable={isTable} />}
+      </div>
       <p class="panel-foot muted">
         {answer !== null && `${counted(answer.nodes.length, "host")}, ${counted(answer.edges.length, "edge")}.`}
-        {answer !== null && others && ` “Other” sums up the hosts ${answer.min_bytes > 0 ? `below ${bytes(answer.min_bytes)} or ` : ""}past the largest.`} Width is by bytes. A press filters the page.
+        {answer !== null &&
+          others &&
+          ` “Other” sums up the hosts ${answer.min_bytes > 0 ? `below ${bytes(answer.min_bytes)} or ` : ""}past the largest.`}{" "}
+        Width is by bytes. A press filters the page.
       </p>
     </section>
   );

@@ -70,11 +70,19 @@ function partsOf(scene: Scene, edges: SceneEdge[]): Part[] {
     const ends = { from: source, to: target, fromText: nameOf(scene, from), toText: nameOf(scene, to), direction };
     const named = edge.top.map((top): Part => {
       const service = `${top.protocol}${top.port === null ? "" : `/${top.port}`}`;
-      const serviceWords = top.port === null ? [protocolWord(top.protocol)] : [protocolWord(top.protocol), portWord(top.port)];
-      return { ...ends, service, serviceText: top.service === null ? service : `${top.service} ${service}`, serviceWords, bytes: top.bytes };
+      const serviceWords =
+        top.port === null ? [protocolWord(top.protocol)] : [protocolWord(top.protocol), portWord(top.port)];
+      return {
+        ...ends,
+        service,
+        serviceText: top.service === null ? service : `${top.service} ${service}`,
+        serviceWords,
+        bytes: top.bytes,
+      };
     });
     const rest = edge.bytes - named.reduce((sum, part) => sum + part.bytes, 0);
-    const other: Part[] = rest > 0 ? [{ ...ends, service: "", serviceText: "other services", serviceWords: [], bytes: rest }] : [];
+    const other: Part[] =
+      rest > 0 ? [{ ...ends, service: "", serviceText: "other services", serviceWords: [], bytes: rest }] : [];
     return [...named, ...other];
   });
 }
@@ -83,7 +91,12 @@ function partsOf(scene: Scene, edges: SceneEdge[]): Part[] {
 function largestServices(parts: Part[], most: number): Set<string> {
   const sums = new Map<string, number>();
   for (const part of parts) sums.set(part.service, (sums.get(part.service) ?? 0) + part.bytes);
-  return new Set([...sums].sort(([, left], [, right]) => right - left).slice(0, most).map(([key]) => key));
+  return new Set(
+    [...sums]
+      .sort(([, left], [, right]) => right - left)
+      .slice(0, most)
+      .map(([key]) => key),
+  );
 }
 
 export function bandsOf(graph: Graph, width: number, height: number): Bands {
@@ -106,7 +119,14 @@ export function bandsOf(graph: Graph, width: number, height: number): Bands {
   const service = (part: Part): string => {
     const isShown = part.service !== "" && services.has(part.service);
     const key = isShown ? `1 ${part.service}` : "1";
-    if (!boxes.has(key)) boxes.set(key, { key, column: 1, text: isShown ? part.serviceText : "other services", filterWords: isShown ? part.serviceWords : [], isLocal: null });
+    if (!boxes.has(key))
+      boxes.set(key, {
+        key,
+        column: 1,
+        text: isShown ? part.serviceText : "other services",
+        filterWords: isShown ? part.serviceWords : [],
+        isLocal: null,
+      });
     return key;
   };
   const add = (source: string, target: string, part: Part): void => {
@@ -127,7 +147,10 @@ export function bandsOf(graph: Graph, width: number, height: number): Bands {
     .nodeWidth(10)
     .nodePadding(Math.max(6, Math.min(16, height / (most * 2.6))))
     .iterations(12)
-    .extent([[1, 28], [width - 1, height - 10]])({ nodes: [...boxes.values()], links: [...bands.values()] });
+    .extent([
+      [1, 28],
+      [width - 1, height - 10],
+    ])({ nodes: [...boxes.values()], links: [...bands.values()] });
   return { boxes: nodes, bands: links, share };
 }
 

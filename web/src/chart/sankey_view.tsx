@@ -23,7 +23,9 @@ function neighbourOf(boxes: Box[], present: number, dx: number, dy: number): num
     if (dx !== 0) return one.column === box.column + dx;
     return one.column === box.column && Math.sign(middle(one) - middle(box)) === dy;
   });
-  const best = candidates.sort((left, right) => Math.abs(middle(left) - middle(box)) - Math.abs(middle(right) - middle(box)))[0];
+  const best = candidates.sort(
+    (left, right) => Math.abs(middle(left) - middle(box)) - Math.abs(middle(right) - middle(box)),
+  )[0];
   return best === undefined ? present : boxes.indexOf(best);
 }
 
@@ -32,9 +34,18 @@ function Label(properties: { box: Box; width: number }): JSX.Element {
   const characters = Math.max(8, Math.floor(width / 3 / 7.5));
   const isLast = box.column === 2;
   return (
-    <text x={isLast ? (box.x0 ?? 0) - 6 : (box.x1 ?? 0) + 6} y={((box.y0 ?? 0) + (box.y1 ?? 0)) / 2} dy="0.35em" text-anchor={isLast ? "end" : "start"}>
+    <text
+      x={isLast ? (box.x0 ?? 0) - 6 : (box.x1 ?? 0) + 6}
+      y={((box.y0 ?? 0) + (box.y1 ?? 0)) / 2}
+      dy="0.35em"
+      text-anchor={isLast ? "end" : "start"}
+    >
       {shortened(box.text, characters)}
-      {width > 560 && <tspan class="svg-muted" dx="6">{bytes(box.value ?? 0)}</tspan>}
+      {width > 560 && (
+        <tspan class="svg-muted" dx="6">
+          {bytes(box.value ?? 0)}
+        </tspan>
+      )}
     </text>
   );
 }
@@ -42,7 +53,11 @@ function Label(properties: { box: Box; width: number }): JSX.Element {
 export function SankeyView(properties: { graph: Graph; describedBy: string }): JSX.Element {
   const [place, { width, height }] = useSize<HTMLDivElement>();
   const [marked, setMarked] = useState<{ key: string; hasFocus: boolean } | null>(null);
-  const { boxes, bands, share: part } = useMemo(() => bandsOf(properties.graph, width, height), [properties.graph, width, height]);
+  const {
+    boxes,
+    bands,
+    share: part,
+  } = useMemo(() => bandsOf(properties.graph, width, height), [properties.graph, width, height]);
   const markedBox = boxes.find((box) => box.key === marked?.key) ?? null;
   const press = (box: Box | undefined): void => box?.filterWords.forEach(toggleWord);
   const sentence = (box: Box): string => {
@@ -51,7 +66,13 @@ export function SankeyView(properties: { graph: Graph; describedBy: string }): J
   };
   return (
     <div class="sankey" ref={place}>
-      <svg width={width} height={height} role="img" aria-label="Top flows: senders, services, receivers" aria-describedby={properties.describedBy}>
+      <svg
+        width={width}
+        height={height}
+        role="img"
+        aria-label="Top flows: senders, services, receivers"
+        aria-describedby={properties.describedBy}
+      >
         {part.of > 0 && (
           <text class="svg-muted" x={width / 2} y={14} text-anchor="middle">
             {`The largest flows: ${bytes(part.bytes)} of ${bytes(part.of)} (${share(part.bytes, part.of)})`}

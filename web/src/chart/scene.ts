@@ -85,12 +85,17 @@ function groupsOf(edges: SceneEdge[]): EdgeGroup[] {
 export function sceneOf(graph: Graph): Scene {
   const position = new Map(graph.nodes.map((node, index) => [node.id, index]));
   // The sum of many small hosts would make each single host look small.
-  const isOther = (edge: GraphEdge): boolean => [edge.source, edge.target].some((id) => graph.nodes[position.get(id) ?? -1]?.is_other === true);
+  const isOther = (edge: GraphEdge): boolean =>
+    [edge.source, edge.target].some((id) => graph.nodes[position.get(id) ?? -1]?.is_other === true);
   const mostOfNode = Math.max(1, ...graph.nodes.filter((node) => !node.is_other).map((node) => node.bytes));
   const mostOfEdge = Math.max(1, ...graph.edges.filter((edge) => !isOther(edge)).map((edge) => edge.bytes));
   const part = (value: number, of: number): number => Math.min(1, value / of);
   const [least, most] = radiusRange(graph.nodes.length);
-  const nodes = graph.nodes.map((node) => ({ node, key: keyOf(node), radius: least + (most - least) * Math.sqrt(part(node.bytes, mostOfNode)) }));
+  const nodes = graph.nodes.map((node) => ({
+    node,
+    key: keyOf(node),
+    radius: least + (most - least) * Math.sqrt(part(node.bytes, mostOfNode)),
+  }));
   const edges: SceneEdge[] = [];
   const edgesOf: number[][] = nodes.map(() => []);
   for (const edge of graph.edges) {
@@ -100,9 +105,18 @@ export function sceneOf(graph: Graph): Scene {
     if (from === undefined || to === undefined || source === undefined || target === undefined) continue;
     edgesOf[from]?.push(edges.length);
     if (to !== from) edgesOf[to]?.push(edges.length);
-    edges.push({ edge, from, to, direction: directionOf(source, target), width: 0.7 + 5 * part(edge.bytes, mostOfEdge) ** 0.75, isOther: isOther(edge) });
+    edges.push({
+      edge,
+      from,
+      to,
+      direction: directionOf(source, target),
+      width: 0.7 + 5 * part(edge.bytes, mostOfEdge) ** 0.75,
+      isOther: isOther(edge),
+    });
   }
-  const largest = nodes.map((_, index) => index).sort((left, right) => (nodes[right]?.node.bytes ?? 0) - (nodes[left]?.node.bytes ?? 0));
+  const largest = nodes
+    .map((_, index) => index)
+    .sort((left, right) => (nodes[right]?.node.bytes ?? 0) - (nodes[left]?.node.bytes ?? 0));
   return { nodes, edges, edgesOf, groups: groupsOf(edges), largest };
 }
 
@@ -144,7 +158,12 @@ export function hitAt(scene: Scene, positions: Float32Array, x: number, y: numbe
   });
   if (found !== null) return found;
   scene.edges.forEach(({ from, to, width }, index) => {
-    const ends: [number, number, number, number] = [positions[from * 2] ?? 0, positions[from * 2 + 1] ?? 0, positions[to * 2] ?? 0, positions[to * 2 + 1] ?? 0];
+    const ends: [number, number, number, number] = [
+      positions[from * 2] ?? 0,
+      positions[from * 2 + 1] ?? 0,
+      positions[to * 2] ?? 0,
+      positions[to * 2 + 1] ?? 0,
+    ];
     // Most edges are far away: their box says so sooner than their curve.
     const slack = reach + width + Math.hypot(ends[2] - ends[0], ends[3] - ends[1]) * BEND;
     if (x < Math.min(ends[0], ends[2]) - slack || x > Math.max(ends[0], ends[2]) + slack) return;
@@ -165,7 +184,8 @@ export function neighbour(positions: Float32Array, present: number, dx: number, 
   let least = Number.POSITIVE_INFINITY;
   for (let index = 0; index < positions.length / 2; index += 1) {
     const ahead = ((positions[index * 2] ?? 0) - x) * dx + ((positions[index * 2 + 1] ?? 0) - y) * dy;
-    const aside = Math.abs(((positions[index * 2] ?? 0) - x) * dy) + Math.abs(((positions[index * 2 + 1] ?? 0) - y) * dx);
+    const aside =
+      Math.abs(((positions[index * 2] ?? 0) - x) * dy) + Math.abs(((positions[index * 2 + 1] ?? 0) - y) * dx);
     // What lies more aside than ahead belongs to another key.
     if (index === present || ahead <= 0 || aside > ahead * 2) continue;
     const cost = ahead + aside * 2;

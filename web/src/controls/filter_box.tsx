@@ -46,7 +46,13 @@ function Words(): JSX.Element | null {
     <ul class="words" aria-label="Filters in use">
       {list.map((word) => (
         <li key={word}>
-          <button type="button" class="chip" aria-label={`Remove filter ${visible(word)}`} title="Remove from the filter" onClick={() => toggleWord(word)}>
+          <button
+            type="button"
+            class="chip"
+            aria-label={`Remove filter ${visible(word)}`}
+            title="Remove from the filter"
+            onClick={() => toggleWord(word)}
+          >
             <bdi>{visible(word)}</bdi> <span aria-hidden="true">×</span>
           </button>
         </li>
@@ -55,19 +61,28 @@ function Words(): JSX.Element | null {
   );
 }
 
-export function FilterBox(): JSX.Element {
+interface Box {
+  input: { current: HTMLInputElement | null };
+  text: string;
+  list: Suggestion[];
+  /** Index of the suggestion that the arrow keys chose; -1 for none. */
+  chosen: number;
+  read(): void;
+  take(suggestion: Suggestion): void;
+  close(): void;
+  press(event: TargetedKeyboardEvent<HTMLInputElement>): void;
+}
+
+/** The text of the box, its suggestions, and its keys. */
+function useBox(): Box {
   const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState("");
   const [word, setWord] = useState<string | null>(null);
   const [chosen, setChosen] = useState(-1);
   const [list, clear] = useSuggestions(word);
-  const isOpen = list.length > 0;
-
-  const look = (): void => {
-    const box = input.current;
-    if (box === null) return;
-    setText(box.value);
-    setWord(wordAt(box.value, box.selectionStart ?? box.value.length).word);
+  const look = (now: string, caret: number): void => {
+    setText(now);
+    setWord(wordAt(now, caret).word);
     setChosen(-1);
   };
   const close = (): void => {
@@ -81,83 +96,102 @@ export function FilterBox(): JSX.Element {
     close();
   };
   const take = (suggestion: Suggestion): void => {
-    const box = input.current;
-    const next = completed(text, box?.selectionStart ?? text.length, suggestion.text);
-    box?.focus();
+    const next = completed(text, input.current?.selectionStart ?? text.length, suggestion.text);
+    input.current?.focus();
     // A key waits for its value.
-    if (!suggestion.text.endsWith(":")) return apply(next.text);
     const begun = next.text.trimEnd();
-    setText(begun);
-    setWord(wordAt(begun, begun.length).word);
-    setChosen(-1);
+    if (suggestion.text.endsWith(":")) look(begun, begun.length);
+    else apply(next.text);
   };
   const move = (step: number): void => {
-    if (isOpen) setChosen((last) => (last + step + list.length + (last < 0 && step < 0 ? 1 : 0)) % list.length);
+    if (list.length > 0)
+      setChosen((last) => (last < 0 && step < 0 ? list.length - 1 : (last + step + list.length) % list.length));
   };
-  const key = (event: TargetedKeyboardEvent<HTMLInputElement>): void => {
+  const enter = (): void => {
+    const suggestion = list[chosen];
+    if (suggestion === undefined) apply(text);
+    else take(suggestion);
+  };
+  const escape = (): void => {
+    if (list.length > 0) close();
+    else setText("");
+  };
+  const keys: Record<string, () => void> = { ArrowDown: () => move(1), ArrowUp: () => move(-1), Enter: enter };
+  const press = (event: TargetedKeyboardEvent<HTMLInputElement>): void => {
     const last = words(view.peek().filter).at(-1);
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    if (event.key === "Escape") escape();
+    else if (event.key === "Backspace" && text === "" && last !== undefined) toggleWord(last);
+    else if (keys[event.key] !== undefined) {
       event.preventDefault();
-      move(event.key === "ArrowDown" ? 1 : -1);
-    } else if (event.key === "Enter") {
-      event.preventDefault();
-      const suggestion = list[chosen];
-      if (suggestion !== undefined) take(suggestion);
-      else apply(text);
-    } else if (event.key === "Escape") {
-      if (isOpen) close();
-      else setText("");
-    } else if (event.key === "Backspace" && text === "" && last !== undefined) {
-      toggleWord(last);
+      keys[event.key]?.();
     }
   };
+  const read = (): void => {
+    const box = input.current;
+    if (box !== null) look(box.value, box.selectionStart ?? box.value.length);
+  };
+  return { input, text, list, chosen, read, take, close, press };
+}
+
+function SuggestionList(properties: { box: Box }): JSX.Element {
+  const { list, chosen, take } = properties.box;
+  return (
+    <ul id={LIST} role="listbox" aria-label="Suggestions" class="suggestions" hidden={list.length === 0}>
+      {list.map((suggestion, index) => (
+        <li
+          key={suggestion.text}
+          id={`${LIST}-${index}`}
+          role="option"
+          aria-selected={index === chosen}
+          onPointerDown={(event) => {
+            // The box keeps the focus.
+            event.preventDefault();
+            take(suggestion);
+          }}
+        >
+          <bdi>{visible(suggestion.label)}</bdi>
+          <bdi class="muted">{visible(suggestion.text)}</bdi>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const EXAMPLES = "Filter: 10.0.0.5, 10.0.0.0/8, port:443, protocol:udp, direction:incoming";
+
+export function FilterBox(): JSX.Element {
+  const box = useBox();
+  const isFiltered = view.value.filter !== "";
   return (
     <search class="filter">
       <div class="filter-row">
         <Words />
         <input
-          ref={input}
+          ref={box.input}
           type="text"
           role="combobox"
           aria-label="Filter"
           aria-autocomplete="list"
-          aria-expanded={isOpen}
+          aria-expanded={box.list.length > 0}
           aria-controls={LIST}
-          aria-activedescendant={chosen >= 0 ? `${LIST}-${chosen}` : undefined}
+          aria-activedescendant={box.chosen >= 0 ? `${LIST}-${box.chosen}` : undefined}
           autocomplete="off"
           autocapitalize="off"
           spellcheck={false}
-          placeholder={view.value.filter === "" ? "Filter: 10.0.0.5, 10.0.0.0/8, port:443, protocol:udp, direction:incoming" : "and …"}
-          value={text}
+          placeholder={isFiltered ? "and …" : EXAMPLES}
+          value={box.text}
           maxLength={500}
-          onInput={look}
-          onKeyDown={key}
-          onBlur={close}
+          onInput={box.read}
+          onKeyDown={box.press}
+          onBlur={box.close}
         />
-        {view.value.filter !== "" && (
+        {isFiltered && (
           <button type="button" class="clear" onClick={() => show({ filter: "" })}>
             Clear
           </button>
         )}
       </div>
-      <ul id={LIST} role="listbox" aria-label="Suggestions" class="suggestions" hidden={!isOpen}>
-        {list.map((suggestion, index) => (
-          <li
-            key={suggestion.text}
-            id={`${LIST}-${index}`}
-            role="option"
-            aria-selected={index === chosen}
-            onPointerDown={(event) => {
-              // The box keeps the focus.
-              event.preventDefault();
-              take(suggestion);
-            }}
-          >
-            <bdi>{visible(suggestion.label)}</bdi>
-            <bdi class="muted">{visible(suggestion.text)}</bdi>
-          </li>
-        ))}
-      </ul>
+      <SuggestionList box={box} />
     </search>
   );
 }

@@ -13,14 +13,33 @@ function LinkState(): JSX.Element {
   const { state, sentence } = link.value;
   if (state === "lost") {
     const text = received.value === 0 ? "No answer" : `${duration(age.value)} old`;
-    return <span class="pill critical" title={sentence ?? ""}>{text}</span>;
+    return (
+      <span class="pill critical" title={sentence ?? ""}>
+        {text}
+      </span>
+    );
   }
   const pause = pauseSentence.value;
-  if (pause !== null) return <span class="pill warning" title={ago(paused.value ?? now.value, now.value)}>{pause}</span>;
+  if (pause !== null)
+    return (
+      <span class="pill warning" title={ago(paused.value ?? now.value, now.value)}>
+        {pause}
+      </span>
+    );
   if (state === "connecting" && received.value === 0) return <span class="pill">Connecting</span>;
-  if (shown.value?.mode === "file") return <span class="pill ok" title="The traffic comes from a capture file">File</span>;
-  const title = state === "stream" ? "Figures arrive as they change" : "No event stream: figures are asked for every 5 s";
-  return <span class="pill ok" title={title}>{state === "stream" ? "Live" : "Polling"}</span>;
+  if (shown.value?.mode === "file")
+    return (
+      <span class="pill ok" title="The traffic comes from a capture file">
+        File
+      </span>
+    );
+  const title =
+    state === "stream" ? "Figures arrive as they change" : "No event stream: figures are asked for every 5 s";
+  return (
+    <span class="pill ok" title={title}>
+      {state === "stream" ? "Live" : "Polling"}
+    </span>
+  );
 }
 
 const THEME_NAMES: Record<Theme, string> = { auto: "Auto", light: "Light", dark: "Dark" };
@@ -29,7 +48,11 @@ function ThemeChoice(): JSX.Element {
   return (
     <label class="select">
       <span class="unseen">Theme</span>
-      <select value={theme.value} title="Theme" onChange={(event) => (theme.value = event.currentTarget.value as Theme)}>
+      <select
+        value={theme.value}
+        title="Theme"
+        onChange={(event) => (theme.value = event.currentTarget.value as Theme)}
+      >
         {THEMES.map((value) => (
           <option key={value} value={value} selected={value === theme.value}>
             {THEME_NAMES[value]}
@@ -82,7 +105,13 @@ export function Header(): JSX.Element {
           ]}
           onChange={(unit) => show({ unit }, "same")}
         />
-        <button type="button" class="button pause" aria-pressed={isPaused} onClick={togglePause} title="Hold the figures, charts and tables still. Alerts stay live.">
+        <button
+          type="button"
+          class="button pause"
+          aria-pressed={isPaused}
+          onClick={togglePause}
+          title="Hold the figures, charts and tables still. Alerts stay live."
+        >
           {isPaused ? "Resume" : "Pause"}
         </button>
         <ThemeChoice />

@@ -4,8 +4,8 @@
 
 import type { JSX } from "preact";
 import type { Alert } from "../api.ts";
-import { ago, counted, moment, visible } from "../format.ts";
-import { activeAlerts, show, snapshot, trafficNow, view } from "../store.ts";
+import { ago, counted, duration, moment, visible } from "../format.ts";
+import { activeAlerts, age, link, show, snapshot, trafficNow, view } from "../store.ts";
 import { Trouble } from "../parts.tsx";
 import { openAlert } from "../alerts/open.ts";
 import { SEVERITY_NAMES } from "../words.ts";
@@ -24,6 +24,12 @@ function Entry(properties: { alert: Alert }): JSX.Element {
       </button>
     </li>
   );
+}
+
+function NoAlert(): JSX.Element {
+  // Old news are no all-clear.
+  if (link.value.state === "lost") return <p class="empty">No alert was firing {duration(age.value)} ago.</p>;
+  return <p class="empty calm">No alert is firing.</p>;
 }
 
 function hiddenByFilter(matching: number): number {
@@ -49,7 +55,7 @@ export function Firing(): JSX.Element {
         )}
       </div>
       <Trouble query={activeAlerts} />
-      {answer !== null && active.length === 0 && <p class="empty calm">No alert is firing.</p>}
+      {answer !== null && active.length === 0 && <NoAlert />}
       <ul class="firing-list">
         {active.map((alert) => (
           <Entry key={alert.fingerprint} alert={alert} />

@@ -27,11 +27,21 @@ function Interfaces(properties: { interfaces: Health["interfaces"] }): JSX.Eleme
           <tr>
             <th scope="col">Interface</th>
             <th scope="col">State</th>
-            <th scope="col" class="number">Received</th>
-            <th scope="col" class="number">Dropped by kernel</th>
-            <th scope="col" class="number">Dropped by interface</th>
-            <th scope="col" class="number">Coverage</th>
-            <th scope="col" class="number">Bytes</th>
+            <th scope="col" class="number">
+              Received
+            </th>
+            <th scope="col" class="number">
+              Dropped by kernel
+            </th>
+            <th scope="col" class="number">
+              Dropped by interface
+            </th>
+            <th scope="col" class="number">
+              Coverage
+            </th>
+            <th scope="col" class="number">
+              Bytes
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -44,7 +54,14 @@ function Interfaces(properties: { interfaces: Health["interfaces"] }): JSX.Eleme
               <td class="number">{count(one.received)}</td>
               <td class="number">{count(one.dropped_by_kernel)}</td>
               <td class="number">{count(one.dropped_by_interface)}</td>
-              <td class="number" title={one.coverage_ratio === null ? "The interface has no counters that the capture can be compared with" : undefined}>
+              <td
+                class="number"
+                title={
+                  one.coverage_ratio === null
+                    ? "The interface has no counters that the capture can be compared with"
+                    : undefined
+                }
+              >
                 {one.coverage_ratio === null ? NONE : share(one.coverage_ratio, 1)}
               </td>
               <td class="number">{bytes(one.bytes)}</td>
@@ -66,14 +83,18 @@ function Details(): JSX.Element {
           <ul class="checks">
             {answer.checks.map((check) => (
               <li key={check.name} class={`status-${check.status}`}>
-                <span class="badge">{STATUS_NAMES[check.status]}</span> <b>{visible(check.name)}</b> {visible(check.sentence)}
+                <span class="badge">{STATUS_NAMES[check.status]}</span> <b>{visible(check.name)}</b>{" "}
+                {visible(check.sentence)}
               </li>
             ))}
           </ul>
           <Interfaces interfaces={answer.interfaces} />
           <p class="muted">
-            Running for {duration(answer.uptime_seconds)}. Memory of the tables: {bytes(answer.memory.reduce((sum, part) => sum + part.bytes, 0))}
-            {answer.memory.length > 0 && ` (${answer.memory.map((part) => `${visible(part.part)} ${bytes(part.bytes)}`).join(", ")})`}.
+            Running for {duration(answer.uptime_seconds)}. Memory of the tables:{" "}
+            {bytes(answer.memory.reduce((sum, part) => sum + part.bytes, 0))}
+            {answer.memory.length > 0 &&
+              ` (${answer.memory.map((part) => `${visible(part.part)} ${bytes(part.bytes)}`).join(", ")})`}
+            .
           </p>
         </>
       )}
@@ -93,7 +114,13 @@ export function HealthLine(): JSX.Element {
             New version: reload the page
           </button>
         )}
-        <button type="button" class="button" aria-expanded={isHealthOpen.value} aria-controls="health-details" onClick={() => (isHealthOpen.value = !isHealthOpen.peek())}>
+        <button
+          type="button"
+          class="button"
+          aria-expanded={isHealthOpen.value}
+          aria-controls="health-details"
+          onClick={() => (isHealthOpen.value = !isHealthOpen.peek())}
+        >
           Checks
         </button>
       </div>

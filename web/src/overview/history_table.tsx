@@ -23,7 +23,9 @@ export function HistoryTable(properties: { title: string }): JSX.Element {
                 {DIRECTION_NAMES[direction]}
               </th>
             ))}
-            <th scope="col" class="number">Dropped packets</th>
+            <th scope="col" class="number">
+              Dropped packets
+            </th>
           </tr>
         </thead>
         <tbody>

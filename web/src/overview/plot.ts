@@ -51,15 +51,23 @@ function drawMarks(plot: uPlot, { history, colours }: Axes): void {
   ctx.fillStyle = colours.critical;
   for (const [index, time] of history.times.entries()) {
     const x = plot.valToPos(time, "x", true);
-    if ((history.dropped[index] ?? 0) > 0 && inside(x)) ctx.fillRect(x - ratio, bbox.top + bbox.height - 6 * ratio, 2 * ratio, 6 * ratio);
+    if ((history.dropped[index] ?? 0) > 0 && inside(x))
+      ctx.fillRect(x - ratio, bbox.top + bbox.height - 6 * ratio, 2 * ratio, 6 * ratio);
   }
   ctx.restore();
 }
 
 /** The gap of the grid is in powers of ten, or halves and fifths of them. */
-const GAPS = [1, 2, 5].flatMap((digit) => Array.from({ length: 14 }, (_, power) => digit * 10 ** power)).sort((a, b) => a - b);
+const GAPS = [1, 2, 5]
+  .flatMap((digit) => Array.from({ length: 14 }, (_, power) => digit * 10 ** power))
+  .sort((a, b) => a - b);
 
-export function makePlot(place: HTMLElement, size: { width: number; height: number }, axes: { current: Axes }, onMove: (index: number | null) => void): uPlot {
+export function makePlot(
+  place: HTMLElement,
+  size: { width: number; height: number },
+  axes: { current: Axes },
+  onMove: (index: number | null) => void,
+): uPlot {
   const { colours } = axes.current;
   const perUnit = (value: number): number => (axes.current.unit === "bits" ? value / 8 : value);
   const axis: uPlot.Axis = {
@@ -76,8 +84,19 @@ export function makePlot(place: HTMLElement, size: { width: number; height: numb
       // An idle network has an axis too.
       scales: { y: { range: (_plot, _least, most) => [0, Math.max(most * 1.08, 8)] } },
       axes: [
-        { ...axis, space: 80, size: 26, values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, time % 60 === 0 ? 5 : 8)) },
-        { ...axis, size: 74, space: 34, incrs: GAPS, values: (_plot, rates) => rates.map((value) => (value === 0 ? "0" : rate(perUnit(value), axes.current.unit))) },
+        {
+          ...axis,
+          space: 80,
+          size: 26,
+          values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, time % 60 === 0 ? 5 : 8)),
+        },
+        {
+          ...axis,
+          size: 74,
+          space: 34,
+          incrs: GAPS,
+          values: (_plot, rates) => rates.map((value) => (value === 0 ? "0" : rate(perUnit(value), axes.current.unit))),
+        },
       ],
       series: [
         {},

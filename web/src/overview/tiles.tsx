@@ -16,7 +16,13 @@ function Tile(properties: { direction: Direction }): JSX.Element {
   const word = directionWord(direction);
   const total = view.value.filter === "" ? (shown.value?.totals[direction].bytes ?? null) : null;
   return (
-    <button type="button" class={`tile ${direction}`} title={DIRECTION_TITLES[direction]} aria-pressed={has(view.value.filter, word)} onClick={() => toggleWord(word)}>
+    <button
+      type="button"
+      class={`tile ${direction}`}
+      title={DIRECTION_TITLES[direction]}
+      aria-pressed={has(view.value.filter, word)}
+      onClick={() => toggleWord(word)}
+    >
       <span class="tile-name">{DIRECTION_NAMES[direction]}</span>
       <span class="tile-rate">{rate(now?.bytes_per_second ?? null, view.value.unit)}</span>
       <span class="tile-more">

@@ -27,9 +27,19 @@ function Entry(properties: { host: HostRow; most: number }): JSX.Element {
   const title = `${visible(host.address)}: received ${bytes(host.received_bytes)}, sent ${bytes(host.sent_bytes)}`;
   return (
     <li>
-      <button type="button" class="top-host" aria-pressed={has(view.value.filter, word)} title={title} onClick={() => toggleWord(word)}>
+      <button
+        type="button"
+        class="top-host"
+        aria-pressed={has(view.value.filter, word)}
+        title={title}
+        onClick={() => toggleWord(word)}
+      >
         <span class="top-name">
-          {host.alerts > 0 && <span class="alert-mark" title="Has a firing alert" aria-label="Has a firing alert:" role="img">!</span>}
+          {host.alerts > 0 && (
+            <span class="alert-mark" title="Has a firing alert" aria-label="Has a firing alert:" role="img">
+              !
+            </span>
+          )}
           <bdi>{shortened(host.name ?? host.address, 36)}</bdi>
           {host.name !== null && <bdi class="muted">{visible(host.address)}</bdi>}
         </span>

@@ -30,7 +30,10 @@ function summary(history: History | null, unit: Unit): string {
 
 function values(history: History, unit: Unit): uPlot.AlignedData {
   const factor = unit === "bits" ? 8 : 1;
-  return [history.times, ...DIRECTIONS.map((direction) => history.bytes_per_second[direction].map((value) => value * factor))];
+  return [
+    history.times,
+    ...DIRECTIONS.map((direction) => history.bytes_per_second[direction].map((value) => value * factor)),
+  ];
 }
 
 /** The figures under the pointer, or the last ones. */
@@ -85,7 +88,13 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
         {properties.title}
         <span aria-hidden="true">{time === undefined ? "" : ` · ${clock(time * 1000)}`}</span>
       </figcaption>
-      <div class="plot" ref={box} role="img" aria-label={`Traffic, ${properties.title.toLowerCase()}`} aria-describedby={`${properties.id}-summary`} />
+      <div
+        class="plot"
+        ref={box}
+        role="img"
+        aria-label={`Traffic, ${properties.title.toLowerCase()}`}
+        aria-describedby={`${properties.id}-summary`}
+      />
       <p class="unseen" id={`${properties.id}-summary`}>
         {summary(history, unit)} “Show as table” gives all figures.
       </p>

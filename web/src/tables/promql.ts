@@ -10,10 +10,12 @@ const FLOWS = "trafficmonitor_flow_bytes_total";
 const HOSTS = "trafficmonitor_host_bytes_total";
 
 /** Text inside a label value. */
-export const quoted = (text: string): string => `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
+export const quoted = (text: string): string =>
+  `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 
 /** A pattern that matches each of the texts and nothing else. */
-const anyOf = (texts: string[]): string => quoted(texts.map((text) => text.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")).join("|"));
+const anyOf = (texts: string[]): string =>
+  quoted(texts.map((text) => text.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")).join("|"));
 
 // A rate needs a few scrapes: no range is below 5 minutes.
 const WINDOWS: Record<Range, string> = { live: "5m", "5m": "5m", "1h": "1h", all: "1h" };
@@ -21,7 +23,14 @@ const WINDOWS: Record<Range, string> = { live: "5m", "5m": "5m", "1h": "1h", all
 const perSecond = (series: string, range: Range): string => `rate(${series}[${WINDOWS[range]}])`;
 const inUnit = (expression: string, unit: Unit): string => (unit === "bits" ? `8 * ${expression}` : expression);
 
-type Rows = { hosts: HostRow; devices: DeviceRow; pairs: PairRow; flows: FlowRow; services: ServiceRow; protocols: ProtocolRow };
+type Rows = {
+  hosts: HostRow;
+  devices: DeviceRow;
+  pairs: PairRow;
+  flows: FlowRow;
+  services: ServiceRow;
+  protocols: ProtocolRow;
+};
 
 const OF_ROW: { [Name in TableName]: (row: Rows[Name], range: Range) => string } = {
   hosts: ({ address, is_local }, range) =>
@@ -42,7 +51,8 @@ const OF_ROW: { [Name in TableName]: (row: Rows[Name], range: Range) => string }
     const ofPort = port === null ? "" : `,port=${quoted(String(port))}`;
     return `sum(${perSecond(`${FLOWS}{protocol=${quoted(protocol)}${ofPort}}`, range)})`;
   },
-  protocols: ({ protocol }, range) => `sum by (direction) (${perSecond(`${FLOWS}{protocol=${quoted(protocol)}}`, range)})`,
+  protocols: ({ protocol }, range) =>
+    `sum by (direction) (${perSecond(`${FLOWS}{protocol=${quoted(protocol)}}`, range)})`,
 };
 
 const OF_TABLE: Record<TableName, (range: Range) => string> = {
@@ -55,7 +65,8 @@ const OF_TABLE: Record<TableName, (range: Range) => string> = {
 };
 
 /** The rate of one row over time. */
-export const ofRow = <Name extends TableName>(table: Name, row: Rows[Name], range: Range, unit: Unit): string => inUnit(OF_ROW[table](row, range), unit);
+export const ofRow = <Name extends TableName>(table: Name, row: Rows[Name], range: Range, unit: Unit): string =>
+  inUnit(OF_ROW[table](row, range), unit);
 
 /** The rates of the largest rows of the table. */
 export const ofTable = (table: TableName, range: Range, unit: Unit): string => inUnit(OF_TABLE[table](range), unit);

@@ -24,7 +24,14 @@ type Row = Parameters<ReturnType<typeof shapeOf>["keyOf"]>[0];
 
 function parametersOf(offset: number, limit: number): Record<string, string | number> {
   const { range, filter, search, sort, order } = view.value;
-  return { range, filter: normal(`${filter} ${search}`), sort: sort === "" ? DEFAULT_SORT : sort, order, limit, offset: offset === 0 ? "" : offset };
+  return {
+    range,
+    filter: normal(`${filter} ${search}`),
+    sort: sort === "" ? DEFAULT_SORT : sort,
+    order,
+    limit,
+    offset: offset === 0 ? "" : offset,
+  };
 }
 
 function Tabs(): JSX.Element {
@@ -43,7 +50,16 @@ function Tabs(): JSX.Element {
       {TABLES.map((name) => {
         const isOn = name === view.value.table;
         return (
-          <button type="button" role="tab" key={name} id={`tab-${name}`} aria-selected={isOn} aria-controls="table" tabIndex={isOn ? 0 : -1} onClick={() => open(name)}>
+          <button
+            type="button"
+            role="tab"
+            key={name}
+            id={`tab-${name}`}
+            aria-selected={isOn}
+            aria-controls="table"
+            tabIndex={isOn ? 0 : -1}
+            onClick={() => open(name)}
+          >
             {shapeOf(name).title}
           </button>
         );
@@ -62,7 +78,17 @@ function Search(): JSX.Element {
     clearTimeout(timer.current);
     timer.current = window.setTimeout(() => show({ search: value.trim() }, "same"), SEARCH_DELAY);
   };
-  return <input type="search" class="search" aria-label="Search in the table" placeholder="Search" maxLength={200} value={text} onInput={(event) => input(event.currentTarget.value)} />;
+  return (
+    <input
+      type="search"
+      class="search"
+      aria-label="Search in the table"
+      placeholder="Search"
+      maxLength={200}
+      value={text}
+      onInput={(event) => input(event.currentTarget.value)}
+    />
+  );
 }
 
 function Downloads(): JSX.Element {
@@ -72,10 +98,20 @@ function Downloads(): JSX.Element {
   const graph = graphAddress(shown.value?.prometheus_url ?? null, expression);
   return (
     <div class="downloads">
-      <a class="button" href={address("csv")} download={`${name}.csv`}>CSV</a>
-      <a class="button" href={address("json")} download={`${name}.json`}>JSON</a>
-      <CopyButton class="button" text={expression} label="Copy as PromQL: the largest rows of the table">Copy as PromQL</CopyButton>
-      {graph !== null && <a class="button" href={graph} target="_blank" rel="noopener noreferrer">Show in Prometheus</a>}
+      <a class="button" href={address("csv")} download={`${name}.csv`}>
+        CSV
+      </a>
+      <a class="button" href={address("json")} download={`${name}.json`}>
+        JSON
+      </a>
+      <CopyButton class="button" text={expression} label="Copy as PromQL: the largest rows of the table">
+        Copy as PromQL
+      </CopyButton>
+      {graph !== null && (
+        <a class="button" href={graph} target="_blank" rel="noopener noreferrer">
+          Show in Prometheus
+        </a>
+      )}
     </div>
   );
 }
@@ -90,13 +126,19 @@ function HeadCell(properties: { column: Column<Row> }): JSX.Element {
     show({ sort: column.key, order: isSorted ? other : first }, "same");
   };
   return (
-    <th scope="col" class={`${column.kind} rank-${column.rank}`} aria-sort={isSorted ? (order === "asc" ? "ascending" : "descending") : undefined}>
+    <th
+      scope="col"
+      class={`${column.kind} rank-${column.rank}`}
+      aria-sort={isSorted ? (order === "asc" ? "ascending" : "descending") : undefined}
+    >
       {column.isUnsorted === true ? (
         column.title
       ) : (
         <button type="button" class="sort" onClick={press}>
           {column.title}
-          <span class="arrow" aria-hidden="true">{isSorted ? (order === "asc" ? "▲" : "▼") : ""}</span>
+          <span class="arrow" aria-hidden="true">
+            {isSorted ? (order === "asc" ? "▲" : "▼") : ""}
+          </span>
         </button>
       )}
     </th>
@@ -112,10 +154,18 @@ function Body(properties: { name: TableName; rows: Row[]; context: CellContext }
       {rows.map((row) => (
         <tr key={keyOf(row)}>
           {columns.map((column) => (
-            <td key={column.key} class={`${column.kind} rank-${column.rank}`}>{column.cell(row, context)}</td>
+            <td key={column.key} class={`${column.kind} rank-${column.rank}`}>
+              {column.cell(row, context)}
+            </td>
           ))}
           <td class="rank-2 act">
-            <CopyButton class="quiet" text={ofRow(name, row as never, range, unit)} label={`PromQL of ${visible(keyOf(row))}`}>PromQL</CopyButton>
+            <CopyButton
+              class="quiet"
+              text={ofRow(name, row as never, range, unit)}
+              label={`PromQL of ${visible(keyOf(row))}`}
+            >
+              PromQL
+            </CopyButton>
           </td>
         </tr>
       ))}
@@ -129,14 +179,23 @@ function Pages(properties: { offset: number; total: number; onChange(offset: num
   return (
     <div class="pages">
       <span>{total === 0 ? "No rows" : `Rows ${count(offset + 1)}–${count(last)} of ${count(total)}`}</span>
-      <button type="button" class="button" disabled={offset === 0} onClick={() => onChange(Math.max(0, offset - PAGE))}>Previous</button>
-      <button type="button" class="button" disabled={last >= total} onClick={() => onChange(offset + PAGE)}>Next</button>
+      <button type="button" class="button" disabled={offset === 0} onClick={() => onChange(Math.max(0, offset - PAGE))}>
+        Previous
+      </button>
+      <button type="button" class="button" disabled={last >= total} onClick={() => onChange(offset + PAGE)}>
+        Next
+      </button>
     </div>
   );
 }
 
 /** The answer, and the table it belongs to: the next table's first answer takes a moment. */
-function useRows(name: TableName): { rows: Row[]; total: number; other: { bytes: number; packets: number } | null; isOld: boolean } {
+function useRows(name: TableName): {
+  rows: Row[];
+  total: number;
+  other: { bytes: number; packets: number } | null;
+  isOld: boolean;
+} {
   const answer = table.answer.value;
   const path = table.answered.value;
   const isOfTable = path !== null && path.startsWith(`${name}?`);
@@ -159,7 +218,11 @@ export function Tables(): JSX.Element {
   }, [path]);
   const { rows, total, other, isOld } = useRows(name);
   const { columns, title } = shapeOf(name);
-  const context: CellContext = { unit: view.value.unit, now: trafficNow.peek(), most: Math.max(0, ...rows.map((row) => row.bytes)) };
+  const context: CellContext = {
+    unit: view.value.unit,
+    now: trafficNow.peek(),
+    most: Math.max(0, ...rows.map((row) => row.bytes)),
+  };
   return (
     <section class="panel tables" aria-label="Tables" ref={near}>
       <div class="panel-head">
@@ -170,14 +233,23 @@ export function Tables(): JSX.Element {
         </div>
       </div>
       <Trouble query={table} />
-      <div class="scroll table-space" id="table" role="tabpanel" aria-labelledby={`tab-${name}`} tabIndex={0} aria-busy={isOld}>
+      <div
+        class="scroll table-space"
+        id="table"
+        role="tabpanel"
+        aria-labelledby={`tab-${name}`}
+        tabIndex={0}
+        aria-busy={isOld}
+      >
         <table>
           <caption class="unseen">
             {title}, {RANGE_NAMES[range]}
           </caption>
           <thead>
             <tr>
-              {columns.map((column) => <HeadCell key={column.key} column={column} />)}
+              {columns.map((column) => (
+                <HeadCell key={column.key} column={column} />
+              ))}
               <td class="rank-2" />
             </tr>
           </thead>
