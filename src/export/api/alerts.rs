@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::ApiInputs;
 use super::filter::{AlertEnds, FlowFilter};
-use super::moment::Moment;
+use super::moment::Rfc3339;
 use super::query::{BadParameter, Parameters};
 use crate::alert::{Alert, AlertEvent, AlertState, AlertView, MAXIMUM_RESOLVED};
 use crate::detect::{Kind, Subject, Target};
@@ -155,8 +155,8 @@ struct AlertEntry<'a> {
     destination: Option<IpAddr>,
     network: Option<IpNet>,
     source_name: Option<&'a str>,
-    starts_at: Moment,
-    ends_at: Option<Moment>,
+    starts_at: Rfc3339,
+    ends_at: Option<Rfc3339>,
     sentence: String,
     explanation: Option<String>,
     value: f64,
@@ -176,18 +176,18 @@ struct AlertEntry<'a> {
 struct PeakEntry {
     value: f64,
     limit: f64,
-    at: Moment,
+    at: Rfc3339,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
 struct TimelineEntry {
-    at: Moment,
+    at: Rfc3339,
     event: &'static str,
 }
 
 impl From<(Timestamp, AlertEvent)> for TimelineEntry {
     fn from((at, event): (Timestamp, AlertEvent)) -> Self {
-        Self { at: Moment(at), event: event.label() }
+        Self { at: Rfc3339(at), event: event.label() }
     }
 }
 
@@ -208,14 +208,14 @@ impl<'a> AlertEntry<'a> {
             destination,
             network,
             source_name: source.and_then(|source| inputs.names.best(source)),
-            starts_at: Moment(alert.starts_at),
-            ends_at: alert.ends_at.map(Moment),
+            starts_at: Rfc3339(alert.starts_at),
+            ends_at: alert.ends_at.map(Rfc3339),
             sentence: alert.explain(),
             explanation: alert.explain_evidence(),
             value: shown.value,
             limit: shown.limit,
             unit: unit(alert),
-            peak: PeakEntry { value: alert.peak.value, limit: alert.peak.limit, at: Moment(alert.peak.at) },
+            peak: PeakEntry { value: alert.peak.value, limit: alert.peak.limit, at: Rfc3339(alert.peak.at) },
             bytes: shown.bytes,
             first_targets: texts(&alert.figures.first_targets),
             last_targets: texts(&alert.figures.last_targets),

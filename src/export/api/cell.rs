@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::moment::Moment;
+use super::moment::Rfc3339;
 use super::names::{HostName, LocalProcess};
 use crate::packet::Timestamp;
 
@@ -20,7 +20,7 @@ const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// The value of a row in one column.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Cell<'a> {
+pub(super) enum CellValue<'a> {
     Null,
     Flag(bool),
     Count(u64),
@@ -34,7 +34,7 @@ pub(super) enum Cell<'a> {
     Process(Option<&'a LocalProcess>),
 }
 
-impl<'a> Cell<'a> {
+impl<'a> CellValue<'a> {
     pub(super) fn text(text: Option<&'a str>) -> Self {
         text.map_or(Self::Null, |text| Self::Text(text.into()))
     }
@@ -84,7 +84,7 @@ impl<'a> Cell<'a> {
                 fields.push(addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" "));
             }
             Self::Text(text) => fields.push(inert(text)),
-            Self::Time(time) => fields.push(Moment(*time).to_string()),
+            Self::Time(time) => fields.push(Rfc3339(*time).to_string()),
             Self::Names(names) => {
                 let HostName { dns, dhcp, vendor, mac, country, asn, organisation } =
                     names.cloned().unwrap_or_default();
@@ -103,7 +103,7 @@ impl<'a> Cell<'a> {
 const HOST_PARTS: [&str; 7] = ["dns", "dhcp", "vendor", "mac", "country", "asn", "organisation"];
 const PROCESS_PARTS: [&str; 3] = ["pid", "name", "container"];
 
-impl Serialize for Cell<'_> {
+impl Serialize for CellValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_unit(),
@@ -113,7 +113,7 @@ impl Serialize for Cell<'_> {
             Self::Address(address) => address.serialize(serializer),
             Self::Addresses(addresses) => addresses.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
-            Self::Time(time) => Moment(*time).serialize(serializer),
+            Self::Time(time) => Rfc3339(*time).serialize(serializer),
             Self::Names(names) => names.unwrap_or(&HostName::default()).serialize(serializer),
             Self::Process(process) => process.serialize(serializer),
         }
@@ -121,7 +121,7 @@ impl Serialize for Cell<'_> {
 }
 
 /// A row: cells with the names of their columns.
-pub(super) struct NamedCells<'a>(pub Vec<(&'static str, Cell<'a>)>);
+pub(super) struct NamedCells<'a>(pub Vec<(&'static str, CellValue<'a>)>);
 
 impl Serialize for NamedCells<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -142,7 +142,7 @@ fn inert(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn fields(cell: &Cell<'_>) -> Vec<String> {
+    fn fields(cell: &CellValue<'_>) -> Vec<String> {
         let mut fields = Vec::new();
         cell.push_fields(&mut fields);
         assert_eq!(fields.len(), cell.heads("x").len());
@@ -161,23 +161,23 @@ mod tests {
             ("\r=1", "'\r=1"),
             ("a=1", "a=1"),
         ] {
-            assert_eq!(fields(&Cell::text(Some(text))), [field]);
+            assert_eq!(fields(&CellValue::text(Some(text))), [field]);
         }
         let names = HostName { dns: Some("=cmd|' /C calc'!A0".into()), asn: Some(64_500), ..HostName::default() };
         let cells = ["'=cmd|' /C calc'!A0", "", "", "", "", "64500", ""];
-        assert_eq!(fields(&Cell::Names(Some(&names))), cells);
+        assert_eq!(fields(&CellValue::Names(Some(&names))), cells);
         let process = LocalProcess { pid: 7, name: "@x".into(), container: Some("-y".into()) };
-        assert_eq!(fields(&Cell::Process(Some(&process))), ["7", "'@x", "'-y"]);
-        assert_eq!(fields(&Cell::Process(None)), ["", "", ""]);
+        assert_eq!(fields(&CellValue::Process(Some(&process))), ["7", "'@x", "'-y"]);
+        assert_eq!(fields(&CellValue::Process(None)), ["", "", ""]);
     }
 
     #[test]
     fn absent_values_come_last_in_both_orders() {
         for is_descending in [false, true] {
-            assert_eq!(Cell::Null.compare(&Cell::text(Some("a")), is_descending), Ordering::Greater);
-            assert_eq!(Cell::text(Some("a")).compare(&Cell::Null, is_descending), Ordering::Less);
+            assert_eq!(CellValue::Null.compare(&CellValue::text(Some("a")), is_descending), Ordering::Greater);
+            assert_eq!(CellValue::text(Some("a")).compare(&CellValue::Null, is_descending), Ordering::Less);
         }
-        assert_eq!(Cell::Count(2).compare(&Cell::Count(10), false), Ordering::Less);
-        assert_eq!(Cell::Count(2).compare(&Cell::Count(10), true), Ordering::Greater);
+        assert_eq!(CellValue::Count(2).compare(&CellValue::Count(10), false), Ordering::Less);
+        assert_eq!(CellValue::Count(2).compare(&CellValue::Count(10), true), Ordering::Greater);
     }
 }

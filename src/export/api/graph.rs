@@ -15,9 +15,10 @@ use serde::Serialize;
 use super::ApiInputs;
 use super::alerts::firing_of;
 use super::amount::Amount;
+use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
 use super::sums::{AddressKey, map, pairs};
-use super::traffic::{RangeFlow, RangeTraffic, TimeRange, TrafficQuery};
+use super::traffic::{RangeTraffic, TimeRange, TrafficQuery};
 use super::words::{port_number, protocol_text};
 use crate::account::flow::Counters;
 use crate::packet::Protocol;
@@ -135,11 +136,11 @@ struct NodeSum {
     bytes: u64,
 }
 
-/// The nodes, and their places by address.
+/// The nodes, and their positions by address.
 struct Nodes {
     sums: Vec<NodeSum>,
-    places: HashMap<AddressKey, usize, State>,
-    /// The places of the other hosts, local ones first; none while there are none.
+    positions: HashMap<AddressKey, usize, State>,
+    /// The positions of the other hosts, local ones first; none while there are none.
     others: [Option<usize>; 2],
 }
 
@@ -158,33 +159,35 @@ impl Nodes {
         let order =
             |one: &NodeSum, other: &NodeSum| other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address));
         let sums = top_n(heavy, most, order);
-        let mut places = map();
-        for (place, address) in sums.iter().enumerate().filter_map(|(place, node)| Some((place, node.address?))) {
-            places.insert(AddressKey(address), place);
+        let mut positions = map();
+        for (position, address) in
+            sums.iter().enumerate().filter_map(|(position, node)| Some((position, node.address?)))
+        {
+            positions.insert(AddressKey(address), position);
         }
-        Self { sums, places, others: [None; 2] }
+        Self { sums, positions, others: [None; 2] }
     }
 
-    /// The places of both ends of a flow, which counts for those that are other hosts.
+    /// The positions of both ends of a flow, which counts for those that are other hosts.
     fn ends(&mut self, flow: &RangeFlow) -> [usize; 2] {
-        let source = self.place(flow.source, flow.is_source_local());
-        let target = self.place(flow.destination, flow.is_destination_local());
+        let source = self.position(flow.source, flow.is_source_local());
+        let target = self.position(flow.destination, flow.is_destination_local());
         for other in self.others.into_iter().flatten().filter(|other| [source, target].contains(other)) {
             self.sums[other].bytes += flow.counters.bytes;
         }
         [source, target]
     }
 
-    fn place(&mut self, address: IpAddr, is_local: bool) -> usize {
-        if let Some(&place) = self.places.get(&AddressKey(address)) {
-            return place;
+    fn position(&mut self, address: IpAddr, is_local: bool) -> usize {
+        if let Some(&position) = self.positions.get(&AddressKey(address)) {
+            return position;
         }
         let next = self.sums.len();
-        let place = *self.others[usize::from(!is_local)].get_or_insert(next);
-        if place == next {
+        let position = *self.others[usize::from(!is_local)].get_or_insert(next);
+        if position == next {
             self.sums.push(NodeSum { address: None, is_local, bytes: 0 });
         }
-        place
+        position
     }
 
     fn answer<'a>(&self, inputs: &ApiInputs<'a>) -> Vec<GraphNode<'a>> {

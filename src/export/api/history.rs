@@ -11,9 +11,10 @@ use serde::{Serialize, Serializer};
 use super::ApiInputs;
 use super::alerts::{listed_in, source_of};
 use super::filter::FlowFilter;
-use super::moment::Moment;
+use super::flow::RangeFlow;
+use super::moment::Rfc3339;
 use super::query::{BadParameter, Parameters};
-use super::traffic::{RangeFlow, per_second};
+use super::traffic::per_second;
 use crate::account::flow::Counters;
 use crate::alert::Alert;
 use crate::history::{DirectionSums, HistoryRange, RowsCell, TotalsCell};
@@ -53,8 +54,8 @@ impl HistoryQuery {
             step_seconds: step.as_secs_f64(),
             number: inputs.history.number,
             times: cells.iter().map(|cell| cell.start.seconds()).collect(),
-            bytes_per_second: Series { cells: &cells, value: |counters| counters.bytes },
-            packets_per_second: Series { cells: &cells, value: |counters| counters.packets },
+            bytes_per_second: RateSeries { cells: &cells, value: |counters| counters.bytes },
+            packets_per_second: RateSeries { cells: &cells, value: |counters| counters.packets },
             dropped: cells.iter().map(|cell| cell.dropped).collect(),
             unlisted_bytes_per_second: is_filtered
                 .then(|| cells.iter().map(|cell| per_second(cell.unlisted_bytes, cell.seconds)).collect()),
@@ -106,20 +107,20 @@ struct HistoryAnswer<'a> {
     step_seconds: f64,
     number: u64,
     times: Vec<i64>,
-    bytes_per_second: Series<'a>,
-    packets_per_second: Series<'a>,
+    bytes_per_second: RateSeries<'a>,
+    packets_per_second: RateSeries<'a>,
     dropped: Vec<u64>,
     unlisted_bytes_per_second: Option<Vec<f64>>,
     alerts: Vec<AlertSpan>,
 }
 
 /// The rates of one value by direction.
-struct Series<'a> {
+struct RateSeries<'a> {
     cells: &'a [RateCell],
     value: fn(&Counters) -> u64,
 }
 
-impl Serialize for Series<'_> {
+impl Serialize for RateSeries<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let rate =
             |cell: &RateCell, direction| per_second((self.value)(&cell.traffic[direction as usize]), cell.seconds);
@@ -135,8 +136,8 @@ struct AlertSpan {
     kind: &'static str,
     severity: &'static str,
     source: Option<IpAddr>,
-    starts_at: Moment,
-    ends_at: Option<Moment>,
+    starts_at: Rfc3339,
+    ends_at: Option<Rfc3339>,
 }
 
 impl AlertSpan {
@@ -146,8 +147,8 @@ impl AlertSpan {
             kind: alert.kind.label(),
             severity: alert.severity.label(),
             source: source_of(alert),
-            starts_at: Moment(alert.starts_at),
-            ends_at: alert.ends_at.map(Moment),
+            starts_at: Rfc3339(alert.starts_at),
+            ends_at: alert.ends_at.map(Rfc3339),
         }
     }
 }

@@ -7,6 +7,7 @@ mod alerts;
 mod amount;
 mod cell;
 mod filter;
+mod flow;
 mod graph;
 mod health;
 mod history;

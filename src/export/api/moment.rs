@@ -8,9 +8,9 @@ use crate::packet::Timestamp;
 
 /// A moment, written as `2023-11-14T22:13:22.500Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment(pub Timestamp);
+pub(super) struct Rfc3339(pub Timestamp);
 
-impl fmt::Display for Moment {
+impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Cut to milliseconds here, because the crate would cut towards the epoch.
         let milliseconds = self.0.nanoseconds().div_euclid(1_000_000);
@@ -22,7 +22,7 @@ impl fmt::Display for Moment {
     }
 }
 
-impl Serialize for Moment {
+impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -42,7 +42,7 @@ mod tests {
             (i64::MAX, "2262-04-11T23:47:16.854Z"),
             (i64::MIN, "1677-09-21T00:12:43.145Z"),
         ] {
-            assert_eq!(Moment(Timestamp::from_nanoseconds(nanoseconds)).to_string(), text);
+            assert_eq!(Rfc3339(Timestamp::from_nanoseconds(nanoseconds)).to_string(), text);
         }
     }
 }

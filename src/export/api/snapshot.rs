@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::ApiInputs;
 use super::amount::Amount;
 use super::health::{self, Status};
-use super::moment::Moment;
+use super::moment::Rfc3339;
 use super::sums::{AddressKey, set};
 use super::traffic::per_second;
 use crate::account::snapshot::Snapshot;
@@ -32,12 +32,12 @@ struct SnapshotAnswer<'a> {
     program: &'a str,
     number: u64,
     history: u64,
-    time: Moment,
+    time: Rfc3339,
     mode: &'static str,
-    started: Moment,
+    started: Rfc3339,
     refresh_seconds: f64,
     rate_seconds: usize,
-    rates: ByDirectionOf<RateFigures>,
+    rates: ByDirectionOf<DirectionRate>,
     totals: ByDirectionOf<Amount>,
     flows: usize,
     hosts: u64,
@@ -59,7 +59,7 @@ impl<T: Serialize> Serialize for ByDirectionOf<T> {
 }
 
 #[derive(Serialize)]
-struct RateFigures {
+struct DirectionRate {
     bytes_per_second: f64,
     packets_per_second: f64,
 }
@@ -89,9 +89,9 @@ pub(super) fn write<W: Write>(inputs: &ApiInputs<'_>, out: W) -> io::Result<()> 
         program: settings.version,
         number: inputs.number,
         history: inputs.history.number,
-        time: Moment(time(inputs)),
+        time: Rfc3339(time(inputs)),
         mode: if settings.is_live { "live" } else { "file" },
-        started: Moment(settings.started),
+        started: Rfc3339(settings.started),
         refresh_seconds: settings.refresh.as_secs_f64(),
         rate_seconds: RATE_SECONDS,
         rates: ByDirectionOf(rates(inputs)),
@@ -116,12 +116,12 @@ fn time(inputs: &ApiInputs<'_>) -> Timestamp {
 }
 
 /// The rates over the last seconds, by direction.
-fn rates(inputs: &ApiInputs<'_>) -> [RateFigures; Direction::ALL.len()] {
+fn rates(inputs: &ApiInputs<'_>) -> [DirectionRate; Direction::ALL.len()] {
     let cells: Vec<&TotalsCell> = inputs.history.totals(HistoryRange::Live).iter().rev().take(RATE_SECONDS).collect();
     let seconds: u32 = cells.iter().map(|cell| cell.seconds).sum();
     Direction::ALL.map(|direction| {
         let sum = |value: fn(&TotalsCell, usize) -> u64| cells.iter().map(|cell| value(cell, direction as usize)).sum();
-        RateFigures {
+        DirectionRate {
             bytes_per_second: per_second(sum(|cell, direction| cell.traffic[direction].bytes), seconds.into()),
             packets_per_second: per_second(sum(|cell, direction| cell.traffic[direction].packets), seconds.into()),
         }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::traffic::{RangeFlow, earlier};
+use super::flow::RangeFlow;
+use super::traffic::earlier;
 use crate::account::flow::Counters;
 use crate::packet::Timestamp;
 use crate::tables::hashing::{State, state};
@@ -100,16 +101,16 @@ impl PairSum {
 
 /// The flows by pairs of hosts, in any order.
 pub(super) fn pairs(flows: &[RangeFlow]) -> Vec<PairSum> {
-    let mut places: HashMap<(AddressKey, AddressKey), u32, State> = map();
+    let mut positions: HashMap<(AddressKey, AddressKey), u32, State> = map();
     let mut pairs: Vec<PairSum> = Vec::new();
     for flow in flows {
         let is_forward = flow.source <= flow.destination;
         let (a, b) = if is_forward { (flow.source, flow.destination) } else { (flow.destination, flow.source) };
-        let place = *places.entry((AddressKey(a), AddressKey(b))).or_insert_with(|| {
+        let position = *positions.entry((AddressKey(a), AddressKey(b))).or_insert_with(|| {
             pairs.push(PairSum::new(a, b));
             pairs.len() as u32 - 1
         });
-        let pair = &mut pairs[place as usize];
+        let pair = &mut pairs[position as usize];
         let (source_local, destination_local) = (flow.is_source_local(), flow.is_destination_local());
         if is_forward {
             pair.a_to_b.add(flow);

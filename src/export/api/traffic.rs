@@ -1,16 +1,13 @@
 //! The flows of a time range. Takes the ledger's snapshot or the history; gives the flows that pass a filter, and the
 //! rest. Must not know the tables that are made of them.
 
-use std::net::IpAddr;
-
 use super::ApiInputs;
 use super::filter::FlowFilter;
+use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
-use crate::account::flow::{Counters, FlowKey};
-use crate::account::snapshot::ShownRow;
-use crate::history::{HistoryRange, HistoryRow, RangeRow, RangeRows};
-use crate::locality::Direction;
-use crate::packet::{Protocol, Timestamp};
+use crate::account::flow::Counters;
+use crate::history::{HistoryRange, RangeRow, RangeRows};
+use crate::packet::Timestamp;
 
 /// The shortest time that rates are divided by, in seconds. A shorter one counts as a second.
 const SHORTEST: f64 = 0.001;
@@ -66,63 +63,6 @@ impl TrafficQuery {
     }
 }
 
-/// A flow in a time range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RangeFlow {
-    pub source: IpAddr,
-    pub destination: IpAddr,
-    pub protocol: Protocol,
-    /// The port of the service; 0 if there is none.
-    pub port: u16,
-    pub reply: bool,
-    pub direction: Direction,
-    /// The place of its name; none in the range since the start.
-    pub interface: Option<u16>,
-    pub counters: Counters,
-    pub first_seen: Option<Timestamp>,
-    /// None if a row outlives its flow.
-    pub last_seen: Option<Timestamp>,
-}
-
-impl RangeFlow {
-    /// True if the source is local.
-    pub(super) fn is_source_local(&self) -> bool {
-        matches!(self.direction, Direction::Outgoing | Direction::Local)
-    }
-
-    /// True if the destination is local.
-    pub(super) fn is_destination_local(&self) -> bool {
-        matches!(self.direction, Direction::Incoming | Direction::Local)
-    }
-}
-
-impl From<&ShownRow<FlowKey>> for RangeFlow {
-    fn from(row: &ShownRow<FlowKey>) -> Self {
-        let FlowKey { source, destination, protocol, port, reply, direction } = row.key;
-        let (counters, first_seen, last_seen) = (row.lifetime, Some(row.first_seen), row.last_seen);
-        let interface = None;
-        Self { source, destination, protocol, port, reply, direction, interface, counters, first_seen, last_seen }
-    }
-}
-
-impl From<&HistoryRow> for RangeFlow {
-    /// Without the times, which the row has relative to its cell.
-    fn from(row: &HistoryRow) -> Self {
-        Self {
-            source: row.source(),
-            destination: row.destination(),
-            protocol: row.protocol(),
-            port: row.port(),
-            reply: row.is_reply(),
-            direction: row.direction(),
-            interface: None,
-            counters: row.counters(),
-            first_seen: None,
-            last_seen: None,
-        }
-    }
-}
-
 /// The flows of a range that pass a filter, and the sums of the range.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct RangeTraffic {
@@ -131,7 +71,7 @@ pub(super) struct RangeTraffic {
     pub seconds: f64,
     /// Traffic of the range that has no row, whatever the filter.
     pub other: Counters,
-    /// The names of interfaces by place.
+    /// The names of interfaces by position.
     interfaces: Vec<String>,
 }
 
@@ -185,21 +125,21 @@ impl RangeTraffic {
             port,
             reply: row.is_reply,
             direction,
-            interface: Some(self.place(row.interface)),
+            interface: Some(self.position(row.interface)),
             counters: Counters { packets, bytes },
             first_seen: Some(row.first_seen),
             last_seen: Some(row.last_seen),
         }
     }
 
-    /// The place of an interface's name. There are few.
-    fn place(&mut self, interface: &str) -> u16 {
+    /// The position of an interface's name. There are few.
+    fn position(&mut self, interface: &str) -> u16 {
         let known = self.interfaces.iter().position(|name| name == interface);
-        let place = known.unwrap_or_else(|| {
+        let position = known.unwrap_or_else(|| {
             self.interfaces.push(interface.to_owned());
             self.interfaces.len() - 1
         });
-        u16::try_from(place).unwrap_or(u16::MAX)
+        u16::try_from(position).unwrap_or(u16::MAX)
     }
 
     /// The name of a flow's interface.

@@ -1,6 +1,6 @@
 //! Protocols, ports and services as cells. Takes numbers; gives text. Must not know the tables.
 
-use super::cell::Cell;
+use super::cell::CellValue;
 use crate::packet::Protocol;
 use crate::services::{protocol_name, service_name};
 
@@ -10,13 +10,14 @@ pub(super) fn protocol_text(protocol: Protocol) -> String {
 }
 
 /// The keyword or the number of a protocol.
-pub(super) fn protocol_cell(protocol: Protocol) -> Cell<'static> {
-    protocol_name(protocol).map_or_else(|| Cell::Text(protocol.0.to_string().into()), |name| Cell::Text(name.into()))
+pub(super) fn protocol_cell(protocol: Protocol) -> CellValue<'static> {
+    protocol_name(protocol)
+        .map_or_else(|| CellValue::Text(protocol.0.to_string().into()), |name| CellValue::Text(name.into()))
 }
 
 /// A port; absent if it is 0.
-pub(super) fn port_cell(port: u16) -> Cell<'static> {
-    port_number(port).map_or(Cell::Null, |port| Cell::Count(port.into()))
+pub(super) fn port_cell(port: u16) -> CellValue<'static> {
+    port_number(port).map_or(CellValue::Null, |port| CellValue::Count(port.into()))
 }
 
 /// A port; none if it is 0.
@@ -25,6 +26,6 @@ pub(super) fn port_number(port: u16) -> Option<u16> {
 }
 
 /// IANA's name of a port.
-pub(super) fn service_cell(protocol: Protocol, port: u16) -> Cell<'static> {
-    Cell::text(service_name(protocol, port))
+pub(super) fn service_cell(protocol: Protocol, port: u16) -> CellValue<'static> {
+    CellValue::text(service_name(protocol, port))
 }

@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::{Column, TableContext, TableRow, column};
 use crate::account::flow::Counters;
-use crate::export::api::cell::Cell;
+use crate::export::api::cell::CellValue;
 use crate::export::api::names::HostNames;
 use crate::export::api::sums::{AddressKey, FlowSum, PairSum, map, pairs, set};
 use crate::tables::hashing::State;
@@ -29,23 +29,23 @@ pub(super) struct DeviceSum {
 
 impl TableRow for DeviceSum {
     const COLUMNS: &'static [Column<Self>] = &[
-        column("mac", |device, _| Cell::text(device.mac.as_deref())),
+        column("mac", |device, _| CellValue::text(device.mac.as_deref())),
         column("vendor", |device, context| {
             let of = |address: &IpAddr| context.inputs.names.host(*address)?.vendor.as_deref();
-            Cell::text(device.addresses.iter().find_map(of))
+            CellValue::text(device.addresses.iter().find_map(of))
         }),
         column("name", |device, context| {
-            Cell::text(device.addresses.iter().find_map(|address| context.inputs.names.best(*address)))
+            CellValue::text(device.addresses.iter().find_map(|address| context.inputs.names.best(*address)))
         }),
-        column("addresses", |device, _| Cell::Addresses(device.addresses.clone())),
-        column("sent_bytes", |device, _| Cell::Count(device.sent.bytes)),
-        column("received_bytes", |device, _| Cell::Count(device.received.bytes)),
-        column("bytes", |device, _| Cell::Count(device.all.counters.bytes)),
-        column("packets", |device, _| Cell::Count(device.all.counters.packets)),
+        column("addresses", |device, _| CellValue::Addresses(device.addresses.clone())),
+        column("sent_bytes", |device, _| CellValue::Count(device.sent.bytes)),
+        column("received_bytes", |device, _| CellValue::Count(device.received.bytes)),
+        column("bytes", |device, _| CellValue::Count(device.all.counters.bytes)),
+        column("packets", |device, _| CellValue::Count(device.all.counters.packets)),
         column("bytes_per_second", |device, context| context.rate(device.all.counters.bytes)),
-        column("peers", |device, _| Cell::Count(device.peers)),
-        column("first_seen", |device, _| Cell::time(device.all.first_seen)),
-        column("last_seen", |device, _| Cell::time(device.all.last_seen)),
+        column("peers", |device, _| CellValue::Count(device.peers)),
+        column("first_seen", |device, _| CellValue::time(device.all.first_seen)),
+        column("last_seen", |device, _| CellValue::time(device.all.last_seen)),
     ];
 
     fn rows(context: &TableContext<'_>) -> Vec<Self> {
@@ -66,7 +66,7 @@ impl TableRow for DeviceSum {
     }
 }
 
-/// The devices so far, and the places of their addresses.
+/// The devices so far, and the positions of their addresses.
 struct Devices<'a> {
     names: &'a HostNames,
     sums: Vec<DeviceSum>,
@@ -86,25 +86,25 @@ impl<'a> Devices<'a> {
         }
         let mac = self.names.host(address).and_then(|names| names.mac.as_ref());
         let known = mac.and_then(|mac| self.by_mac.get(&**mac).copied());
-        let place = known.unwrap_or(self.sums.len() as u32);
+        let position = known.unwrap_or(self.sums.len() as u32);
         if known.is_none() {
             self.sums.push(DeviceSum { mac: mac.cloned(), ..DeviceSum::default() });
         }
         if let Some(mac) = mac {
-            self.by_mac.insert(mac, place);
+            self.by_mac.insert(mac, position);
         }
-        let addresses = &mut self.sums[place as usize].addresses;
+        let addresses = &mut self.sums[position as usize].addresses;
         let at = addresses.partition_point(|before| *before < address);
         addresses.insert(at, address);
-        self.by_address.insert(AddressKey(address), place);
+        self.by_address.insert(AddressKey(address), position);
     }
 
     fn add(&mut self, pair: &PairSum) {
-        let place = |address| self.by_address.get(&AddressKey(address)).copied();
-        let is_within = pair.a != pair.b && place(pair.a).is_some() && place(pair.a) == place(pair.b);
+        let position = |address| self.by_address.get(&AddressKey(address)).copied();
+        let is_within = pair.a != pair.b && position(pair.a).is_some() && position(pair.a) == position(pair.b);
         for (number, (address, _, peer)) in pair.ends().enumerate() {
-            let Some(&place) = self.by_address.get(&AddressKey(address)) else { continue };
-            let device = &mut self.sums[place as usize];
+            let Some(&position) = self.by_address.get(&AddressKey(address)) else { continue };
+            let device = &mut self.sums[position as usize];
             let (sent, received) = pair.sent_and_received(address);
             device.sent.add(sent);
             device.received.add(received);
@@ -112,7 +112,7 @@ impl<'a> Devices<'a> {
             if !(is_within && number == 1) {
                 device.all.join(&pair.both());
             }
-            device.peers += u64::from(self.peers.insert((place, AddressKey(peer))));
+            device.peers += u64::from(self.peers.insert((position, AddressKey(peer))));
         }
     }
 }

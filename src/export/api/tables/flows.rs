@@ -4,31 +4,31 @@
 use std::cmp::Ordering;
 
 use super::{Column, TableContext, TableRow, column, unordered};
-use crate::export::api::cell::Cell;
-use crate::export::api::traffic::RangeFlow;
+use crate::export::api::cell::CellValue;
+use crate::export::api::flow::RangeFlow;
 use crate::export::api::words::{port_cell, protocol_cell, service_cell};
 
 impl TableRow for RangeFlow {
     const COLUMNS: &'static [Column<Self>] = &[
-        column("source", |flow, _| Cell::Address(flow.source)),
-        column("destination", |flow, _| Cell::Address(flow.destination)),
+        column("source", |flow, _| CellValue::Address(flow.source)),
+        column("destination", |flow, _| CellValue::Address(flow.destination)),
         column("protocol", |flow, _| protocol_cell(flow.protocol)),
         column("port", |flow, _| port_cell(flow.port)),
         column("service", |flow, _| service_cell(flow.protocol, flow.port)),
-        column("reply", |flow, _| Cell::Flag(flow.reply)),
-        column("direction", |flow, _| Cell::text(Some(flow.direction.label()))),
-        column("interface", |flow, context| Cell::text(context.traffic.interface(flow))),
-        column("bytes", |flow, _| Cell::Count(flow.counters.bytes)),
-        column("packets", |flow, _| Cell::Count(flow.counters.packets)),
+        column("reply", |flow, _| CellValue::Flag(flow.reply)),
+        column("direction", |flow, _| CellValue::text(Some(flow.direction.label()))),
+        column("interface", |flow, context| CellValue::text(context.traffic.interface(flow))),
+        column("bytes", |flow, _| CellValue::Count(flow.counters.bytes)),
+        column("packets", |flow, _| CellValue::Count(flow.counters.packets)),
         column("bytes_per_second", |flow, context| context.rate(flow.counters.bytes)),
         column("packets_per_second", |flow, context| context.rate(flow.counters.packets)),
-        column("first_seen", |flow, _| Cell::time(flow.first_seen)),
-        column("last_seen", |flow, _| Cell::time(flow.last_seen)),
+        column("first_seen", |flow, _| CellValue::time(flow.first_seen)),
+        column("last_seen", |flow, _| CellValue::time(flow.last_seen)),
         column("source_name", |flow, context| context.name(flow.source)),
         column("destination_name", |flow, context| context.name(flow.destination)),
         unordered("process", |flow, context| {
             let ends = (flow.source, flow.destination);
-            Cell::Process(context.inputs.names.process(ends, flow.protocol, flow.port))
+            CellValue::Process(context.inputs.names.process(ends, flow.protocol, flow.port))
         }),
     ];
 

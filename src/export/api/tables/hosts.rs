@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::{Column, TableContext, TableRow, column, unordered};
 use crate::account::flow::Counters;
 use crate::export::api::alerts::firing_of;
-use crate::export::api::cell::Cell;
+use crate::export::api::cell::CellValue;
 use crate::export::api::sums::{AddressKey, FlowSum, map, pairs};
 use crate::tables::hashing::State;
 
@@ -28,31 +28,31 @@ pub(super) struct HostSum {
 
 impl TableRow for HostSum {
     const COLUMNS: &'static [Column<Self>] = &[
-        column("address", |host, _| Cell::Address(host.address)),
-        column("is_local", |host, _| Cell::Flag(host.is_local)),
+        column("address", |host, _| CellValue::Address(host.address)),
+        column("is_local", |host, _| CellValue::Flag(host.is_local)),
         column("name", |host, context| context.name(host.address)),
-        unordered("names", |host, context| Cell::Names(context.inputs.names.host(host.address))),
-        column("sent_bytes", |host, _| Cell::Count(host.sent.bytes)),
-        column("received_bytes", |host, _| Cell::Count(host.received.bytes)),
-        column("bytes", |host, _| Cell::Count(host.all.counters.bytes)),
-        column("packets", |host, _| Cell::Count(host.all.counters.packets)),
+        unordered("names", |host, context| CellValue::Names(context.inputs.names.host(host.address))),
+        column("sent_bytes", |host, _| CellValue::Count(host.sent.bytes)),
+        column("received_bytes", |host, _| CellValue::Count(host.received.bytes)),
+        column("bytes", |host, _| CellValue::Count(host.all.counters.bytes)),
+        column("packets", |host, _| CellValue::Count(host.all.counters.packets)),
         column("bytes_per_second", |host, context| context.rate(host.all.counters.bytes)),
-        column("peers", |host, _| Cell::Count(host.peers)),
-        column("first_seen", |host, _| Cell::time(host.all.first_seen)),
-        column("last_seen", |host, _| Cell::time(host.all.last_seen)),
-        column("alerts", |host, _| Cell::Count(host.alerts)),
+        column("peers", |host, _| CellValue::Count(host.peers)),
+        column("first_seen", |host, _| CellValue::time(host.all.first_seen)),
+        column("last_seen", |host, _| CellValue::time(host.all.last_seen)),
+        column("alerts", |host, _| CellValue::Count(host.alerts)),
     ];
 
     fn rows(context: &TableContext<'_>) -> Vec<Self> {
-        let mut places: HashMap<AddressKey, u32, State> = map();
+        let mut positions: HashMap<AddressKey, u32, State> = map();
         let mut hosts: Vec<Self> = Vec::new();
         for pair in pairs(&context.traffic.flows) {
             for (address, is_local, _) in pair.ends() {
-                let place = *places.entry(AddressKey(address)).or_insert_with(|| {
+                let position = *positions.entry(AddressKey(address)).or_insert_with(|| {
                     hosts.push(Self::new(address));
                     hosts.len() as u32 - 1
                 });
-                let host = &mut hosts[place as usize];
+                let host = &mut hosts[position as usize];
                 let (sent, received) = pair.sent_and_received(address);
                 host.sent.add(sent);
                 host.received.add(received);
@@ -62,8 +62,8 @@ impl TableRow for HostSum {
             }
         }
         for (address, alerts) in firing_of(&context.inputs.report.alerts) {
-            if let Some(&place) = places.get(&AddressKey(address)) {
-                hosts[place as usize].alerts = alerts;
+            if let Some(&position) = positions.get(&AddressKey(address)) {
+                hosts[position as usize].alerts = alerts;
             }
         }
         hosts

@@ -18,10 +18,11 @@ use serde::Serialize;
 
 use super::ApiInputs;
 use super::amount::Amount;
-use super::cell::{Cell, NamedCells};
+use super::cell::{CellValue, NamedCells};
+use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
-use super::traffic::{RangeFlow, RangeTraffic, TrafficQuery};
-use crate::export::csv;
+use super::traffic::{RangeTraffic, TrafficQuery};
+use crate::export::csv::write_record;
 use crate::tables::top::top_n;
 use devices::DeviceSum;
 use hosts::HostSum;
@@ -122,7 +123,7 @@ impl TableQuery {
     fn page<'a, R: TableRow>(&self, rows: &'a [R], context: &TableContext<'a>) -> Vec<&'a R> {
         let Some(column) = R::COLUMNS.iter().find(|column| column.name == self.sort) else { return Vec::new() };
         let keyed = rows.iter().map(|row| ((column.cell)(row, context), row));
-        let order = |one: &(Cell<'_>, &R), other: &(Cell<'_>, &R)| {
+        let order = |one: &(CellValue<'_>, &R), other: &(CellValue<'_>, &R)| {
             one.0.compare(&other.0, self.is_descending).then_with(|| one.1.order(other.1))
         };
         let first = top_n(keyed, self.offset.saturating_add(self.limit), order);
@@ -167,12 +168,12 @@ struct TableContext<'a> {
 }
 
 impl<'a> TableContext<'a> {
-    fn rate(&self, amount: u64) -> Cell<'static> {
-        Cell::Rate(self.traffic.per_second(amount))
+    fn rate(&self, amount: u64) -> CellValue<'static> {
+        CellValue::Rate(self.traffic.per_second(amount))
     }
 
-    fn name(&self, address: std::net::IpAddr) -> Cell<'a> {
-        Cell::text(self.inputs.names.best(address))
+    fn name(&self, address: std::net::IpAddr) -> CellValue<'a> {
+        CellValue::text(self.inputs.names.best(address))
     }
 }
 
@@ -180,16 +181,16 @@ impl<'a> TableContext<'a> {
 struct Column<R> {
     name: &'static str,
     is_sortable: bool,
-    cell: for<'a> fn(&'a R, &TableContext<'a>) -> Cell<'a>,
+    cell: for<'a> fn(&'a R, &TableContext<'a>) -> CellValue<'a>,
 }
 
 /// A column that rows can be sorted by.
-const fn column<R>(name: &'static str, cell: for<'a> fn(&'a R, &TableContext<'a>) -> Cell<'a>) -> Column<R> {
+const fn column<R>(name: &'static str, cell: for<'a> fn(&'a R, &TableContext<'a>) -> CellValue<'a>) -> Column<R> {
     Column { name, is_sortable: true, cell }
 }
 
 /// A column without an order.
-const fn unordered<R>(name: &'static str, cell: for<'a> fn(&'a R, &TableContext<'a>) -> Cell<'a>) -> Column<R> {
+const fn unordered<R>(name: &'static str, cell: for<'a> fn(&'a R, &TableContext<'a>) -> CellValue<'a>) -> Column<R> {
     Column { name, is_sortable: false, cell }
 }
 
@@ -221,12 +222,12 @@ fn named_cells<'a, R: TableRow>(row: &'a R, context: &TableContext<'a>) -> Named
 fn write_csv<'a, R: TableRow, W: Write>(page: &[&'a R], context: &TableContext<'a>, mut out: W) -> io::Result<()> {
     let columns = R::COLUMNS;
     let heads: Vec<String> = columns.iter().flat_map(|column| heads(column)).collect();
-    csv::write_record(&mut out, &heads)?;
+    write_record(&mut out, &heads)?;
     let mut fields = Vec::new();
     for row in page {
         fields.clear();
         columns.iter().for_each(|column| (column.cell)(row, context).push_fields(&mut fields));
-        csv::write_record(&mut out, &fields)?;
+        write_record(&mut out, &fields)?;
     }
     Ok(())
 }
@@ -234,8 +235,8 @@ fn write_csv<'a, R: TableRow, W: Write>(page: &[&'a R], context: &TableContext<'
 /// The names of a column in comma-separated values: those of its parts where it has some.
 fn heads<R>(column: &Column<R>) -> Vec<String> {
     match column.name {
-        "names" => Cell::Names(None).heads("name"),
-        "process" => Cell::Process(None).heads("process"),
-        name => Cell::Null.heads(name),
+        "names" => CellValue::Names(None).heads("name"),
+        "process" => CellValue::Process(None).heads("process"),
+        name => CellValue::Null.heads(name),
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Column, TableContext, TableRow, column};
-use crate::export::api::cell::Cell;
+use crate::export::api::cell::CellValue;
 use crate::export::api::sums::{PairSum, pairs};
 
 /// The traffic between two hosts.
@@ -11,17 +11,17 @@ pub(super) struct PairRow(PairSum);
 
 impl TableRow for PairRow {
     const COLUMNS: &'static [Column<Self>] = &[
-        column("a", |pair, _| Cell::Address(pair.0.a)),
-        column("b", |pair, _| Cell::Address(pair.0.b)),
+        column("a", |pair, _| CellValue::Address(pair.0.a)),
+        column("b", |pair, _| CellValue::Address(pair.0.b)),
         column("a_name", |pair, context| context.name(pair.0.a)),
         column("b_name", |pair, context| context.name(pair.0.b)),
-        column("a_to_b_bytes", |pair, _| Cell::Count(pair.0.a_to_b.counters.bytes)),
-        column("b_to_a_bytes", |pair, _| Cell::Count(pair.0.b_to_a.counters.bytes)),
-        column("bytes", |pair, _| Cell::Count(pair.0.both().counters.bytes)),
-        column("packets", |pair, _| Cell::Count(pair.0.both().counters.packets)),
+        column("a_to_b_bytes", |pair, _| CellValue::Count(pair.0.a_to_b.counters.bytes)),
+        column("b_to_a_bytes", |pair, _| CellValue::Count(pair.0.b_to_a.counters.bytes)),
+        column("bytes", |pair, _| CellValue::Count(pair.0.both().counters.bytes)),
+        column("packets", |pair, _| CellValue::Count(pair.0.both().counters.packets)),
         column("bytes_per_second", |pair, context| context.rate(pair.0.both().counters.bytes)),
-        column("first_seen", |pair, _| Cell::time(pair.0.both().first_seen)),
-        column("last_seen", |pair, _| Cell::time(pair.0.both().last_seen)),
+        column("first_seen", |pair, _| CellValue::time(pair.0.both().first_seen)),
+        column("last_seen", |pair, _| CellValue::time(pair.0.both().last_seen)),
     ];
 
     fn rows(context: &TableContext<'_>) -> Vec<Self> {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::{Column, TableContext, TableRow, column};
-use crate::export::api::cell::Cell;
+use crate::export::api::cell::CellValue;
 use crate::export::api::sums::FlowSum;
 use crate::export::api::words::protocol_cell;
 use crate::packet::Protocol;
@@ -19,12 +19,12 @@ pub(super) struct ProtocolSum {
 impl TableRow for ProtocolSum {
     const COLUMNS: &'static [Column<Self>] = &[
         column("protocol", |sum, _| protocol_cell(sum.protocol)),
-        column("number", |sum, _| Cell::Count(sum.protocol.0.into())),
-        column("bytes", |sum, _| Cell::Count(sum.all.counters.bytes)),
-        column("packets", |sum, _| Cell::Count(sum.all.counters.packets)),
+        column("number", |sum, _| CellValue::Count(sum.protocol.0.into())),
+        column("bytes", |sum, _| CellValue::Count(sum.all.counters.bytes)),
+        column("packets", |sum, _| CellValue::Count(sum.all.counters.packets)),
         column("bytes_per_second", |sum, context| context.rate(sum.all.counters.bytes)),
-        column("first_seen", |sum, _| Cell::time(sum.all.first_seen)),
-        column("last_seen", |sum, _| Cell::time(sum.all.last_seen)),
+        column("first_seen", |sum, _| CellValue::time(sum.all.first_seen)),
+        column("last_seen", |sum, _| CellValue::time(sum.all.last_seen)),
     ];
 
     fn rows(context: &TableContext<'_>) -> Vec<Self> {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use hashbrown::{HashMap, HashSet};
 
 use super::{Column, TableContext, TableRow, column};
-use crate::export::api::cell::Cell;
+use crate::export::api::cell::CellValue;
 use crate::export::api::sums::{AddressKey, FlowSum, map, set};
 use crate::export::api::words::{port_cell, protocol_cell, service_cell};
 use crate::packet::Protocol;
@@ -26,27 +26,27 @@ impl TableRow for ServiceSum {
         column("protocol", |service, _| protocol_cell(service.protocol)),
         column("port", |service, _| port_cell(service.port)),
         column("service", |service, _| service_cell(service.protocol, service.port)),
-        column("bytes", |service, _| Cell::Count(service.all.counters.bytes)),
-        column("packets", |service, _| Cell::Count(service.all.counters.packets)),
+        column("bytes", |service, _| CellValue::Count(service.all.counters.bytes)),
+        column("packets", |service, _| CellValue::Count(service.all.counters.packets)),
         column("bytes_per_second", |service, context| context.rate(service.all.counters.bytes)),
-        column("hosts", |service, _| Cell::Count(service.hosts)),
-        column("first_seen", |service, _| Cell::time(service.all.first_seen)),
-        column("last_seen", |service, _| Cell::time(service.all.last_seen)),
+        column("hosts", |service, _| CellValue::Count(service.hosts)),
+        column("first_seen", |service, _| CellValue::time(service.all.first_seen)),
+        column("last_seen", |service, _| CellValue::time(service.all.last_seen)),
     ];
 
     fn rows(context: &TableContext<'_>) -> Vec<Self> {
-        let mut places: HashMap<(Protocol, u16), u32, State> = map();
+        let mut positions: HashMap<(Protocol, u16), u32, State> = map();
         let mut seen: HashSet<(u32, AddressKey), State> = set();
         let mut services: Vec<Self> = Vec::new();
         for flow in &context.traffic.flows {
-            let place = *places.entry((flow.protocol, flow.port)).or_insert_with(|| {
+            let position = *positions.entry((flow.protocol, flow.port)).or_insert_with(|| {
                 services.push(Self { protocol: flow.protocol, port: flow.port, all: FlowSum::default(), hosts: 0 });
                 services.len() as u32 - 1
             });
-            let service = &mut services[place as usize];
+            let service = &mut services[position as usize];
             service.all.add(flow);
             for end in [flow.source, flow.destination] {
-                service.hosts += u64::from(seen.insert((place, AddressKey(end))));
+                service.hosts += u64::from(seen.insert((position, AddressKey(end))));
             }
         }
         services
