@@ -49,7 +49,7 @@ fn memory_of_a_full_history_is_at_most_8_mib() {
     for second in START..START + 3_660 {
         let sources = match START + 3_660 - second {
             ..=60 => 256,
-            ..=300 => 110,
+            61..=300 => 110,
             _ => 10,
         };
         let first = (second - START) as u32 * 256;
