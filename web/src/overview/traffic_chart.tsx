@@ -103,13 +103,27 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
   );
 }
 
+/** With a filter: the rate of traffic that has no row, so that the exporter cannot tell if it matches. */
+function Unlisted(): JSX.Element | null {
+  const cells = historyShort.answer.value?.unlisted_bytes_per_second ?? [];
+  const mean = cells.length === 0 ? 0 : cells.reduce((sum, value) => sum + value, 0) / cells.length;
+  if (view.value.filter === "" || mean === 0) return null;
+  return (
+    <small title="Traffic of the last 60 s without a row of its own">
+      {rate(mean, view.value.unit)} more may match the filter
+    </small>
+  );
+}
+
 export function TrafficChart(): JSX.Element {
   const [isTable, setTable] = useState(false);
   const long = view.value.range === "5m" ? "Last 5 minutes" : "Last hour";
   return (
     <section class="panel traffic" aria-labelledby="traffic-title">
       <div class="panel-head">
-        <h2 id="traffic-title">Traffic</h2>
+        <h2 id="traffic-title">
+          Traffic <Unlisted />
+        </h2>
         <button type="button" class="button" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
           Show as table
         </button>
