@@ -6,7 +6,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { DIRECTIONS, type Direction, type History } from "../api.ts";
-import { clock, counted, rate, type Unit } from "../format.ts";
+import { clock, counted, dateTime, rate, type Unit } from "../format.ts";
 import type { Query } from "../query.ts";
 import { historyLong, historyShort, view } from "../store.ts";
 import { palette } from "../theme.ts";
@@ -54,6 +54,10 @@ function Legend(properties: { history: History | null; at: number | null; unit: 
   );
 }
 
+/** The time of day; with the date if that is not today, as in a capture file. */
+const stamp = (time: number): string =>
+  new Date(time).toDateString() === new Date().toDateString() ? clock(time) : dateTime(time);
+
 function Plot(properties: { id: string; title: string; query: Query<History>; class: string }): JSX.Element {
   const [box, { width }] = useSize<HTMLDivElement>();
   const [at, setAt] = useState<number | null>(null);
@@ -86,7 +90,7 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
     <figure class={properties.class}>
       <figcaption>
         {properties.title}
-        <span aria-hidden="true">{time === undefined ? "" : ` · ${clock(time * 1000)}`}</span>
+        <span aria-hidden="true">{time === undefined ? "" : ` · ${stamp(time * 1000)}`}</span>
       </figcaption>
       <div
         class="plot"
