@@ -7,6 +7,7 @@
 #   scripts/web.sh unit             the unit tests
 #   scripts/web.sh browser URL      the tests in headless Chromium, over the exporter at URL
 #   scripts/web.sh measure URL      frames per second, longest task, time to the first view
+#   scripts/web.sh pictures URL     draws docs/dashboard-*.png
 set -euo pipefail
 cd "$(dirname "$0")/../web"
 
@@ -42,5 +43,6 @@ check) packages && node_modules/.bin/prettier --log-level warn --check . && type
 unit) packages && node build.mjs --unit && node --test build/unit/ ;;
 browser) url "${2:-}" && packages && TM_URL=$2 node --test tests/all.test.mjs ;;
 measure) url "${2:-}" && packages && TM_URL=$2 node tests/measure.mjs ;;
-*) die "usage: scripts/web.sh build|format|check|unit|browser URL|measure URL" ;;
+pictures) url "${2:-}" && packages && TM_URL=$2 node tests/pictures.mjs ../docs ;;
+*) die "usage: scripts/web.sh build|format|check|unit|browser URL|measure URL|pictures URL" ;;
 esac

@@ -123,31 +123,43 @@ export function nameOf(scene: Scene, index: number): string {
   return node.name ?? node.address;
 }
 
-/** Names of the largest hosts, where they cover no other name. */
+type Box = [left: number, top: number, right: number, bottom: number];
+
+const overlap = (one: Box, other: Box): boolean =>
+  one[0] < other[2] && one[2] > other[0] && one[1] < other[3] && one[3] > other[1];
+
+/** Names of hosts, to the right of them or else to the left, where they cover no other name and no other named host. */
 function drawLabels(ctx: CanvasRenderingContext2D, frame: Frame, wanted: number[]): void {
   const { scene, positions, colours, zoom } = frame;
-  const taken: [number, number, number, number][] = [];
   const size = 11 / zoom.scale;
   ctx.font = `${size}px system-ui, sans-serif`;
   ctx.textBaseline = "middle";
   ctx.lineJoin = "round";
-  for (const index of wanted) {
-    const text = shortened(nameOf(scene, index), LABEL_CHARACTERS);
+  ctx.lineWidth = 3 / zoom.scale;
+  ctx.strokeStyle = colours.surface;
+  ctx.fillStyle = colours.text;
+  const discs = wanted.map((index): Box => {
     const [x, y] = [positions[index * 2] ?? 0, positions[index * 2 + 1] ?? 0];
     const radius = scene.nodes[index]?.radius ?? 4;
+    return [x - radius, y - radius, x + radius, y + radius];
+  });
+  const taken = [...discs];
+  wanted.forEach((index, rank) => {
+    const disc = discs[rank];
+    if (disc === undefined) return;
+    const text = shortened(nameOf(scene, index), LABEL_CHARACTERS);
     const width = ctx.measureText(text).width;
-    const isLeft = x + radius + width + 6 > frame.width;
-    const left = isLeft ? x - radius - width - 4 : x + radius + 4;
-    const box: [number, number, number, number] = [left, y - size * 0.7, left + width, y + size * 0.7];
-    if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]))
-      continue;
-    taken.push(box);
-    ctx.strokeStyle = colours.surface;
-    ctx.lineWidth = 3 / zoom.scale;
-    ctx.strokeText(text, left, y);
-    ctx.fillStyle = colours.text;
-    ctx.fillText(text, left, y);
-  }
+    const y = (disc[1] + disc[3]) / 2;
+    const place = [disc[2] + 4, disc[0] - width - 4]
+      .map((left): Box => [left, y - size * 0.7, left + width, y + size * 0.7])
+      .find(
+        (box) => box[0] >= 0 && box[2] <= frame.width && taken.every((other) => other === disc || !overlap(box, other)),
+      );
+    if (place === undefined) return;
+    taken.push(place);
+    ctx.strokeText(text, place[0], y);
+    ctx.fillText(text, place[0], y);
+  });
 }
 
 function begin(canvas: HTMLCanvasElement, frame: Frame): CanvasRenderingContext2D | null {

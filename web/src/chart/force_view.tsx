@@ -7,9 +7,10 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Graph } from "../api.ts";
 import { hostWord, withWord } from "../filter.ts";
+import { visible } from "../format.ts";
 import { show, view } from "../store.ts";
 import { toggleWord, useSize } from "../parts.tsx";
-import type { Zoom } from "./canvas.ts";
+import { nameOf, type Zoom } from "./canvas.ts";
 import { Figures, sentenceOf } from "./figures.tsx";
 import { type Placed, useLayout } from "./layout_hook.ts";
 import { NodeButtons } from "./node_buttons.tsx";
@@ -88,6 +89,7 @@ export function ForceView(properties: { graph: Graph; describedBy: string }): JS
       <NodeButtons
         label="Hosts of the chart; the arrow keys move between them, Enter filters"
         keys={shown.nodes.map(({ key }) => key)}
+        name={(index) => visible(nameOf(shown, index))}
         sentence={(index) => sentenceOf(shown, index)}
         next={(index, dx, dy) => neighbour(placed.current.positions, index, dx, dy)}
         onFocus={(index) => setMark(index === null ? null : { hit: { kind: "node", index }, hasFocus: true })}

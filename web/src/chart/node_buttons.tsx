@@ -16,6 +16,8 @@ const STEPS: Record<string, [number, number]> = {
 export function NodeButtons(properties: {
   label: string;
   keys: string[];
+  name(index: number): string;
+  /** The figures of a host; read out for the host that has the focus. */
   sentence(index: number): string;
   /** The index of the host in a direction. */
   next(index: number, dx: number, dy: number): number;
@@ -26,9 +28,16 @@ export function NodeButtons(properties: {
   const [chosen, setChosen] = useState<string | null>(null);
   const list = useRef<HTMLDivElement>(null);
   const present = Math.max(0, chosen === null ? 0 : keys.indexOf(chosen));
+  // Hosts change their ranks: a button that moved in the document would lose the focus.
+  const order = keys
+    .map((_, index) => index)
+    .sort((left, right) => ((keys[left] ?? "") < (keys[right] ?? "") ? -1 : 1));
   const move = (index: number): void => {
+    const button = list.current?.querySelectorAll("button")[order.indexOf(index)];
+    if (button === undefined) return;
     setChosen(keys[index] ?? null);
-    list.current?.querySelectorAll("button")[index]?.focus({ preventScroll: true });
+    button.setAttribute("aria-label", properties.sentence(index));
+    button.focus({ preventScroll: true });
   };
   const key = (event: TargetedKeyboardEvent<HTMLDivElement>): void => {
     const step = STEPS[event.key];
@@ -39,15 +48,15 @@ export function NodeButtons(properties: {
     event.preventDefault();
   };
   return (
-    <div class="unseen" role="group" aria-label={properties.label} ref={list} onKeyDown={key}>
-      {keys.map((name, index) => (
+    <div class="unseen chart-keys" role="group" aria-label={properties.label} ref={list} onKeyDown={key}>
+      {order.map((index) => (
         <button
           type="button"
-          key={name}
+          key={keys[index]}
           tabIndex={index === present ? 0 : -1}
-          aria-label={properties.sentence(index)}
+          aria-label={index === present ? properties.sentence(index) : properties.name(index)}
           onFocus={() => {
-            setChosen(name);
+            setChosen(keys[index] ?? null);
             properties.onFocus(index);
           }}
           onBlur={() => properties.onFocus(null)}

@@ -118,6 +118,7 @@ export function SankeyView(properties: { graph: Graph; describedBy: string }): J
       <NodeButtons
         label="Boxes of the chart; the arrow keys move between them, Enter filters"
         keys={boxes.map((box) => box.key)}
+        name={(index) => visible(boxes[index]?.text ?? "")}
         sentence={(index) => (boxes[index] === undefined ? "" : sentence(boxes[index]))}
         next={(index, dx, dy) => neighbourOf(boxes, index, dx, dy)}
         onFocus={(index) => setMarked(index === null ? null : { key: boxes[index]?.key ?? "", hasFocus: true })}

@@ -82,7 +82,16 @@ function groupsOf(edges: SceneEdge[]): EdgeGroup[] {
   return [...groups.values()].sort((left, right) => depth(left) - depth(right));
 }
 
+const scenes = new WeakMap<Graph, Scene>();
+
+/** The scene of an answer; made once, as several parts of the page use it. */
 export function sceneOf(graph: Graph): Scene {
+  const scene = scenes.get(graph) ?? madeScene(graph);
+  scenes.set(graph, scene);
+  return scene;
+}
+
+function madeScene(graph: Graph): Scene {
   const position = new Map(graph.nodes.map((node, index) => [node.id, index]));
   // The sum of many small hosts would make each single host look small.
   const isOther = (edge: GraphEdge): boolean =>

@@ -114,8 +114,8 @@ export function Header(): JSX.Element {
         >
           {isPaused ? "Resume" : "Pause"}
         </button>
-        <ThemeChoice />
       </div>
+      <ThemeChoice />
     </header>
   );
 }

@@ -62,6 +62,17 @@ const GAPS = [1, 2, 5]
   .flatMap((digit) => Array.from({ length: 14 }, (_, power) => digit * 10 ** power))
   .sort((a, b) => a - b);
 
+/** Cells that the chart is wide at least: a short capture has few. */
+const LEAST_CELLS = 10;
+
+/** The times at both ends of the chart, in Unix seconds. */
+function timesOf(history: History | null): [number, number] {
+  const first = history?.times[0];
+  const last = history?.times.at(-1);
+  if (history === null || first === undefined || last === undefined) return [0, 1];
+  return [first, Math.max(last, first + LEAST_CELLS * history.step_seconds)];
+}
+
 export function makePlot(
   place: HTMLElement,
   size: { width: number; height: number },
@@ -82,7 +93,10 @@ export function makePlot(
       legend: { show: false },
       cursor: { points: { size: 6 }, drag: { x: false, y: false }, y: false },
       // An idle network has an axis too.
-      scales: { y: { range: (_plot, _least, most) => [0, Math.max(most * 1.08, 8)] } },
+      scales: {
+        x: { range: () => timesOf(axes.current.history) },
+        y: { range: (_plot, _least, most) => [0, Math.max(most * 1.08, 8)] },
+      },
       axes: [
         {
           ...axis,
@@ -106,7 +120,7 @@ export function makePlot(
           width: 1.5,
           dash: DASHES[direction] ?? [],
           fill: faint(colours[direction], direction === "incoming" || direction === "outgoing" ? 0.12 : 0.04),
-          points: { show: false },
+          points: { show: (_plot: uPlot, _series: number, first: number, last: number) => last === first, size: 5 },
         })),
       ],
       hooks: {

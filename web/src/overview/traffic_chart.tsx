@@ -6,7 +6,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { DIRECTIONS, type Direction, type History } from "../api.ts";
-import { clock, counted, rate, type Unit } from "../format.ts";
+import { clock, counted, dateTime, rate, type Unit } from "../format.ts";
 import type { Query } from "../query.ts";
 import { historyLong, historyShort, view } from "../store.ts";
 import { palette } from "../theme.ts";
@@ -54,6 +54,10 @@ function Legend(properties: { history: History | null; at: number | null; unit: 
   );
 }
 
+/** The time of day; with the date if that is not today, as in a capture file. */
+const stamp = (time: number): string =>
+  new Date(time).toDateString() === new Date().toDateString() ? clock(time) : dateTime(time);
+
 function Plot(properties: { id: string; title: string; query: Query<History>; class: string }): JSX.Element {
   const [box, { width }] = useSize<HTMLDivElement>();
   const [at, setAt] = useState<number | null>(null);
@@ -86,7 +90,7 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
     <figure class={properties.class}>
       <figcaption>
         {properties.title}
-        <span aria-hidden="true">{time === undefined ? "" : ` · ${clock(time * 1000)}`}</span>
+        <span aria-hidden="true">{time === undefined ? "" : ` · ${stamp(time * 1000)}`}</span>
       </figcaption>
       <div
         class="plot"
@@ -103,13 +107,27 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
   );
 }
 
+/** With a filter: the rate of traffic that has no row, so that the exporter cannot tell if it matches. */
+function Unlisted(): JSX.Element | null {
+  const cells = historyShort.answer.value?.unlisted_bytes_per_second ?? [];
+  const mean = cells.length === 0 ? 0 : cells.reduce((sum, value) => sum + value, 0) / cells.length;
+  if (view.value.filter === "" || mean === 0) return null;
+  return (
+    <small title="Traffic of the last 60 s without a row of its own">
+      {rate(mean, view.value.unit)} more may match the filter
+    </small>
+  );
+}
+
 export function TrafficChart(): JSX.Element {
   const [isTable, setTable] = useState(false);
   const long = view.value.range === "5m" ? "Last 5 minutes" : "Last hour";
   return (
     <section class="panel traffic" aria-labelledby="traffic-title">
       <div class="panel-head">
-        <h2 id="traffic-title">Traffic</h2>
+        <h2 id="traffic-title">
+          Traffic <Unlisted />
+        </h2>
         <button type="button" class="button" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
           Show as table
         </button>

@@ -14,7 +14,8 @@ import { RANGE_NAMES } from "../words.ts";
 import { type CellContext, type Column, shapeOf } from "./columns.tsx";
 import { graphAddress, ofRow, ofTable } from "./promql.ts";
 
-const PAGE = 100;
+/** Rows at once. Each is laid out anew with every answer: more would hold up the chart. */
+const PAGE = 50;
 /** The most that the API gives at once. */
 const DOWNLOAD = 10_000;
 const SEARCH_DELAY = 300;
