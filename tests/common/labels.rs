@@ -138,7 +138,21 @@ const LABELS: &[Label] = &[
     ),
     Label("result", Every, Listed(&["complete", "broken"])),
     Label("thread", Every, Listed(&["accountant", "supervisor"])),
-    Label("part", Every, Listed(&["flows", "hosts", "conversations", "intervals", "series", "snapshot", "detection"])),
+    Label(
+        "part",
+        Every,
+        Listed(&[
+            "flows",
+            "hosts",
+            "conversations",
+            "intervals",
+            "series",
+            "snapshot",
+            "detection",
+            "alerts",
+            "history",
+        ]),
+    ),
     Label(
         "table",
         Every,
