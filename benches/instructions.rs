@@ -66,7 +66,6 @@ fn decode_frames(decoder: &Decoder, frames: &[Kept]) {
 fn counted(decoder: &Decoder, frames: &[Kept]) -> Interval {
     let mut interval = Interval::new(Arc::new(Classifier::default()), SEED);
     observe_frames(decoder, frames, &mut interval);
-    eprintln!("{} rows", interval.rows_v4().len() + interval.rows_v6().len());
     interval
 }
 
