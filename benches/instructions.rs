@@ -47,9 +47,9 @@ fn main() {
             record_frames(&decoder, &frames, &mut interval, recorder::recorder(&evidence));
             recorder::finish(evidence);
         }
-        "merge" => merge_rows(&counted(&decoder, &frames), &mut Idle),
+        "merge" => merge_frames(&counted(&decoder, &frames), &mut Idle),
         "history" => {
-            history_rows(&counted(&decoder, &frames), &mut WithHistory(History::new(FlowKeying::Service, SEED)))
+            history_frames(&counted(&decoder, &frames), &mut WithHistory(History::new(FlowKeying::Service, SEED)))
         }
         _ => {}
     }
@@ -91,12 +91,12 @@ impl RowObserver for WithHistory {
 }
 
 #[inline(never)]
-fn merge_rows(interval: &Interval, observer: &mut Idle) {
+fn merge_frames(interval: &Interval, observer: &mut Idle) {
     merge(interval, observer);
 }
 
 #[inline(never)]
-fn history_rows(interval: &Interval, observer: &mut WithHistory) {
+fn history_frames(interval: &Interval, observer: &mut WithHistory) {
     merge(interval, observer);
 }
 
