@@ -4,6 +4,7 @@
 
 mod changes;
 mod drops;
+mod gateways;
 #[cfg(test)]
 pub(crate) mod made;
 mod request;
@@ -18,6 +19,7 @@ use ipnet::IpNet;
 
 pub use changes::Changes;
 pub(super) use drops::dropped_frames;
+pub use gateways::default_gateways;
 pub(super) use xdp::has_program;
 
 /// The deepest stack of links that is followed. The kernel allows eight (`MAX_NEST_DEV`).
