@@ -29,6 +29,20 @@ test("completion replaces the word at the caret and keeps its sign and the rest"
   assert.deepEqual(filter.completed("!x", 2, "-host:a"), { text: "-host:a ", caret: 8 });
 });
 
+test("an address that is typed in part is its network", () => {
+  const cases: [string, string][] = [
+    ["10.0.1", "10.0.1.0/24"],
+    ["10.", "10.0.0.0/8"],
+    ["-192.168.", "-192.168.0.0/16"],
+    ["2001:db8:", "2001:db8::/32"],
+    ["10.0.0.5", "10.0.0.5"],
+    ["10.0.0.0/8", "10.0.0.0/8"],
+    ["443 port:443 host:10. nas.lan 2001:db8::1", "443 port:443 host:10. nas.lan 2001:db8::1"],
+    ["dead:", "dead::/16"],
+  ];
+  for (const [typed, meant] of cases) assert.equal(filter.completeNetworks(typed), meant);
+});
+
 test("a name with spaces stays one word", () => {
   assert.deepEqual(filter.words(filter.interfaceWord("my eth 0")), ["interface:myeth0"]);
 });
