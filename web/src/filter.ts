@@ -27,6 +27,12 @@ export const withoutWord = (filter: string, word: string): string =>
 export const toggled = (filter: string, word: string): string =>
   has(filter, word) ? withoutWord(filter, word) : withWord(filter, word);
 
+/** Adds all of the words, or removes them where the filter has them all. */
+export function toggledAll(filter: string, together: string[]): string {
+  const change = together.every((word) => has(filter, word)) ? withoutWord : withWord;
+  return together.reduce(change, filter);
+}
+
 /** The network of an address that is typed in part: 10.0.1 → 10.0.1.0/24, 2001:db8: → 2001:db8::/32. */
 function networkOf(word: string): string | null {
   const bytes = /^(\d{1,3}(?:\.\d{1,3}){0,2})\.?$/.exec(word)?.[1]?.split(".");

@@ -14,6 +14,11 @@ test("a word is added once and removed again, in any case of letters", () => {
   assert.equal(filter.withoutWord("a b c", "b"), "a c");
 });
 
+test("words that belong together come and go together", () => {
+  assert.equal(filter.toggledAll("protocol:tcp", ["protocol:tcp", "port:443"]), "protocol:tcp port:443");
+  assert.equal(filter.toggledAll("x protocol:tcp port:443", ["protocol:tcp", "port:443"]), "x");
+});
+
 test("the word at the caret is found at both of its ends", () => {
   assert.deepEqual(filter.wordAt("ab cde f", 6), { word: "cde", start: 3, end: 6 });
   assert.deepEqual(filter.wordAt("ab cde f", 3), { word: "cde", start: 3, end: 6 });
