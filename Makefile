@@ -48,18 +48,23 @@ build: ## build the release binary
 release: build ## build the release binary into bin/
 	install -D -m 755 $(BINARY) bin/trafficmonitor
 
+.PHONY: web
+web: ## build the dashboard page into web/dist, which is committed (needs Node.js and npm)
+	scripts/web.sh build
+
 .PHONY: bench
 bench: ## measure the speed: ratios over libpcap's own iteration, and the criterion benchmarks
 	@scripts/install.sh build
 	$(CARGO) bench --locked
 
 .PHONY: fuzz
-fuzz: ## fuzz the decoder, the journal and the analysis (FUZZ_SECONDS=60 each), after fuzz/README.md
+fuzz: ## fuzz the decoder, the journal, the analysis and the API (FUZZ_SECONDS=60 each), after fuzz/README.md
 	@PATH="$(TOOLS):$$PATH" scripts/install.sh fuzz
 	FUZZ_CORPUS=fuzz/corpus $(CARGO) test --locked --quiet --test crashers
 	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run decode -- -max_len=600 -max_total_time=$(FUZZ_SECONDS)
 	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run journal -- -max_len=4096 -max_total_time=$(FUZZ_SECONDS)
 	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run analyze -- -max_len=4096 -max_total_time=$(FUZZ_SECONDS)
+	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run api -- -max_len=1200 -max_total_time=$(FUZZ_SECONDS)
 
 .PHONY: mutations
 mutations: ## check that the tests notice deliberate mistakes in the decoder (some minutes)

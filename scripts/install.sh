@@ -101,6 +101,8 @@ test)
     want mandoc mandoc
     want groff groff-base
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
+    python3 -c 'import jsonschema' 2>/dev/null || packages+=(python3-jsonschema)
+    python3 -c 'import yaml' 2>/dev/null || packages+=(python3-yaml)
     want valgrind valgrind
     ;;
 fuzz) want c++ g++ ;;

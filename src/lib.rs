@@ -25,6 +25,7 @@ pub mod alert;
 pub mod events;
 
 pub mod evidence;
+pub mod history;
 pub mod kernel;
 pub mod notify;
 

@@ -38,6 +38,9 @@ impl Cell {
 }
 
 impl TimeGrid {
+    /// The grid of whole seconds.
+    pub const SECONDS: Self = Self { nanoseconds: 1_000_000_000 };
+
     /// The grid for windows of a length. Its cells last 1, 0.5 or 0.1 s: the longest of these of which a hundred fit
     /// into the window, and 0.1 s for windows shorter than 10 s.
     pub fn for_window(window: Duration) -> Self {

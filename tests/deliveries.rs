@@ -43,7 +43,9 @@ impl Served {
         let program = SelfMetrics::new("1.2.3", "abc", "libpcap").unwrap();
         let config = export::Config::default();
         let site = Site::new(published, config, Capabilities::default(), program, "1.2.3".to_owned(), Some(sender));
-        let listeners = Listeners::bind(&http::Config { listen: vec!["127.0.0.1:0".parse().unwrap()] }).unwrap();
+        let listeners =
+            Listeners::bind(&http::Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..http::Config::default() })
+                .unwrap();
         let address = listeners.addresses()[0];
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = {
@@ -103,6 +105,28 @@ impl Served {
 const ASK_METRICS: &[u8] = b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n";
 const ASK_HEALTH: &[u8] = b"GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n";
 const CODINGS: [&str; 2] = ["", "accept-encoding: gzip\r\n"];
+
+#[test]
+fn pages_and_requests_to_the_api_are_no_scrapes() {
+    let served = Served::holding(1);
+    for path in ["/dashboard", "/api/v1/flows", "/api/v1/snapshot", "/api/v1/health", "/api/v1/x", "/active"] {
+        common::client::request(served.address, "GET", path);
+    }
+    served.is_silent();
+}
+
+#[test]
+fn request_to_the_api_shows_that_the_exposition_before_it_was_read() {
+    let served = Served::holding(10);
+    let mut stream = served.asked("GET", "");
+    assert_eq!(served.reported(), ScrapeProgress::Begun);
+    read_one(&mut stream);
+    served.is_silent();
+    stream.write_all(b"GET /api/v1/health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    assert_eq!(served.reported(), ScrapeProgress::Complete);
+    served.is_silent();
+}
 
 #[test]
 fn scrape_read_to_the_end_is_complete() {

@@ -4,6 +4,8 @@
 
 mod common;
 
+#[path = "http/api/mod.rs"]
+mod api;
 #[path = "http/chart.rs"]
 mod chart;
 
@@ -50,12 +52,17 @@ fn serving_here() -> Exporter {
 /// An exporter of a page that is larger than the kernel's buffers of an answer.
 fn serving_many_rows() -> Exporter {
     let folder = tempfile::tempdir().unwrap();
-    let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
-    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
+    let file = many_flows(60_000).write(folder.path(), "many.pcap");
     let options = ["-promHTTP", "127.0.0.1:0", "--max-series", "60000"];
     let exporter = Exporter::start(["-r", file.to_str().unwrap()].iter().chain(&options));
     exporter.is_ready();
     exporter
+}
+
+/// So many flows, all of one second.
+fn many_flows(flows: u16) -> Savefile {
+    let frame = |file: Savefile, number| file.frame_at(1_700_000_000, u32::from(number), &to_its_own_address(number));
+    (0..flows).fold(Savefile::new(1), frame)
 }
 
 fn to_its_own_address(number: u16) -> Sample {
@@ -186,7 +193,9 @@ fn the_landing_page_leads_to_all_others_and_names_the_version() {
     assert!(answer.body.contains(env!("CARGO_PKG_VERSION")), "{}", answer.body);
     let links: Vec<&str> =
         answer.body.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()).collect();
-    assert_eq!(links, ["/metrics", "/active", "/all", "/capabilities", "/-/healthy", "/-/ready"]);
+    let expected =
+        ["/dashboard", "/metrics", "/active", "/all", "/capabilities", "/api/v1/snapshot", "/runbooks", "/-/healthy"];
+    assert_eq!(links, [&expected[..], &["/-/ready"]].concat());
     links.iter().for_each(|link| assert!(!get(exporter.address(), link).is_empty(), "{link}"));
 }
 

@@ -184,6 +184,19 @@ const LIMITS: &[Limit] = &[
             "export/chart/mod.rs MAXIMUM_DETAILED",
         ],
     ),
+    Limit("history: cells without rows", Kept("it shows the last hour, and older cells are to leave"), &[]),
+    Limit(
+        "history: cells with rows",
+        Kept("the sum without rows has them, and older cells are to leave"),
+        &["history/mod.rs KEPT_SECONDS"],
+    ),
+    Limit("history: rows of an open cell", Kept("the sum without rows has them"), &[]),
+    Limit("history: names of interfaces", Kept("they count as interface other"), &["history/names.rs MAXIMUM_NAMES"]),
+    Limit(
+        "resolved alerts, for readers",
+        Kept("the list has the number of those that were forgotten"),
+        &["alert/resolved.rs MAXIMUM_RESOLVED"],
+    ),
     Limit("alerts pending or firing", Counted(&["trafficmonitor_alerts_dropped_total"]), &[]),
     Limit(
         "rows of an interval",
@@ -243,6 +256,40 @@ const LIMITS: &[Limit] = &[
             "trafficmonitor_http_connections_cut_total{reason=\"crowded\"}",
         ]),
         &["http/connection.rs MAXIMUM_CONNECTIONS"],
+    ),
+    Limit(
+        "requests to the API that are being rendered",
+        Counted(&["trafficmonitor_http_api_refused_total"]),
+        &[
+            "export/api/alerts.rs MAXIMUM_ALERTS",
+            "export/api/graph.rs MAXIMUM_EDGES",
+            "export/api/graph.rs MAXIMUM_NODES",
+            "export/api/graph.rs MAXIMUM_SERVICES",
+            "export/api/search.rs MAXIMUM_SUGGESTIONS",
+            "export/api/tables/mod.rs MAXIMUM_OFFSET",
+            "export/api/tables/mod.rs MAXIMUM_ROWS",
+            "http/api.rs MAXIMUM_RENDERINGS",
+            "http/api.rs MAXIMUM_TRANSFERS",
+        ],
+    ),
+    Limit(
+        "streams of events",
+        Counted(&["trafficmonitor_http_api_refused_total"]),
+        &["http/connection.rs MAXIMUM_STREAMS"],
+    ),
+    Limit(
+        "answers of the API that are kept",
+        Kept("they are made again"),
+        &["http/cache.rs MAXIMUM_ANSWERS", "http/cache.rs MAXIMUM_ANSWER_BYTES", "http/cache.rs MAXIMUM_BYTES"],
+    ),
+    Limit(
+        "parameters of the API",
+        Kept("the request is refused in words"),
+        &[
+            "export/api/filter.rs MAXIMUM_WORDS",
+            "export/api/query.rs MAXIMUM_QUOTED",
+            "export/api/query.rs MAXIMUM_VALUE",
+        ],
     ),
     Limit(
         "head of a request",
@@ -401,6 +448,7 @@ const CHANNELS: [&str; 16] = [
     "evidence/writer/jobs.rs",
     "http/body.rs",
     "http/scrape.rs",
+    "http/stream.rs",
     "notify/engine.rs",
     "notify/notifier.rs",
     "pipeline/handover/exchange.rs",

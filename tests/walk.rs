@@ -209,7 +209,9 @@ fn scraped(published: Arc<Published>) -> String {
         "1.2.3".to_owned(),
         None,
     ));
-    let listeners = Listeners::bind(&http::Config { listen: vec!["127.0.0.1:0".parse().unwrap()] }).unwrap();
+    let listeners =
+        Listeners::bind(&http::Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..http::Config::default() })
+            .unwrap();
     let address = listeners.addresses()[0];
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = {

@@ -22,6 +22,20 @@ pub enum FlowKeying {
     Pair,
 }
 
+impl FlowKeying {
+    /// The port of a flow, and true if its packets are replies. The ports are those of its packets; `is_request` is true
+    /// if they go to the server.
+    #[inline]
+    pub(crate) const fn port_and_reply(self, source_port: u16, destination_port: u16, is_request: bool) -> (u16, bool) {
+        let has_ports = source_port != 0 || destination_port != 0;
+        match self {
+            Self::Service if has_ports && !is_request => (source_port, true),
+            Self::Service | Self::DestinationPort => (destination_port, false),
+            Self::Pair => (0, false),
+        }
+    }
+}
+
 /// The key of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FlowKey {

@@ -5,8 +5,10 @@
 
 use super::InterfaceId;
 use super::conversation::{Address, OneWay, Way};
-use super::interval::Row;
+use super::flow::Counters;
+use super::interval::{Interval, Row};
 use super::refusals::Refused;
+use crate::locality::Direction;
 use crate::packet::{Resolution, Timestamp};
 use crate::tables::index::NOWHERE;
 
@@ -164,6 +166,25 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
     }
 }
 
+/// The sums of an interval that none of its rows has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RowlessSums {
+    /// IP packets and bytes that found no space for a row, in the order of [`Direction::ALL`].
+    pub overflow: [Counters; Direction::ALL.len()],
+    /// Frames that are not IP.
+    pub not_ip: u64,
+}
+
+impl RowlessSums {
+    /// Adds those of another interval.
+    pub(super) fn add(&mut self, interval: &Interval) {
+        for ((direction, ..), counters) in interval.overflow().iter() {
+            self.overflow[direction as usize].add(counters);
+        }
+        self.not_ip += interval.not_ip().iter().sum::<u64>();
+    }
+}
+
 /// Observes everything that the ledger merges.
 pub trait RowObserver {
     /// The notes of the observer on a conversation. The ledger stores them and gives them back with the next row of the
@@ -183,6 +204,9 @@ pub trait RowObserver {
     /// give rows of a later cell first. (Rows come in batches, so that an observer can go through all of them for one
     /// table after the other: cache lines stay near, and cache misses overlap.)
     fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Self::Notes>);
+
+    /// Takes the sums of the interval whose rows were shown since [`RowObserver::enter`] that none of them has.
+    fn count_rowless(&mut self, _sums: &RowlessSums) {}
 
     /// Takes the refusal of a packet by an ICMP error. A row of its conversation in the interval was observed before.
     #[inline]

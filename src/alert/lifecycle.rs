@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exclusion::exclude;
-use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, Side};
+use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, ResolvedAlerts, Side};
 use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
@@ -34,6 +34,7 @@ pub struct Alerts {
     active: BTreeMap<AlertKey, Active>,
     /// Firing alerts, by the time at which they resolve.
     due: BTreeSet<(Timestamp, AlertKey)>,
+    resolved: ResolvedAlerts,
     fired_total: BTreeMap<(Kind, Arc<str>), u64>,
     dropped_total: u64,
     excluded_total: u64,
@@ -47,6 +48,7 @@ impl Alerts {
             classifier: Arc::new(Classifier::new(&locality::Config::default(), [])),
             active: BTreeMap::new(),
             due: BTreeSet::new(),
+            resolved: ResolvedAlerts::default(),
             fired_total: BTreeMap::new(),
             dropped_total: 0,
             excluded_total: 0,
@@ -136,6 +138,7 @@ impl Alerts {
         let mut alert = self.active.remove(key)?.alert;
         alert.state = AlertState::Resolved;
         alert.ends_at = Some(at.max(alert.starts_at));
+        self.resolved.push(alert.clone());
         Some(Change::Resolved(alert))
     }
 
@@ -170,16 +173,25 @@ impl Alerts {
 
     /// The alerts, for readers.
     pub fn view(&self) -> AlertView {
-        let alerts = self.active.values().map(|active| &active.alert);
-        let firing: Vec<Alert> = alerts.filter(|alert| alert.state == AlertState::Firing).cloned().collect();
+        let alerts = self.active.values().map(|active| active.alert.clone());
+        let (firing, pending) = alerts.partition(|alert| alert.state == AlertState::Firing);
         AlertView {
-            pending: self.active.len() - firing.len(),
             firing,
+            pending,
+            resolved: self.resolved.clone(),
+            memory_bytes: self.memory_bytes() as u64,
             limit: self.config.max_alerts,
             fired_total: self.fired_total.clone(),
             dropped_total: self.dropped_total,
             excluded_total: self.excluded_total,
         }
+    }
+
+    /// Memory in bytes, with the copies of active alerts in the view that was published last.
+    fn memory_bytes(&self) -> usize {
+        let keys = self.active.len() * (size_of::<AlertKey>() + size_of::<(Timestamp, AlertKey)>());
+        let alerts = self.active.values().map(|active| size_of::<Active>() + 2 * active.alert.memory_bytes());
+        keys + alerts.sum::<usize>() + self.resolved.memory_bytes()
     }
 }
 
@@ -196,6 +208,7 @@ impl Active {
             severity: config.severities.of(*kind, side),
             side,
             starts_at: detection.since,
+            fired_at: None,
             ends_at: None,
             span: figures.span,
             figures: figures.clone(),
@@ -207,6 +220,7 @@ impl Active {
     fn fire(&mut self, at: Timestamp) -> Change {
         self.since = at;
         self.alert.state = AlertState::Firing;
+        self.alert.fired_at = Some(at);
         Change::Fired(self.alert.clone())
     }
 

@@ -16,7 +16,9 @@ mod exclusion;
 mod explain;
 mod fingerprint;
 mod lifecycle;
+mod resolved;
 mod severity;
+mod timeline;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,13 +27,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::detect::scan::MAXIMUM_EXCLUDED;
-use crate::detect::{Figures, Kind, ScanEvidence, Span, Subject};
+use crate::detect::{Figures, Kind, ScanEvidence, Span, Subject, Target};
 use crate::packet::Timestamp;
 pub use evidence::{EvidenceFile, EvidenceIndex};
 pub use exclusion::Exclusion;
 pub use fingerprint::Fingerprint;
 pub use lifecycle::Alerts;
+pub use resolved::{MAXIMUM_RESOLVED, ResolvedAlerts};
 pub use severity::{Severities, Severity, SeverityRule, Side};
+pub use timeline::AlertEvent;
 
 /// Settings of alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +178,8 @@ pub struct Alert {
     pub side: Side,
     /// The moment on the packets' clock at which the rule became true.
     pub starts_at: Timestamp,
+    /// The moment at which it began to fire; none while it is pending.
+    pub fired_at: Option<Timestamp>,
     /// The moment at which it resolved.
     pub ends_at: Option<Timestamp>,
     /// The first and the last packet that counted while the rule held.
@@ -185,6 +191,12 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// Memory in bytes. The name of the rule is shared.
+    fn memory_bytes(&self) -> usize {
+        let Figures { first_targets, last_targets, .. } = &self.figures;
+        size_of::<Self>() + (first_targets.capacity() + last_targets.capacity()) * size_of::<Target>()
+    }
+
     /// The figures to show, all of one moment: the latest while it fires, those of the peak once it has resolved.
     pub fn shown(&self) -> Peak {
         let Figures { value, limit, bytes, answered, scan, is_estimate, .. } = self.figures;
@@ -231,8 +243,10 @@ impl AlertSink for () {
 pub struct AlertView {
     /// Firing alerts, ordered by kind, rule and subject.
     pub firing: Vec<Alert>,
-    /// Number of pending alerts.
-    pub pending: usize,
+    /// Pending alerts, in the same order.
+    pub pending: Vec<Alert>,
+    /// The last alerts that resolved.
+    pub resolved: ResolvedAlerts,
     /// Most alerts that may be pending or firing.
     pub limit: usize,
     /// Number of alerts that fired since the start, by kind and rule. Configured rules are there from the start, with
@@ -242,6 +256,8 @@ pub struct AlertView {
     pub dropped_total: u64,
     /// Number of detections over their limit since the start that were excluded.
     pub excluded_total: u64,
+    /// Memory of all alerts in bytes: active ones with their copies in this view, and resolved ones.
+    pub memory_bytes: u64,
 }
 
 #[cfg(test)]

@@ -86,7 +86,9 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("scan.memory", _) => "2h",
             ("scan.touching_datagrams" | "scan.touched_factor", _) => "3",
             ("anom_sensitivity" | "anom.threshold", _) => "0.5",
-            ("slack_url" | "slack_icon" | "notify.external_url" | "notify.runbook_url", _) => "https://example.net/x",
+            ("slack_url" | "slack_icon" | "notify.external_url" | "notify.runbook_url" | "web.prometheus-url", _) => {
+                "https://example.net/x"
+            }
             ("slack_channel" | "slack_emoji", _) => "nil",
             ("slack_url_file", _) => "a.txt",
             ("state.dir" | "l", _) => "/a",
@@ -188,6 +190,7 @@ const GIVEN: [&[(&str, &str)]; 11] = [
         ("slack_icon", "nil"),
         ("notify.external_url", "https://monitor.example.net/x/"),
         ("notify.runbook_url", "https://wiki.example.net/x#{alert}"),
+        ("web.prometheus-url", "http://127.0.0.1:9090/"),
         ("notify.restart_grace", "0"),
         ("state.dir", "/var/lib/x"),
         ("archive_dir", "/var/lib/y/"),

@@ -65,6 +65,7 @@ pub struct ConnectionCounters {
     cut: IntCounterVec,
     refused: IntCounterVec,
     refused_scrapes: IntCounterVec,
+    refused_api: IntCounterVec,
 }
 
 impl ConnectionCounters {
@@ -75,6 +76,7 @@ impl ConnectionCounters {
             cut: counters(registry, &family::HTTP_CONNECTIONS_CUT, &CloseReason::ALL.map(CloseReason::label))?,
             refused: counters(registry, &family::HTTP_CONNECTIONS_REFUSED, &[ACCEPT, full, share])?,
             refused_scrapes: counters(registry, &family::HTTP_SCRAPES_REFUSED, &refusals)?,
+            refused_api: counters(registry, &family::HTTP_API_REFUSED, &refusals)?,
         })
     }
 
@@ -91,6 +93,11 @@ impl ConnectionCounters {
     /// Counts a failure to accept a connection.
     pub fn count_failed_accept(&self) {
         self.refused.with_label_values(&[ACCEPT]).inc();
+    }
+
+    /// Counts a request to the API, or for a stream of events, that was answered 503.
+    pub fn count_refused_api(&self, refusal: ClientRefusal) {
+        self.refused_api.with_label_values(&[refusal.label()]).inc();
     }
 
     /// Counts a scrape that was answered 503.

@@ -74,7 +74,8 @@ fn keyword(protocol: Protocol) -> String {
     protocol_name(protocol).unwrap_or_default().to_owned()
 }
 
-fn write_record<W: Write>(out: &mut W, record: &Record) -> io::Result<()> {
+/// Writes a line.
+pub(super) fn write_record<W: Write>(out: &mut W, record: &[String]) -> io::Result<()> {
     let fields: Vec<String> = record.iter().map(|field| quoted(field)).collect();
     writeln!(out, "{}", fields.join(","))
 }

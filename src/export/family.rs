@@ -199,6 +199,8 @@ families! {
         "Connections refused with status 503 or closed at once: full, all connections are in use; share, the client already has as many connections as are free; accept, the kernel could not accept the connection, for example because file descriptors ran out.";
     HTTP_SCRAPES_REFUSED = Counter "trafficmonitor_http_scrapes_refused_total" ["reason"]
         "Scrapes refused with status 503 because too many responses were being rendered for 5 s; reasons as in trafficmonitor_http_connections_refused_total.";
+    HTTP_API_REFUSED = Counter "trafficmonitor_http_api_refused_total" ["reason"]
+        "Requests to the API refused with status 503 because too many answers were being rendered or sent for 5 s, or too many event streams were open; reasons as in trafficmonitor_http_connections_refused_total.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"]
         "Entries lost because a queue was full or its reader was gone, by queue: alerts, alert lines for standard output; events, violations and alerts for the event log; log, log lines for standard error; scrapes, reports of finished scrapes.";
     EVENTS_WRITTEN = Counter "trafficmonitor_events_written_total" [] "Events written to the event log: violations, suppressed packets and alerts.";

@@ -2,6 +2,7 @@
 //! or a table. Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of
 //! its kind: [`seed`], [`traffic`], [`policy`], [`detection`], [`evidence`], [`notifications`], [`process`], [`vitals`]. Must not know HTTP.
 
+pub mod api;
 pub mod chart;
 pub mod connections;
 pub mod csv;
@@ -23,10 +24,12 @@ mod words;
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
 use crate::account::snapshot::Snapshot;
+use crate::history::HistoryView;
 use crate::packet::Timestamp;
 use crate::policy::EventCounts;
 use crate::{alert, detect};
@@ -98,6 +101,8 @@ pub struct Report {
     pub alerts: alert::AlertView,
     /// Events of violations; none without a policy.
     pub events: Option<EventCounts>,
+    /// Memory of the history in bytes; none without a history.
+    pub history_bytes: Option<u64>,
 }
 
 /// Accounts without detection.
@@ -107,21 +112,39 @@ impl From<Snapshot> for Report {
     }
 }
 
-/// The latest report, for readers that must never delay the accountant.
+/// The latest report and history, for readers that must never delay the accountant.
 #[derive(Debug, Default)]
 pub struct Published {
     latest: ArcSwap<Report>,
+    number: AtomicU64,
+    history: ArcSwap<HistoryView>,
 }
 
 impl Published {
     /// Puts `report` in the place of the one before.
     pub fn publish(&self, report: impl Into<Report>) {
         self.latest.store(Arc::new(report.into()));
+        self.number.fetch_add(1, Ordering::Release);
+    }
+
+    /// The number of reports that were published. The latest report is that one or, for a moment, a later one.
+    pub fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
     }
 
     /// The report that was published last; an empty one before the first.
     pub fn latest(&self) -> Arc<Report> {
         self.latest.load_full()
+    }
+
+    /// Puts `history` in the place of the one before.
+    pub fn publish_history(&self, history: HistoryView) {
+        self.history.store(Arc::new(history));
+    }
+
+    /// The history that was published last, at most once a second; an empty one with number 0 before the first.
+    pub fn history(&self) -> Arc<HistoryView> {
+        self.history.load_full()
     }
 }
 
@@ -160,12 +183,14 @@ pub fn write<W: Write>(
     writer.finish()
 }
 
-/// Memory of the tables of accounts and of detection, where it is measured: in a live capture.
+/// Memory of the tables of accounts, detection, alerts and history, where it is measured: in a live capture.
 fn write_memory<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io::Result<()> {
-    let Report { accounts, detection, .. } = report;
-    let of_detection = (!accounts.memory.is_empty()).then_some(("detection", detection.memory_bytes));
+    let Report { accounts, detection, alerts, history_bytes, .. } = report;
+    let is_measured = !accounts.memory.is_empty();
+    let of_detection = is_measured.then_some([("detection", detection.memory_bytes), ("alerts", alerts.memory_bytes)]);
+    let of_history = history_bytes.filter(|_| is_measured).map(|bytes| ("history", bytes));
     writer.family(&family::MEMORY)?;
-    for &(part, bytes) in accounts.memory.iter().chain(&of_detection) {
+    for &(part, bytes) in accounts.memory.iter().chain(of_detection.iter().flatten()).chain(&of_history) {
         writer.sample(family::MEMORY.name).label("part", part).value(bytes)?;
     }
     Ok(())

@@ -18,6 +18,7 @@ use super::text::TextWriter;
 use super::vitals::Vitals;
 use crate::events::log::EventLogFigures;
 use crate::evidence::FiguresReader;
+use crate::notify::FailureReason;
 
 /// A queue that may drop entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,6 +116,30 @@ impl SelfMetrics {
     /// A thread of the live capture that does not work any more, if there is one.
     pub fn dead_thread(&self) -> Option<String> {
         self.vitals.as_ref()?.dead_thread()
+    }
+
+    /// Entries that did not fit in a queue since the start.
+    pub(super) fn lost_entries(&self) -> u64 {
+        self.lost.values().map(|lost| lost.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Notices that were given up since the start; none without receivers.
+    pub(super) fn lost_notices(&self) -> Option<u64> {
+        let receivers = &self.notifications.as_ref()?.receivers;
+        let of_each =
+            receivers.iter().flat_map(|(_, figures)| FailureReason::OF_LOSS.map(|reason| figures.lost(reason)));
+        Some(of_each.sum())
+    }
+
+    /// Failed writes of the event log since the start; none without the log.
+    pub(super) fn event_log_errors(&self) -> Option<u64> {
+        Some(self.events.as_ref()?.write_errors.load(Ordering::Relaxed))
+    }
+
+    /// Packets, alerts and files that evidence lacks since the start; none where no packets are kept.
+    pub(super) fn lost_evidence(&self) -> Option<u64> {
+        let figures = self.evidence.as_ref()?.read();
+        Some(figures.lost_packets + figures.lost_changes + figures.refused_files + figures.write_errors)
     }
 
     /// Counts a report of a scrape that did not fit in its queue.

@@ -23,13 +23,15 @@ use super::transfer::Transfer;
 const MAXIMUM_CHUNKS: usize = 4;
 
 /// The level of gzip. Level 1 gives a tenth of the size, in a third of the time of the default level.
-const GZIP_LEVEL: u32 = 1;
+pub(super) const GZIP_LEVEL: u32 = 1;
 
 pub(super) enum Body {
     /// The whole body, until it is sent.
     Whole(Option<Bytes>),
     /// The queue of the remaining chunks, and the transfer that is notified of the end.
     Rendered(Receiver<BodyPiece>, Option<Arc<Transfer>>),
+    /// Events, until their sender is dropped.
+    Events(Receiver<Bytes>),
     Ended,
 }
 
@@ -69,6 +71,11 @@ pub(super) enum BodyPiece {
 }
 
 impl Body {
+    /// True for a stream, which may be open for days.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self, Self::Events(_))
+    }
+
     /// A body and its writing end. `transfer` is notified when the body begins, and when hyper has all of it.
     pub(super) fn rendered(transfer: Option<Arc<Transfer>>) -> (Self, Chunks) {
         let (sender, receiver) = channel(MAXIMUM_CHUNKS);
@@ -91,6 +98,9 @@ impl hyper::body::Body for Body {
         let piece = match &mut *self {
             Self::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Rendered(pieces, _) => ready!(pieces.poll_recv(context)),
+            Self::Events(events) => {
+                return events.poll_recv(context).map(|event| event.map(|bytes| Ok(Frame::data(bytes))));
+            }
             Self::Ended => return Poll::Ready(None),
         };
         if let Some(BodyPiece::Chunk(bytes)) = piece {
@@ -112,7 +122,7 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Rendered(..) => SizeHint::default(),
+            Self::Rendered(..) | Self::Events(_) => SizeHint::default(),
             Self::Ended => SizeHint::with_exact(0),
         }
     }

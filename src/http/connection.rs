@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
-use super::answer::unavailable;
+use super::answer::{secure, unavailable};
 use super::body::{Body, GuardedBody};
 use super::idle::{Connection, IdleConnections};
 use super::pages::Site;
@@ -35,6 +35,10 @@ use crate::export::family;
 const MAXIMUM_CONNECTIONS: usize = 768;
 /// One in this number of connections may be answered at the same time.
 const CONNECTIONS_PER_ANSWER: usize = 3;
+/// The most streams of events, beside the other connections. Fewer if file descriptors are few.
+const MAXIMUM_STREAMS: usize = 32;
+/// One in this number of the descriptors for connections may be a stream.
+const DESCRIPTORS_PER_STREAM: usize = 16;
 /// The most bytes of a request's head. A larger head is answered with status 431.
 const MAXIMUM_HEAD: usize = 16 << 10;
 /// Longest time for a refused client to read the refusal.
@@ -60,6 +64,8 @@ const REFUSED: &str = family::HTTP_CONNECTIONS_REFUSED.name;
 pub struct Capacity {
     idle: usize,
     answered: usize,
+    /// Beside the others.
+    streams: usize,
 }
 
 impl Capacity {
@@ -69,7 +75,13 @@ impl Capacity {
         let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
         let connections = half.clamp(2, MAXIMUM_CONNECTIONS);
         let answered = (connections / CONNECTIONS_PER_ANSWER).max(1);
-        Self { idle: connections - answered, answered }
+        let streams = (half / DESCRIPTORS_PER_STREAM).clamp(1, MAXIMUM_STREAMS);
+        Self { idle: connections - answered, answered, streams }
+    }
+
+    /// The most streams of events.
+    pub fn streams(self) -> usize {
+        self.streams
     }
 }
 
@@ -88,11 +100,14 @@ pub(super) async fn accept_all(
     };
     let acceptor = Arc::new(acceptor);
     let mut accepting = JoinSet::new();
+    let api = Arc::clone(acceptor.site.api());
+    accepting.spawn(Arc::clone(&api).feed_streams());
     for listener in listeners {
         accepting.spawn(accept(listener, Arc::clone(&acceptor)));
     }
     stop.await;
     accepting.shutdown().await;
+    api.end_streams();
     let Some(acceptor) = Arc::into_inner(acceptor) else { return };
     if timeout(DRAIN_TIMEOUT, acceptor.graceful.shutdown()).await.is_err() {
         tracing::debug!("open connections were closed at exit");
@@ -153,8 +168,11 @@ impl ConnectionContext {
     async fn answer(self: Arc<Self>, request: Request<Incoming>, transfer: Arc<Transfer>) -> Response<GuardedBody> {
         match self.answered.take(self.connection.origin()) {
             Ok(slot) => {
-                let answering = self.connection.answer(slot);
+                let mut answering = self.connection.answer(slot);
                 let answer = Arc::clone(&self.site).answer(request, &self.client, transfer).await;
+                if answer.body().is_stream() {
+                    answering.free_slot();
+                }
                 answer.map(|body| GuardedBody::new(body, Some(answering)))
             }
             Err(refusal) => {
@@ -203,7 +221,11 @@ async fn answer_all(
     let service = service_fn(|request| {
         has_asked.store(true, Ordering::Relaxed);
         let (context, transfer) = (Arc::clone(context), Arc::clone(transfer));
-        async move { Ok::<_, Infallible>(context.answer(request, transfer).await) }
+        async move {
+            let mut answer = context.answer(request, transfer).await;
+            secure(&mut answer);
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -119,7 +119,7 @@ impl Connection {
     pub(super) fn answer(self: &Arc<Self>, slot: ClientSlot) -> Answering {
         self.end_idle();
         self.has_asked.store(true, Ordering::Release);
-        Answering { connection: Arc::clone(self), _slot: slot }
+        Answering { connection: Arc::clone(self), slot: Some(slot) }
     }
 
     /// Waits until the connection has to be closed to make room for a new one.
@@ -162,7 +162,14 @@ impl Drop for Connection {
 #[derive(Debug)]
 pub(super) struct Answering {
     connection: Arc<Connection>,
-    _slot: ClientSlot,
+    slot: Option<ClientSlot>,
+}
+
+impl Answering {
+    /// Frees the slot for answers of a stream, which has a slot of its own. The connection does not become idle.
+    pub(super) fn free_slot(&mut self) {
+        self.slot = None;
+    }
 }
 
 impl Drop for Answering {

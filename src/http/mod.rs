@@ -1,16 +1,23 @@
-//! The HTTP server: `/metrics`, the list of sources, a landing page, health. Takes snapshots and requests; gives
+//! The HTTP server: `/metrics`, the dashboard and its API, the list of sources, a landing page, health. Takes snapshots and requests; gives
 //! answers. Must not know capture or accounting: no client can delay them.
 
 mod address;
 mod answer;
+mod api;
 mod body;
+mod cache;
+mod conditional;
 mod connection;
+mod dashboard;
 mod evidence;
 mod idle;
+mod landing;
 mod negotiate;
 mod pages;
+mod runbooks;
 mod scrape;
 mod slots;
+mod stream;
 mod transfer;
 
 use std::future::Future;
@@ -28,11 +35,13 @@ pub use scrape::{Reports, ScrapeReports, reports};
 pub struct Config {
     /// The addresses; at least one.
     pub listen: Vec<ListenAddress>,
+    /// The address of the Prometheus that reads the metrics, for links of the dashboard.
+    pub prometheus_url: Option<String>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: vec![ListenAddress { host: None, port: 8888 }] }
+        Self { listen: vec![ListenAddress { host: None, port: 8888 }], prometheus_url: None }
     }
 }
 

@@ -8,7 +8,7 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 
 use crate::export::Format;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Coding {
     Identity,
     Gzip,
@@ -28,6 +28,16 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
         fits.max().map_or(0, |(_, weight)| weight)
     };
     if weight(Format::OpenMetrics) > weight(Format::Text) { Format::OpenMetrics } else { Format::Text }
+}
+
+/// True if the client names HTML and wants it at least as much as plain text, as browsers do.
+pub(super) fn prefers_html(headers: &HeaderMap) -> bool {
+    let weight = |name: &str| {
+        let named = ranges(headers, &ACCEPT).filter(|range| range.name.eq_ignore_ascii_case(name));
+        named.map(|range| range.weight).max().unwrap_or(0)
+    };
+    let html = weight("text/html");
+    html > 0 && html >= weight("text/plain")
 }
 
 /// Precision with which `range` names `format`; none if it does not. The most precise range decides.
@@ -134,6 +144,23 @@ mod tests {
             (&[";;,,=;q=,/*;*/"], Text),
         ] {
             assert_eq!(super::format(&headers(ACCEPT, accepts)), format, "{accepts:?}");
+        }
+    }
+
+    #[test]
+    fn browsers_prefer_html_and_tools_do_not() {
+        for (accepts, prefers) in [
+            (&[][..], false),
+            (&["*/*"], false),
+            (&["text/*"], false),
+            (&["text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"], true),
+            (&["TEXT/HTML;q=0.1"], true),
+            (&["text/html;q=0"], false),
+            (&["text/plain, text/html;q=0.9"], false),
+            (&["text/plain;q=0.9, text/html"], true),
+            (&[PROMETHEUS_3], false),
+        ] {
+            assert_eq!(prefers_html(&headers(ACCEPT, accepts)), prefers, "{accepts:?}");
         }
     }
 

@@ -4,7 +4,6 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use hyper::body::Incoming;
@@ -13,14 +12,16 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::sleep;
 
 use super::answer::{Answer, HTML, JSON, PLAIN, page, unavailable};
+use super::api::Api;
 use super::body::Body;
-use super::evidence;
 use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
 use super::slots::{ClientSlot, Slots};
 use super::transfer::Transfer;
+use super::{dashboard, evidence, landing, runbooks};
 use crate::alert::{EvidenceIndex, Fingerprint};
 use crate::export::Format;
+use crate::export::api::{ApiSettings, Resource, error_json};
 use crate::export::chart::{self, Capabilities, Listed};
 use crate::export::connections::ConnectionCounters;
 use crate::export::process::SelfMetrics;
@@ -41,28 +42,21 @@ const MAXIMUM_DOWNLOADS: usize = 2;
 /// Longest time for a client to read an evidence file; then the connection is closed.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
-const LINKS: [(&str, &str); 6] = [
-    ("/metrics", "Metrics"),
-    ("/active", "Active alerts (JSON)"),
-    ("/all", "Heaviest sources (JSON)"),
-    ("/capabilities", "Settings (JSON)"),
-    ("/-/healthy", "Health"),
-    ("/-/ready", "Readiness"),
-];
+/// The beginning of the paths of the API.
+const API: &str = "/api/";
 
 /// The inputs of the pages.
 pub struct Site {
     published: Arc<Published>,
     export: export::Config,
     capabilities: Capabilities,
-    program: SelfMetrics,
+    program: Arc<SelfMetrics>,
     version: String,
     reports: Option<Reports>,
-    evidence: EvidenceIndex,
+    api: Arc<Api>,
     started: Timestamp,
     renderings: Arc<Slots>,
     downloads: Arc<Slots>,
-    is_ready: AtomicBool,
 }
 
 impl Site {
@@ -76,6 +70,9 @@ impl Site {
         version: String,
         reports: Option<Reports>,
     ) -> Self {
+        let (program, started) = (Arc::new(program), Timestamp::from(SystemTime::now()));
+        let settings = ApiSettings { is_live: reports.is_some(), started, ..ApiSettings::default() };
+        let api = Api::new(Arc::clone(&published), Arc::clone(&program), EvidenceIndex::default(), settings, 1);
         Self {
             published,
             export,
@@ -83,22 +80,27 @@ impl Site {
             program,
             version,
             reports,
-            evidence: EvidenceIndex::default(),
-            started: Timestamp::from(SystemTime::now()),
+            api: Arc::new(api),
+            started,
             renderings: Slots::new(MAXIMUM_RENDERINGS),
             downloads: Slots::new(MAXIMUM_DOWNLOADS),
-            is_ready: AtomicBool::new(false),
         }
     }
 
-    /// The same with the evidence files of alerts.
+    /// The same with an API of these settings, the evidence files of alerts, and so many streams of events at most.
     #[must_use]
-    pub fn with_evidence(self, evidence: EvidenceIndex) -> Self {
-        Self { evidence, ..self }
+    pub fn with_api(self, settings: ApiSettings, evidence: EvidenceIndex, streams: usize) -> Self {
+        let settings = ApiSettings { is_live: self.reports.is_some(), started: self.started, ..settings };
+        let api = Api::new(Arc::clone(&self.published), Arc::clone(&self.program), evidence, settings, streams);
+        Self { api: Arc::new(api), ..self }
     }
 
     pub(super) fn client(&self, address: IpAddr) -> Client {
         Client::new(address, self.reports.clone())
+    }
+
+    pub(super) fn api(&self) -> &Arc<Api> {
+        &self.api
     }
 
     pub(super) fn connections(&self) -> &ConnectionCounters {
@@ -107,7 +109,7 @@ impl Site {
 
     /// Makes `/-/ready` answer that the program is ready.
     pub fn set_ready(&self) {
-        self.is_ready.store(true, Ordering::Release);
+        self.api.set_ready();
     }
 
     /// Healthy as long as no thread of a live capture has died.
@@ -124,7 +126,7 @@ impl Site {
     /// A live capture is ready while an interface is up and being captured; a file once it was read.
     fn readiness(&self) -> Answer {
         let is_live = self.reports.is_some();
-        if !self.is_ready.load(Ordering::Acquire) {
+        if !self.api.is_ready() {
             page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready: not every interface is being captured yet\n")
         } else if is_live && !self.published.latest().accounts.is_capturing() {
             page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready: no interface is up and being captured\n")
@@ -153,12 +155,15 @@ impl Site {
             "/active" => self.chart(Listed::Active { explains: self.capabilities.explains }, client, &request).await,
             "/all" => self.chart(Listed::AtLeast(self.capabilities.chart_min_bytes), client, &request).await,
             "/capabilities" => self.capabilities(),
-            "/" => page(StatusCode::OK, HTML, self.landing()),
+            "/" => landing::answer(&self.version, request.uri().query(), request.headers()),
+            runbooks::PATH => page(StatusCode::OK, HTML, runbooks::PAGE.as_str()),
             "/-/healthy" => self.health(),
             "/-/ready" => self.readiness(),
-            path => match evidence::fingerprint(path) {
-                Some(alert) => self.evidence(alert, client, &request).await,
-                None => page(StatusCode::NOT_FOUND, PLAIN, "page not found; see / for the list\n"),
+            path => match (Resource::at(path), evidence::fingerprint(path)) {
+                (Some(resource), _) => self.api.answer(resource, &request, client).await,
+                (_, Some(alert)) => self.evidence(alert, client, &request).await,
+                _ if dashboard::is_below(path) => dashboard(&request).await,
+                _ => not_found(path),
             },
         }
     }
@@ -230,7 +235,7 @@ impl Site {
             return unavailable("too many downloads of evidence\n");
         };
         let is_head = request.method() == Method::HEAD;
-        let index = self.evidence.clone();
+        let index = self.api.evidence().clone();
         // A file that is being written is read first, as far as its blocks are whole.
         match tokio::task::spawn_blocking(move || evidence::open(&index, alert)).await {
             Ok(Ok(file)) => evidence::answer(file, is_head, (slot, client.deadline(DOWNLOAD_TIMEOUT))),
@@ -251,17 +256,25 @@ impl Site {
         let program = Program { metrics: &self.program, started: self.started };
         export::write(&self.export, format, report, Some(program), out)
     }
+}
 
-    fn landing(&self) -> String {
-        let links: String =
-            LINKS.iter().map(|(path, name)| format!("<li><a href=\"{path}\">{name}</a></li>\n")).collect();
-        format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>trafficmonitor</title></head>\n\
-             <body>\n<h1>trafficmonitor</h1>\n<p>Who talks to whom, on what protocol, how much.</p>\n<ul>\n{links}</ul>\n\
-             <p>Version {}</p>\n</body>\n</html>\n",
-            self.version
-        )
+/// A file of the dashboard. The files are compressed at the first request.
+async fn dashboard(request: &Request<Incoming>) -> Answer {
+    let (path, headers) = (request.uri().path().to_owned(), request.headers().clone());
+    let answered = tokio::task::spawn_blocking(move || dashboard::answer(&path, &headers)).await;
+    answered.ok().flatten().unwrap_or_else(|| not_found(dashboard::PATH))
+}
+
+/// Paths of the API are answered in JSON.
+fn not_found(path: &str) -> Answer {
+    if path.starts_with(API) {
+        return page(
+            StatusCode::NOT_FOUND,
+            JSON,
+            error_json("no such path of the API; docs/openapi.yaml has the list"),
+        );
     }
+    page(StatusCode::NOT_FOUND, PLAIN, "page not found; see /?landing for the list\n")
 }
 
 fn too_many_scrapes() -> Answer {

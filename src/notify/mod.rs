@@ -35,7 +35,7 @@ pub use figures::{FailureReason, LATENCY_BUCKETS, Latency, ReceiverFigures};
 pub use journal::{JournalError, reread_journal};
 pub use notice::Notice;
 pub use notifier::{Error, Notifier};
-pub use runbook::is_template;
+pub use runbook::{is_template, runbook_address};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use selection::SelectionMismatch;
 pub use sink::NotificationSink;

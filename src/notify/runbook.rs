@@ -21,6 +21,11 @@ pub(super) fn address(template: &str, kind: &str) -> String {
     template.replace(KIND, &kind).replace(ALERT, &alert_name(&kind).to_ascii_lowercase())
 }
 
+/// The address of the runbook for a kind of alerts.
+pub fn runbook_address(template: &str, kind: Kind) -> String {
+    address(template, kind.label())
+}
+
 /// True if each kind of alerts has a usable address: http or https, no unknown placeholder, at most 350 bytes.
 pub fn is_template(text: &str) -> bool {
     Kind::ALL.into_iter().all(|kind| is_address(&address(text, kind.label())))

@@ -1,5 +1,6 @@
-//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh. Takes intervals,
-//! plans and reports of scrapes; gives snapshots. Must not know packets, nor the readers of snapshots.
+//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh and the history every
+//! second. Takes intervals, plans and reports of scrapes; gives snapshots and views of the history. Must not know
+//! packets, nor readers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,6 +29,10 @@ use crate::packet::Timestamp;
 /// The least time between a snapshot and the next one that is published before its refresh.
 const EARLY_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The least time between two published views of the history. A little less than the second in which one is closed, so
+/// that a late one delays no other.
+const HISTORY_INTERVAL: Duration = Duration::from_millis(950);
+
 /// The interval at which the accountant reads the plan. So an interface that is gone loses its gauges before the
 /// refresh.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
@@ -52,6 +57,8 @@ pub(super) struct Accountant<T> {
     pub plan: Arc<Plan>,
     /// The last snapshot that all scrapers had read when pending rows were last examined.
     pub counted_to: Option<u64>,
+    /// The number of the history that was published last.
+    pub history: u64,
     pub heartbeat: Arc<Heartbeat>,
 }
 
@@ -61,6 +68,7 @@ impl<T: AlertSink> Accountant<T> {
         let _guard = self.heartbeat.running_guard();
         let mut next_refresh = Instant::now();
         let mut next_early = next_refresh;
+        let mut next_history = next_refresh;
         loop {
             self.heartbeat.beat();
             let now = Instant::now();
@@ -69,6 +77,9 @@ impl<T: AlertSink> Accountant<T> {
                 self.publish();
                 next_refresh = now + self.refresh;
                 next_early = now + EARLY_INTERVAL;
+            }
+            if now >= next_history && self.publish_history() {
+                next_history = now + HISTORY_INTERVAL;
             }
             match self.messages.recv_timeout(next_refresh.saturating_duration_since(now).min(CHECK_INTERVAL)) {
                 Ok(message) => {
@@ -82,6 +93,7 @@ impl<T: AlertSink> Accountant<T> {
         }
         self.alarms.end_violations();
         self.publish();
+        self.publish_history();
         self.published.latest().accounts.clone()
     }
 
@@ -136,13 +148,23 @@ impl<T: AlertSink> Accountant<T> {
         let (delivery, scrapes) = (self.deliveries.delivery(now), self.deliveries.ended());
         self.end_interfaces(delivery);
         let (detection, alerts) = self.alarms.view();
-        let events = self.alarms.event_counts();
+        let (events, history_bytes) = (self.alarms.event_counts(), self.alarms.history_bytes());
         let latest = self.published.latest();
         let is_news = latest.accounts.scrapes != scrapes || latest.detection != detection || latest.alerts != alerts;
         if is_news || !self.snapshot_builder.is_unchanged(&self.ledger, delivery, now) {
             let accounts = Snapshot { scrapes, ..self.snapshot_builder.next(&mut self.ledger, delivery, now) };
-            self.published.publish(Report { accounts, detection, alerts, events });
+            self.published.publish(Report { accounts, detection, alerts, events, history_bytes });
         }
+    }
+
+    /// Publishes the history if it has changed; false if it has not.
+    fn publish_history(&mut self) -> bool {
+        let Some(history) = self.alarms.history().filter(|history| history.number() > self.history) else {
+            return false;
+        };
+        self.history = history.number();
+        self.published.publish_history(history.view());
+        true
     }
 
     /// Takes a message of a capture thread. True if a snapshot should be published before the refresh, because an
@@ -164,6 +186,7 @@ impl<T: AlertSink> Accountant<T> {
         let interface = self.ledger.interface(&full.interface);
         let was_up = self.ledger.is_up(interface);
         self.ledger.merge(interface, &full.interval, self.alarms.rows());
+        self.alarms.count_dropped(&full.capture);
         self.alarms.take_reports(std::mem::take(&mut full.reports));
         self.ledger.record_interval(interface, full.worker, full.interval.memory_bytes());
         self.ledger.record_capture(interface, &full.interface, full.capture);
@@ -200,4 +223,72 @@ impl<T: AlertSink> Accountant<T> {
 /// True if the metrics of an interface stay: the plan keeps it, or a capture thread may still hand over its counts.
 fn is_kept(plan: &Plan, reporting: &BTreeSet<(String, usize)>, name: &str) -> bool {
     plan.kept.contains(name) || reporting.iter().any(|(interface, _)| interface == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+    use crate::account::snapshot::Coverage;
+    use crate::account::{self, FlowKeying};
+    use crate::alert;
+    use crate::capture::live::Statistics;
+    use crate::decode::NotIp;
+    use crate::detect::{self, Detectors};
+    use crate::history::{History, HistoryRange};
+    use crate::http::reports;
+    use crate::pipeline::handover::Exchange;
+
+    fn accountant(messages: Receiver<WorkerMessage>, published: &Arc<Published>) -> Accountant<()> {
+        let detectors = Detectors::new(&detect::Config::nothing(), 1, None);
+        let alarms = Alarms::new(detectors, &alert::Config::default(), ());
+        let control = Arc::new(ControlBlock::new(Plan::default()));
+        Accountant {
+            ledger: Ledger::new(&account::Config::default(), 1),
+            alarms: alarms.with_history(Some(History::new(FlowKeying::Service, 1))),
+            evidence: None,
+            watermarks: Watermarks::default(),
+            snapshot_builder: SnapshotBuilder::new(&account::Config::default()),
+            deliveries: Deliveries::default(),
+            scraped: reports().1,
+            messages,
+            reporting: BTreeSet::new(),
+            plan: control.plan(),
+            control,
+            published: Arc::clone(published),
+            refresh: Duration::from_secs(5),
+            counted_to: None,
+            history: 0,
+            heartbeat: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn history_is_published_with_the_drops_and_with_frames_that_are_not_ip() {
+        let at = |second| Timestamp::from_seconds_and_nanoseconds(second, 0);
+        let (full, messages) = channel();
+        let published = Arc::default();
+        let accountant = accountant(messages, &published);
+        let name = ("eth0".to_owned(), 0);
+        let mut exchange = Exchange::new(name, full, &Arc::default(), accountant.alarms.grids(), 1);
+        let accountant = thread::spawn(move || accountant.run());
+        for second in 10..20 {
+            exchange.filling_at(at(second)).0.observe_not_ip(NotIp::Arp, 60);
+            let dropped = Statistics { dropped_by_kernel: 3, dropped_by_interface: 1, ..Statistics::default() };
+            exchange.record(dropped, Coverage::default());
+            exchange.hand_over_patiently();
+        }
+        exchange.filling_at(at(30));
+        exchange.hand_over_patiently();
+        drop(exchange);
+        let accounts = accountant.join().unwrap();
+        let history = published.history();
+        let sum = history.totals_sum(HistoryRange::Hour).unwrap();
+        assert_eq!((sum.not_ip, sum.dropped_by_kernel, sum.dropped_by_interface), (10, 30, 10));
+        assert_eq!((history.end(), sum.seconds), (Some(at(30)), 20));
+        assert_eq!(accounts.totals.not_ip(), 10);
+        assert_eq!(published.latest().history_bytes, Some(history.memory_bytes));
+    }
 }

@@ -1,4 +1,4 @@
-//! The detectors, the alerts and the events of violations together, live and for files. Takes merged rows and packet
+//! The detectors, the alerts, the events of violations and the history together, live and for files. Takes merged rows and packet
 //! time; gives each change of an alert to its receiver. Must not know the rules, nor what the receiver does.
 
 use std::collections::BTreeSet;
@@ -10,11 +10,13 @@ use super::clock::ClockObserver;
 use super::violations::{KernelReports, Violations};
 use crate::account::InterfaceId;
 use crate::account::conversation::Address;
-use crate::account::observer::{NotPermittedSums, RowBatch, RowObserver};
+use crate::account::observer::{NotPermittedSums, RowBatch, RowObserver, RowlessSums};
 use crate::account::refusals::Refused;
+use crate::account::snapshot::Capture;
 use crate::alert::AlertSink;
 use crate::alert::{self, Alerts};
 use crate::detect::{self, Detection, Detectors, Notes, Subject};
+use crate::history::{self, History};
 use crate::locality::Classifier;
 use crate::packet::{Resolution, Timestamp};
 use crate::policy::EventCounts;
@@ -23,11 +25,13 @@ use crate::time_grid::TimeGrid;
 /// The cell of events, where no detector has another.
 const EVENT_CELL: Duration = Duration::from_secs(1);
 
-/// The observers of merged rows: the detectors, and the events of violations if there is a policy.
+/// The observers of merged rows: the detectors, the events of violations if there is a policy, and the history if it is
+/// served.
 #[derive(Debug)]
 struct Observers {
     detectors: Detectors,
     violations: Option<Violations>,
+    history: Option<History>,
 }
 
 /// The detectors, the alerts that their detections become, and the receiver of changes.
@@ -47,7 +51,7 @@ impl<T: AlertSink> Alarms<T> {
         let mut alerts = Alerts::new(alerts);
         alerts.expect_rules(detectors.rules());
         let grids = detectors.grids().to_vec();
-        Self { grids, observers: Observers { detectors, violations: None }, alerts, sink, ended: None }
+        Self { grids, observers: Observers { detectors, violations: None, history: None }, alerts, sink, ended: None }
     }
 
     /// Makes events of violations too. They need packet time, with detectors or without.
@@ -58,6 +62,33 @@ impl<T: AlertSink> Alarms<T> {
         }
         self.observers.violations = violations;
         self
+    }
+
+    /// Keeps a history too. Intervals then end with each second.
+    #[must_use]
+    pub fn with_history(mut self, history: Option<History>) -> Self {
+        if history.is_some() && !self.grids.contains(&history::GRID) {
+            self.grids.push(history::GRID);
+        }
+        self.observers.history = history;
+        self
+    }
+
+    /// The history; none if it is not served.
+    pub const fn history(&self) -> Option<&History> {
+        self.observers.history.as_ref()
+    }
+
+    /// Memory of the history in bytes; none without a history.
+    pub fn history_bytes(&self) -> Option<u64> {
+        self.history().map(|history| history.memory_bytes() as u64)
+    }
+
+    /// Takes the drops of the capture whose rows were merged last.
+    pub(super) fn count_dropped(&mut self, capture: &Capture) {
+        if let Some(history) = &mut self.observers.history {
+            history.count_dropped(capture.dropped_by_kernel, capture.dropped_by_interface);
+        }
     }
 
     /// Observes packet time in the cells of `grids` instead of the grids that the detectors need. Intervals then end at
@@ -138,6 +169,7 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
     }
 
     fn advance(&mut self, watermark: Timestamp) {
+        self.observers.history.iter_mut().for_each(|history| history.advance(watermark));
         let detections = self.observers.detectors.advance(watermark);
         self.apply(&detections, watermark);
         self.observers.violations.iter_mut().for_each(|violations| violations.advance(watermark));
@@ -145,11 +177,13 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
 
     fn step(&mut self, to: Timestamp) {
         self.observers.detectors.restart(to);
+        self.observers.history.iter_mut().for_each(|history| history.restart(to));
         self.observers.violations.iter_mut().for_each(Violations::close);
         self.alerts.restart(to);
     }
 
     fn finish(&mut self, end: Timestamp, last: Timestamp) {
+        self.observers.history.iter_mut().for_each(|history| history.finish(end));
         let (detections, now) = self.observers.detectors.finish(end);
         self.apply(&detections, now);
         self.end_violations();
@@ -161,13 +195,14 @@ impl RowObserver for Observers {
     type Notes = Notes;
 
     fn is_active(&self) -> bool {
-        self.detectors.is_active() || self.violations.is_some()
+        self.detectors.is_active() || self.violations.is_some() || self.history.is_some()
     }
 
     fn enter(&mut self, interface: InterfaceId, name: &str, not_permitted: NotPermittedSums) {
         if let Some(violations) = &mut self.violations {
             violations.enter(interface, name, not_permitted);
         }
+        self.history.iter_mut().for_each(|history| history.enter(name));
     }
 
     #[inline]
@@ -176,6 +211,11 @@ impl RowObserver for Observers {
         if let Some(violations) = &mut self.violations {
             violations.observe(rows);
         }
+        self.history.iter_mut().for_each(|history| history.observe(rows));
+    }
+
+    fn count_rowless(&mut self, sums: &RowlessSums) {
+        self.history.iter_mut().for_each(|history| history.count_rowless(sums));
     }
 
     #[inline]

@@ -5,6 +5,7 @@
 pub mod bloom;
 pub mod generations;
 pub(crate) mod hashing;
+pub mod heavy;
 pub mod index;
 pub mod lookup;
 pub(crate) mod probe;

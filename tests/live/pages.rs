@@ -80,5 +80,7 @@ fn with_the_words_of_trafficalerted_its_port_answers_too() {
     assert!(at("/capabilities").contains("\"TrafficInterval\":60,\"ByteLimit\":5000,"), "{}", at("/capabilities"));
     assert_eq!(monitor.ask("GET", "/capabilities").unwrap().body, at("/capabilities"));
     assert!(at("/metrics").contains("\ntrafficmonitor_build_info{"));
+    assert!(at("/dashboard").contains("<title>trafficmonitor</title>"));
+    assert!(at("/api/v1/alerts").contains(&format!("\"source\":\"{source}\"")));
     monitor.stop();
 }

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::account::InterfaceId;
-use crate::account::conversation::{Address, ConversationKey, Endpoint, Way, request_way, request_way_by_ports};
+use crate::account::conversation::{Address, ConversationKey, Way, request_way, request_way_by_ports};
 use crate::account::counter_table::CounterTable;
 use crate::account::flow::{Counters, FlowKey, FlowKeying, FlowOf, HostKey, HostOf};
 use crate::account::interval::Row;
@@ -272,7 +272,7 @@ impl AccountTables {
     fn look_up<A: Address>(&mut self, row: &Row<A>, way: Way, request_way: Way) -> CounterPositions {
         let direction = row.direction(way);
         let (source, destination) = row.key.endpoints(way);
-        let (port, reply) = port_and_reply(self.flow_keying, source, destination, way == request_way);
+        let (port, reply) = self.flow_keying.port_and_reply(source.port, destination.port, way == request_way);
         let (source, destination) = (source.address, destination.address);
         let protocol = row.key.protocol();
         let first_seen = row.ways[way as usize].first;
@@ -294,20 +294,6 @@ fn merged<'a, A: Address, N: Copy>(
 ) -> (MergedRow<'a, A>, N) {
     let RememberedConversation { request_way, seen, notes, .. } = *conversation;
     (MergedRow { row, interface, is_known, request_way, seen, remembered_at }, notes)
-}
-
-fn port_and_reply<A>(
-    keying: FlowKeying,
-    source: Endpoint<A>,
-    destination: Endpoint<A>,
-    is_request: bool,
-) -> (u16, bool) {
-    let has_ports = source.port != 0 || destination.port != 0;
-    match keying {
-        FlowKeying::Service if has_ports && !is_request => (source.port, true),
-        FlowKeying::Service | FlowKeying::DestinationPort => (destination.port, false),
-        FlowKeying::Pair => (0, false),
-    }
 }
 
 #[derive(Debug)]
@@ -338,6 +324,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
+    use crate::account::conversation::Endpoint;
     use crate::tables::generations::Remembered;
     use crate::tables::hashing;
 

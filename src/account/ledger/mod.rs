@@ -16,7 +16,7 @@ use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::interfaces::Interfaces;
 use super::interval::partial;
 use super::interval::{Interval, Row};
-use super::observer::{NotPermittedSums, RowObserver};
+use super::observer::{NotPermittedSums, RowObserver, RowlessSums};
 use super::refusals::Refused;
 use super::snapshot::{Capture, InterfaceEntry, Totals};
 use crate::locality::Direction;
@@ -71,6 +71,7 @@ impl<N: Copy + Default> Ledger<N> {
         self.add_sums(interface, interval);
         self.announce(interface, [interval], observer);
         self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
+        show_rowless([interval].into_iter(), observer);
         show_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
         interval.resolutions().iter().for_each(|resolution| observer.resolve(interface, resolution));
     }
@@ -85,6 +86,7 @@ impl<N: Copy + Default> Ledger<N> {
         intervals.iter().for_each(|interval| self.add_sums(interface, interval));
         self.announce(interface, intervals.iter().map(AsRef::as_ref), observer);
         self.add_rows(interface, partial::rows_v4(intervals), partial::rows_v6(intervals), observer);
+        show_rowless(intervals.iter().map(Box::as_ref), observer);
         show_refused(interface, partial::refused_v4(intervals), partial::refused_v6(intervals), observer);
         let resolutions = intervals.iter().flat_map(|interval| interval.resolutions());
         resolutions.for_each(|resolution| observer.resolve(interface, resolution));
@@ -289,6 +291,13 @@ impl<N> Ledger<N> {
     pub(crate) fn conversation_memory_bytes(&self) -> usize {
         self.v4.memory_bytes() + self.v6.memory_bytes()
     }
+}
+
+/// Shows the sums of intervals that no row has to the observer.
+fn show_rowless<'a>(intervals: impl Iterator<Item = &'a Interval>, observer: &mut impl RowObserver) {
+    let mut sums = RowlessSums::default();
+    intervals.for_each(|interval| sums.add(interval));
+    observer.count_rowless(&sums);
 }
 
 /// Shows refusals to the observer, after the rows, so that their conversations are known.

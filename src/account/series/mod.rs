@@ -48,7 +48,7 @@ pub struct ShownRow<K> {
     pub key: K,
     /// Time of the first packet.
     pub first_seen: Timestamp,
-    /// Time of the last packet; none for the rows of a live capture, which may outlive their flow.
+    /// Time of the last packet; none for a row of a live capture that outlives its flow.
     pub last_seen: Option<Timestamp>,
     /// Time at which the row entered with value 0; the first packet where values are plain.
     pub shown_since: Timestamp,
@@ -135,7 +135,7 @@ impl<K: SeriesKey> Series<K> {
         self.rows.iter().map(|row| ShownRow {
             key: row.key,
             first_seen: row.first_seen,
-            last_seen: None,
+            last_seen: row.last_seen(table),
             shown_since: row.shown_since,
             value: row.value(table),
             lifetime: row.lifetime(table),

@@ -39,6 +39,11 @@ impl<K: SeriesKey> TrackedRow<K> {
         }
     }
 
+    /// Time of the last packet; none once the row is frozen.
+    pub(super) fn last_seen(&self, table: &CounterTable<K>) -> Option<Timestamp> {
+        (!self.is_frozen()).then(|| table.entry(self.position).last_seen)
+    }
+
     pub(super) fn freeze(&mut self, table: &CounterTable<K>, since: u64) {
         self.state = RowState::Frozen { since, value: self.value(table), lifetime: self.lifetime(table) };
     }

@@ -65,7 +65,7 @@ proptest! {
             now = reading.at;
             let view = alerts.view();
             prop_assert!(view.firing.iter().map(|alert| &alert.subject).eq(firing.keys()));
-            prop_assert!(view.firing.len() + view.pending <= max_alerts);
+            prop_assert!(view.firing.len() + view.pending.len() <= max_alerts);
         }
         let ended = alerts.apply(&[], at(1_000_000));
         prop_assert_eq!(ended.len(), firing.len(), "nothing is stuck");

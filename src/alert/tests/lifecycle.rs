@@ -109,7 +109,7 @@ fn pending_alerts_fire_when_the_rule_has_held_for_so_long() {
     let mut alerts = Alerts::new(&config(5, 0));
     let readings = [(1, Over), (5, Over), (6, Over)].map(|(second, level)| reading(1, second, level));
     assert_eq!(run(&mut alerts, &readings[..2]), []);
-    assert_eq!((alerts.view().pending, alerts.view().firing.len()), (1, 0));
+    assert_eq!((alerts.view().pending.len(), alerts.view().firing.len()), (1, 0));
     assert_eq!(run(&mut alerts, &readings[2..]), [(source(1), true, 1)]);
 }
 
@@ -212,7 +212,7 @@ fn a_clock_that_steps_leaves_no_alert_behind() {
     let mut alerts = Alerts::new(&config(30, 60));
     run(&mut alerts, &[reading(1, 1_000, Over), reading(1, 1_030, Over), reading(2, 1_030, Over)]);
     alerts.restart(at(0));
-    assert_eq!((alerts.view().pending, alerts.view().firing.len()), (0, 1));
+    assert_eq!((alerts.view().pending.len(), alerts.view().firing.len()), (0, 1));
     assert_eq!(summaries(&alerts.apply(&[], at(60 + WINDOW))).len(), 1);
 }
 
@@ -224,5 +224,5 @@ fn the_end_of_the_packets_ends_all() {
     run(&mut alerts, &[reading(2, 65, Over), reading(3, 65, Over)]);
     assert_eq!(summaries(&alerts.finish(at(66))), [(source(2), false, 66)]);
     assert_eq!(alerts.finish(at(67)), []);
-    assert_eq!((alerts.view().pending, alerts.view().firing.len()), (0, 0));
+    assert_eq!((alerts.view().pending.len(), alerts.view().firing.len()), (0, 0));
 }

@@ -18,6 +18,7 @@ pub(crate) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
         severity: Severity::Warning,
         side: Side::Inside,
         starts_at: at(100),
+        fired_at: Some(at(100)),
         ends_at: None,
         span: None,
         peak: Peak {
@@ -80,6 +81,7 @@ fn run(alerts: &mut Alerts, readings: &[Detection]) -> Vec<(Subject, bool, i64)>
 mod drawn;
 mod exclusions;
 mod lifecycle;
+mod resolved;
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {

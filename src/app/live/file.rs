@@ -13,11 +13,13 @@ use tokio::time::timeout;
 use super::{Exporter, ExporterEnd, explain};
 use crate::alert::AlertSink;
 use crate::app::alerting::AlertOutputs;
+use crate::app::replay::{ReadOutputs, history_of_files};
 use crate::app::signals::Stop;
 use crate::app::{DONE, FAILED};
 use crate::capture::file_name;
 use crate::config::Config;
 use crate::export::{Published, Report};
+use crate::history::History;
 use crate::http::Site;
 use crate::pipeline;
 use crate::pipeline::alarms::Alarms;
@@ -63,7 +65,10 @@ pub(super) fn read(file: &Path, config: &Config, exporter: &Exporter) -> anyhow:
 /// The report, and whether all could be read.
 type FileReport = (Report, Result<(), pipeline::Error>);
 
-/// Publishes the accounts of a file that is still being read.
+/// The least time between two published views of the history.
+const HISTORY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Publishes the accounts and the history of a file that is still being read.
 struct Meanwhile {
     published: Arc<Published>,
     /// The site to make ready with the first accounts, if the input may never end.
@@ -71,23 +76,28 @@ struct Meanwhile {
     refresh: Duration,
     due: Instant,
     has_news: bool,
+    history_due: Instant,
+    /// The number of the history that was published last.
+    history: u64,
 }
 
 impl Meanwhile {
     fn of(file: &Path, config: &Config, published: &Arc<Published>, site: &Arc<Site>) -> Self {
         // Standard input and named pipes; a regular file is ready when all of it is counted.
         let is_stream = file == Path::new("-") || !file.is_file();
-        let refresh = config.pipeline.refresh;
+        let (refresh, now) = (config.pipeline.refresh, Instant::now());
         Self {
             published: Arc::clone(published),
             site: is_stream.then(|| Arc::clone(site)),
             refresh,
-            due: Instant::now() + refresh,
+            due: now + refresh,
             has_news: false,
+            history_due: now + HISTORY_INTERVAL,
+            history: 0,
         }
     }
 
-    /// Publishes the accounts, once a refresh.
+    /// Publishes the accounts once a refresh, and the history once a second.
     fn publish_if_due<T: AlertSink + Send + 'static>(
         &mut self,
         progress: &mut Progress<'_, Alarms<T>>,
@@ -95,6 +105,10 @@ impl Meanwhile {
     ) {
         self.has_news |= progress.frames > 0;
         let now = Instant::now();
+        if now >= self.history_due {
+            self.publish_history(progress.observer().and_then(Alarms::history));
+            self.history_due = now + HISTORY_INTERVAL;
+        }
         if !self.has_news || now < self.due {
             return;
         }
@@ -108,6 +122,14 @@ impl Meanwhile {
         self.has_news = false;
         self.due = now + self.refresh;
     }
+
+    /// Publishes the history if it has changed.
+    fn publish_history(&mut self, history: Option<&History>) {
+        if let Some(history) = history.filter(|history| history.number() > self.history) {
+            self.history = history.number();
+            self.published.publish_history(history.view());
+        }
+    }
 }
 
 /// Reads on a thread of its own: a thread that waits for input cannot react to a signal.
@@ -119,12 +141,14 @@ fn start_reading(
     stop: Stop,
 ) -> Result<oneshot::Receiver<FileReport>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
-    let violations = Box::new(alerts.clone());
+    let history = Some(history_of_files(&config));
+    let outputs = ReadOutputs { violations: Box::new(alerts.clone()), sink: alerts, history };
     let read = move || {
-        let read = crate::app::replay::read(&[file], &config, &config.detect, 1, (alerts, violations), |progress| {
+        let read = crate::app::replay::read(&[file], &config, &config.detect, 1, outputs, |progress| {
             meanwhile.publish_if_due(progress, &config);
             if stop.is_received() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
+        meanwhile.publish_history(read.history());
         drop(sender.send((read.report(&config, config.account.max_series), read.outcome)));
     };
     thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;

@@ -22,9 +22,11 @@ use crate::config::Config;
 use crate::detect::Detectors;
 use crate::evidence::RecorderSettings;
 use crate::export::Published;
+use crate::export::api::ApiSettings;
 use crate::export::chart::Capabilities;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
+use crate::history::History;
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::kernel::{Daq, Kernel, lockout};
 use crate::pipeline::alarms::Alarms;
@@ -67,7 +69,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     program.count_lost_of(Queue::Log, lost_log_lines);
     alerting.show_figures(&mut program);
     let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
-    let site = Arc::new(site.with_evidence(alerting.files()));
+    let site = Arc::new(site.with_api(api_settings(&config), alerting.files(), capacity.streams()));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let addresses = listeners.addresses();
     let server = {
@@ -150,6 +152,7 @@ fn capture_interfaces(
     let of_kernel = |violations: Violations| violations.of_kernel(drops_packets);
     let violations = if kernel.is_some() { violations.map(of_kernel) } else { violations };
     let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone()).with_violations(violations);
+    let alarms = alarms.with_history(Some(History::new(config.account.flow_keying, seed)));
     let setup = Setup {
         capture: config.capture,
         filter,
@@ -218,6 +221,19 @@ fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics>
     let (release, commit) = (env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
     let program = SelfMetrics::new(release, commit, &capture::library_version())?;
     Ok(if config.source.is_none() { program.with_vitals(vitals.clone())? } else { program })
+}
+
+/// The facts that answers of the API name.
+fn api_settings(config: &Config) -> ApiSettings {
+    let defaults = ApiSettings::default();
+    ApiSettings {
+        refresh: config.pipeline.refresh,
+        local_networks: config.locality.networks.clone(),
+        chart_min_bytes: config.detect.bandwidth.clone().unwrap_or_default().chart_min_bytes,
+        prometheus_url: config.http.prometheus_url.clone(),
+        runbooks: config.notify.runbook_url.clone().unwrap_or_else(|| defaults.runbooks.clone()),
+        ..defaults
+    }
 }
 
 /// The configured limits, for `/capabilities`.

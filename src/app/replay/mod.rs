@@ -21,7 +21,7 @@ use crate::export::{self, Format, Report, table, units::Units};
 use crate::pipeline::replay::Progress;
 use crate::policy::ViolationSink;
 use reading::ReadOutcome;
-pub(super) use reading::{ReadResult, read, report};
+pub(super) use reading::{ReadOutputs, ReadResult, history_of_files, read, report};
 use sinks::{ChangeLines, Episodes, Logged};
 
 /// Alerts that are kept for the table when all are asked for.
@@ -160,5 +160,6 @@ fn read_all<T: AlertSink + Send + 'static>(
         None => Box::new(()),
     };
     let go_on = |_: &mut Progress<'_, _>| ControlFlow::Continue(());
-    read(&replay.files, &replay.config, detect, replay.workers, (sink, violations), go_on)
+    let outputs = ReadOutputs { sink, violations, history: None };
+    read(&replay.files, &replay.config, detect, replay.workers, outputs, go_on)
 }

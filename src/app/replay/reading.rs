@@ -17,6 +17,7 @@ use crate::app::random_seed;
 use crate::config::Config;
 use crate::detect::{self, Detectors};
 use crate::export::Report;
+use crate::history::History;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::pipeline::replay::Progress;
@@ -48,6 +49,11 @@ impl<T: AlertSink> ReadResult<T> {
         counted.map_or_else(Report::default, |(ledger, alarms)| report(ledger, alarms, config, max_rows))
     }
 
+    /// The history, where it is served and something was read.
+    pub(in crate::app) fn history(&self) -> Option<&History> {
+        self.counted.as_ref()?.1.history()
+    }
+
     /// False for a file that is broken from its start: there is nothing to write but the message.
     pub(super) fn is_worth_writing(&self, accounts: &Snapshot) -> bool {
         self.outcome.is_ok() || accounts.totals.frames.frames > 0
@@ -73,18 +79,32 @@ pub(in crate::app) fn report<T: AlertSink>(
 ) -> Report {
     let (detection, alerts) = alarms.view();
     let accounts = plain(ledger, max_rows, config.account.max_host_series);
-    Report { accounts, detection, alerts, events: alarms.event_counts() }
+    Report { accounts, detection, alerts, events: alarms.event_counts(), history_bytes: alarms.history_bytes() }
 }
 
-/// Reads `files`, counted by so many `workers`, with the detectors of `detect`; `sink` receives the changes of alerts,
-/// `violation_sink` the violations of the policy.
-/// Stops once `on_progress`, which is called often, breaks off.
+/// The receivers of a reading.
+pub(in crate::app) struct ReadOutputs<T> {
+    /// Receives the changes of alerts.
+    pub(in crate::app) sink: T,
+    /// Receives the violations of the policy.
+    pub(in crate::app) violations: Box<dyn ViolationSink + Send>,
+    /// Where the accounts are served.
+    pub(in crate::app) history: Option<History>,
+}
+
+/// The history of files. Past its limits the same rows stay each time.
+pub(in crate::app) fn history_of_files(config: &Config) -> History {
+    History::new(config.account.flow_keying, SAMPLING)
+}
+
+/// Reads `files`, counted by so many `workers`, with the detectors of `detect`. Stops once `on_progress`, which is
+/// called often, breaks off.
 pub(in crate::app) fn read<T: AlertSink + Send + 'static>(
     files: &[impl AsRef<Path>],
     config: &Config,
     detect: &detect::Config,
     workers: usize,
-    (sink, violation_sink): (T, Box<dyn ViolationSink + Send>),
+    ReadOutputs { sink, violations, history }: ReadOutputs<T>,
     mut on_progress: impl FnMut(&mut Progress<'_, Alarms<T>>) -> ControlFlow<()>,
 ) -> ReadResult<T> {
     let seed = random_seed();
@@ -95,10 +115,10 @@ pub(in crate::app) fn read<T: AlertSink + Send + 'static>(
     if policy.is_some() {
         ledger.count_verdicts();
     }
-    let violations = policy.as_ref().map(|_| Violations::new(config.policy.events, seed, violation_sink));
+    let violations = policy.as_ref().map(|_| Violations::new(config.policy.events, seed, violations));
     let detectors = Detectors::new(detect, Seeds { tables: seed, sampling: SAMPLING }, None);
     let mut alarms = Alarms::new(detectors, &config.alert, sink).in_cells_of(config.detect.grids());
-    alarms = alarms.with_violations(violations);
+    alarms = alarms.with_violations(violations).with_history(history);
     alarms.set_classifier(&classifier);
     let interval = || {
         let mut interval = Interval::new(Arc::clone(&classifier), seed);

@@ -13,7 +13,8 @@ use std::io::{self, BufWriter, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::{DONE, FAILED, print, replay};
+use super::replay::{self, ReadOutputs};
+use super::{DONE, FAILED, print};
 use crate::cli::TestInvocation;
 use crate::cli::cases::TestCase;
 use crate::packet::Timestamp;
@@ -104,12 +105,12 @@ fn warn_once<'a>(cases: impl Iterator<Item = &'a TestCase>) {
 
 fn run_case(case: &TestCase) -> CaseResult<'_> {
     let detect = case.config.detect.for_alerts_alone();
+    let outputs = ReadOutputs { sink: FiredAlerts::default(), violations: Box::new(()), history: None };
     let mut frames = 0;
-    let mut read =
-        replay::read(&case.captures, &case.config, &detect, 1, (FiredAlerts::default(), Box::new(())), |progress| {
-            frames += progress.frames;
-            ControlFlow::Continue(())
-        });
+    let mut read = replay::read(&case.captures, &case.config, &detect, 1, outputs, |progress| {
+        frames += progress.frames;
+        ControlFlow::Continue(())
+    });
     let fired = read.resolve().unwrap_or_default();
     let outcome = match (read.outcome, read.span) {
         (Err(error), _) => Outcome::Unreadable(error.to_string()),

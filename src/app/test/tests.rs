@@ -29,6 +29,7 @@ fn alert(kind: Kind, subject: Subject) -> Alert {
         severity: Severity::Info,
         side: Side::Outside,
         starts_at: at(12),
+        fired_at: Some(at(12)),
         ends_at: None,
         span: None,
         figures: Figures::default(),

@@ -3,7 +3,7 @@
 
 use super::access;
 use crate::config::declaration::{Access, Arity, Declaration, setting};
-use crate::config::kinds::addresses::LISTEN_ADDRESS;
+use crate::config::kinds::addresses::{LISTEN_ADDRESS, PAGES_URL};
 use crate::config::kinds::durations::REFRESH;
 use crate::config::kinds::keywords::{BOOLEAN, LOG_FORMAT, LOG_LEVEL};
 use crate::config::kinds::{ListOf, ValueKind as _};
@@ -28,6 +28,9 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .aliases(&["web.listen-address"])
         .taking(Arity::Repeatable)
         .help("Address to serve /metrics on; :8888 means all addresses, IPv6 and IPv4"),
+    setting(&[("http", "prometheus_url")], access!(PAGES_URL, optional config.http.prometheus_url))
+        .named("web.prometheus-url", "TRAFFICMONITOR_WEB_PROMETHEUS_URL", "URL", "")
+        .help("URL of the Prometheus that reads these metrics, for links of the dashboard"),
     setting(&[("pipeline", "refresh")], access!(REFRESH, config.pipeline.refresh))
         .named("promRefresh", "TRAFFICMONITOR_PROM_REFRESH", "SECONDS", "5")
         .reloadable()

@@ -134,7 +134,7 @@ fn write_alerts<W: Write>(view: &alert::AlertView, writer: &mut TextWriter<W>) -
         writer.sample(family::ALERTS_TOTAL.name).label("rule", rule).value(*fired)?;
     }
     write_firing(&view.firing, writer)?;
-    writer.single(&family::ALERTS_PENDING, view.pending as u64)?;
+    writer.single(&family::ALERTS_PENDING, view.pending.len() as u64)?;
     writer.single(&family::ALERTS_LIMIT, view.limit as u64)?;
     writer.single(&family::ALERTS_DROPPED, view.dropped_total)?;
     writer.single(&family::ALERTS_EXCLUDED, view.excluded_total)

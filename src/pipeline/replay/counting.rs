@@ -65,6 +65,14 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
         }
     }
 
+    /// The observer, without the frames of the present interval. None if workers count.
+    pub(super) fn observer(&self) -> Option<&F> {
+        match self {
+            Self::SingleThread(single) => Some(&single.observer),
+            Self::Workers(_) => None,
+        }
+    }
+
     /// Hands the interval over if that is due. Called after every [`super::frames::FRAMES_AT_ONCE`] frames, and at the
     /// end of a file.
     pub(super) fn check_fill(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {

@@ -113,6 +113,11 @@ impl<F: ClockObserver + Send + 'static> Progress<'_, F> {
     pub fn accounts(&mut self) -> Option<(&Ledger<F::Notes>, &F)> {
         self.counting.accounts(self.name)
     }
+
+    /// The observer, without the frames of the present interval. None where another thread has it.
+    pub fn observer(&self) -> Option<&F> {
+        self.counting.observer()
+    }
 }
 
 #[cfg(test)]

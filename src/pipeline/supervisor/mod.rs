@@ -176,6 +176,7 @@ fn new_accountant<T>(
         deliveries: Deliveries::default(),
         scraped: setup.scraped,
         counted_to: None,
+        history: 0,
         plan: control.plan(),
         messages,
         reporting: BTreeSet::new(),

@@ -1,4 +1,5 @@
 mod alarms;
+mod history;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

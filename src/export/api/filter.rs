@@ -1,0 +1,241 @@
+//! The filter language of the API. Takes the text of a filter; gives a test for flows and alerts, or a sentence that
+//! says what is wrong. Must not know where flows come from.
+//!
+//! A filter is a list of words that all must hold; `-` or `!` before a word negates it. `docs/api.md` lists the words.
+
+use std::net::IpAddr;
+use std::str::FromStr as _;
+
+use ipnet::IpNet;
+
+use super::flow::RangeFlow;
+use super::names::HostNames;
+use super::query::{BadParameter, quoted};
+use crate::locality::Direction;
+use crate::packet::Protocol;
+use crate::services::{protocol_name, service_name};
+
+/// The most words of a filter.
+const MAXIMUM_WORDS: usize = 32;
+
+/// The keys of words, in the order of messages.
+pub(super) const KEYS: [&str; 9] =
+    ["host", "src", "dst", "port", "service", "protocol", "direction", "interface", "mac"];
+
+/// A filter; an empty one lets everything pass.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct FlowFilter {
+    terms: Vec<FilterTerm>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FilterTerm {
+    is_negated: bool,
+    condition: FlowCondition,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum FlowCondition {
+    /// Either end is in the network.
+    Host(IpNet),
+    Source(IpNet),
+    Destination(IpNet),
+    Port(u16),
+    /// The name of a service, in lower case.
+    Service(String),
+    Protocol(Protocol),
+    Direction(Direction),
+    /// The name of an interface.
+    Interface(String),
+    /// The address of a network interface, in lower case.
+    Mac(String),
+    /// Part of a name, in lower case.
+    Text(String),
+}
+
+impl FlowFilter {
+    /// Reads a filter.
+    ///
+    /// # Errors
+    /// At the first word that means nothing.
+    pub(super) fn parse(text: &str) -> Result<Self, BadParameter> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        if words.len() > MAXIMUM_WORDS {
+            return Err(mistake(format!("more than {MAXIMUM_WORDS} words")));
+        }
+        let terms = words.into_iter().map(term).collect::<Result<_, _>>()?;
+        Ok(Self { terms })
+    }
+
+    /// True if every flow passes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// True if a word asks for an interface, which not every range knows.
+    pub(super) fn asks_for_interface(&self) -> bool {
+        self.terms.iter().any(|term| matches!(term.condition, FlowCondition::Interface(_)))
+    }
+
+    /// True if a flow passes. `interface` is the name of its interface.
+    pub(super) fn matches(&self, flow: &RangeFlow, interface: Option<&str>, names: &HostNames) -> bool {
+        self.terms.iter().all(|term| term.condition.holds(flow, interface, names) != term.is_negated)
+    }
+
+    /// True if an alert passes. Alerts have no direction and no interface, so words about these let all alerts pass.
+    pub(super) fn matches_alert(&self, alert: &AlertEnds<'_>, names: &HostNames) -> bool {
+        self.terms.iter().all(|term| term.condition.holds_of_alert(alert, names).is_none_or(|is| is != term.is_negated))
+    }
+}
+
+/// The parts of an alert that a filter looks at.
+#[derive(Debug, Default)]
+pub(super) struct AlertEnds<'a> {
+    /// The addresses that it is about.
+    pub sources: Vec<IpNet>,
+    /// The receivers that it is about, and its targets.
+    pub destinations: Vec<IpNet>,
+    /// Protocols and ports of its targets.
+    pub ports: Vec<(Protocol, Option<u16>)>,
+    /// Further words: kind, rule, severity.
+    pub words: Vec<&'a str>,
+}
+
+impl FlowCondition {
+    fn holds(&self, flow: &RangeFlow, interface: Option<&str>, names: &HostNames) -> bool {
+        let ends = [flow.source, flow.destination];
+        match self {
+            Self::Host(network) => ends.iter().any(|end| network.contains(end)),
+            Self::Source(network) => network.contains(&flow.source),
+            Self::Destination(network) => network.contains(&flow.destination),
+            Self::Port(port) => flow.port == *port,
+            Self::Service(name) => service_name(flow.protocol, flow.port) == Some(name),
+            Self::Protocol(protocol) => flow.protocol == *protocol,
+            Self::Direction(direction) => flow.direction == *direction,
+            Self::Interface(name) => interface.is_some_and(|interface| interface.eq_ignore_ascii_case(name)),
+            Self::Mac(mac) => {
+                ends.iter().any(|&end| names.host(end).is_some_and(|host| host.mac.as_deref() == Some(mac)))
+            }
+            Self::Text(word) => {
+                let of_process = || names.process((flow.source, flow.destination), flow.protocol, flow.port);
+                ends.iter().any(|&end| names.contain(end, word))
+                    || service_name(flow.protocol, flow.port).is_some_and(|name| name.contains(word))
+                    || protocol_name(flow.protocol).is_some_and(|name| name == word)
+                    || of_process().is_some_and(|process| process.name.to_lowercase().contains(word))
+            }
+        }
+    }
+
+    /// None if the condition says nothing about alerts.
+    fn holds_of_alert(&self, alert: &AlertEnds<'_>, names: &HostNames) -> Option<bool> {
+        let within =
+            |ends: &[IpNet], network: &IpNet| ends.iter().any(|end| network.contains(end) || end.contains(network));
+        let all = || alert.sources.iter().chain(&alert.destinations);
+        Some(match self {
+            Self::Host(network) => within(&alert.sources, network) || within(&alert.destinations, network),
+            Self::Source(network) => within(&alert.sources, network),
+            Self::Destination(network) => within(&alert.destinations, network),
+            Self::Port(port) => alert.ports.iter().any(|(_, of_alert)| *of_alert == Some(*port)),
+            Self::Service(name) => alert
+                .ports
+                .iter()
+                .any(|&(protocol, port)| service_name(protocol, port.unwrap_or_default()) == Some(name)),
+            Self::Protocol(protocol) => alert.ports.iter().any(|(of_alert, _)| of_alert == protocol),
+            Self::Mac(mac) => {
+                all().any(|end| names.host(end.addr()).is_some_and(|host| host.mac.as_deref() == Some(mac)))
+            }
+            Self::Text(word) => {
+                all().any(|end| names.contain(end.addr(), word))
+                    || alert.words.iter().any(|text| text.to_lowercase().contains(word))
+            }
+            Self::Direction(_) | Self::Interface(_) => return None,
+        })
+    }
+}
+
+fn term(word: &str) -> Result<FilterTerm, BadParameter> {
+    let (is_negated, positive) = match word.strip_prefix(['-', '!']) {
+        Some(rest) => (true, rest),
+        None => (false, word),
+    };
+    if positive.is_empty() {
+        return Err(mistake(format!("{} negates nothing; write it before a word", quoted(word))));
+    }
+    Ok(FilterTerm { is_negated, condition: condition(positive)? })
+}
+
+fn condition(word: &str) -> Result<FlowCondition, BadParameter> {
+    if let Some(network) = network(word) {
+        return Ok(FlowCondition::Host(network));
+    }
+    let Some((key, value)) = word.split_once(':') else { return text(word) };
+    let key = key.to_ascii_lowercase();
+    if !KEYS.contains(&key.as_str()) {
+        let keys = KEYS.map(|key| format!("{key}:")).join(", ");
+        return Err(mistake(format!("{} is neither an address nor begins with one of {keys}", quoted(word))));
+    }
+    if value.is_empty() {
+        return Err(mistake(format!("{} has no value", quoted(word))));
+    }
+    keyed(&key, value)
+}
+
+/// Part of a name. A name has no slash, so a word with one is a network that was mistyped.
+fn text(word: &str) -> Result<FlowCondition, BadParameter> {
+    if word.contains('/') {
+        return Err(mistake(format!("{} is not a network such as 10.0.0.0/8", quoted(word))));
+    }
+    Ok(FlowCondition::Text(word.to_lowercase()))
+}
+
+fn keyed(key: &str, value: &str) -> Result<FlowCondition, BadParameter> {
+    let address = || {
+        let problem = || format!("{key}:{} is not an address or network such as 10.0.0.5 or 10.0.0.0/8", shown(value));
+        network(value).ok_or_else(|| mistake(problem()))
+    };
+    Ok(match key {
+        "host" => FlowCondition::Host(address()?),
+        "src" => FlowCondition::Source(address()?),
+        "dst" => FlowCondition::Destination(address()?),
+        "port" => match value.parse() {
+            Ok(port @ 1..) => FlowCondition::Port(port),
+            _ => return Err(mistake(format!("port:{} is not a port from 1 to 65535", shown(value)))),
+        },
+        "service" => FlowCondition::Service(value.to_ascii_lowercase()),
+        "protocol" => FlowCondition::Protocol(protocol(value)?),
+        "direction" => FlowCondition::Direction(direction(value)?),
+        "interface" => FlowCondition::Interface(value.to_owned()),
+        _ => FlowCondition::Mac(value.to_ascii_lowercase().replace('-', ":")),
+    })
+}
+
+fn protocol(value: &str) -> Result<Protocol, BadParameter> {
+    let word = value.to_ascii_lowercase();
+    let by_name = || (0..=u8::MAX).map(Protocol).find(|&protocol| protocol_name(protocol) == Some(&word));
+    let protocol = word.parse().ok().map(Protocol).or_else(by_name);
+    protocol.ok_or_else(|| mistake(format!("protocol:{} is not a protocol such as tcp, udp or 47", shown(value))))
+}
+
+fn direction(value: &str) -> Result<Direction, BadParameter> {
+    let word = value.to_ascii_lowercase();
+    let direction = Direction::ALL.into_iter().find(|direction| direction.label() == word);
+    direction.ok_or_else(|| {
+        let known = Direction::ALL.map(Direction::label).join(", ");
+        mistake(format!("direction:{} is not one of {known}", shown(value)))
+    })
+}
+
+/// An address or a network, with the bits behind its prefix cleared.
+fn network(text: &str) -> Option<IpNet> {
+    let address = || IpAddr::from_str(text).ok().map(IpNet::from);
+    address().or_else(|| IpNet::from_str(text).ok().map(|network| network.trunc()))
+}
+
+/// A value in a message, without the quotes that its word has none of.
+fn shown(value: &str) -> String {
+    quoted(value).trim_matches('"').to_owned()
+}
+
+fn mistake(problem: String) -> BadParameter {
+    BadParameter::new("filter", problem)
+}

@@ -1,0 +1,309 @@
+//! The state of the program in sentences: does it see all traffic, and does it lose anything? Takes the latest report,
+//! the history and the program's own figures; gives checks as JSON. Must not change anything.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::ApiInputs;
+use crate::account::snapshot::{Capture, InterfaceEntry, Snapshot};
+use crate::export::units::Units;
+use crate::history::HistoryRange;
+
+/// The part of packets whose loss is critical.
+const CRITICAL_LOSS: f64 = 0.01;
+/// Coverage below which a capture is incomplete, and below which it is critically so.
+const GOOD_COVERAGE: f64 = 0.99;
+const CRITICAL_COVERAGE: f64 = 0.9;
+
+/// The state of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Status {
+    Ok,
+    Warning,
+    Critical,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Check {
+    name: &'static str,
+    status: Status,
+    sentence: String,
+}
+
+#[derive(Serialize)]
+struct HealthAnswer<'a> {
+    status: Status,
+    sentence: String,
+    checks: Vec<Check>,
+    interfaces: Vec<InterfaceHealth<'a>>,
+    memory: Vec<MemoryPart>,
+    uptime_seconds: u64,
+}
+
+/// An interface, or a file. A file has no statistics of a capture.
+#[derive(Serialize)]
+struct InterfaceHealth<'a> {
+    name: &'a str,
+    up: Option<bool>,
+    received: Option<u64>,
+    dropped_by_kernel: Option<u64>,
+    dropped_by_interface: Option<u64>,
+    coverage_ratio: Option<f64>,
+    frames: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct MemoryPart {
+    part: &'static str,
+    bytes: u64,
+}
+
+/// Writes the checks and their figures.
+pub(super) fn write<W: Write>(inputs: &ApiInputs<'_>, out: W) -> io::Result<()> {
+    let checks = checks(inputs);
+    let (status, sentence) = worst(&checks, inputs);
+    let answer = HealthAnswer {
+        status,
+        sentence,
+        checks,
+        interfaces: inputs.report.accounts.interfaces.iter().map(InterfaceHealth::of).collect(),
+        memory: memory(inputs),
+        uptime_seconds: inputs.now.since(inputs.settings.started).as_secs(),
+    };
+    Ok(serde_json::to_writer(out, &answer)?)
+}
+
+/// The state of all checks together, and a sentence.
+pub(super) fn summary(inputs: &ApiInputs<'_>) -> (Status, String) {
+    worst(&checks(inputs), inputs)
+}
+
+/// The interfaces or files that exist.
+pub(super) fn present(accounts: &Snapshot) -> impl Iterator<Item = &InterfaceEntry> {
+    accounts.interfaces.iter().filter(|interface| interface.gone_since.is_none())
+}
+
+/// The worst status. The sentence is that of the first check with it; if all is well, it says what was looked at.
+fn worst(checks: &[Check], inputs: &ApiInputs<'_>) -> (Status, String) {
+    let status = checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok);
+    let first = checks.iter().find(|check| check.status == status).filter(|_| status > Status::Ok);
+    (status, first.map_or_else(|| all_is_well(inputs), |check| check.sentence.clone()))
+}
+
+fn all_is_well(inputs: &ApiInputs<'_>) -> String {
+    if !inputs.settings.is_live {
+        return file(inputs).sentence;
+    }
+    let captured = captured_words(captures(&inputs.report.accounts).count());
+    format!("{captured}; no packet was dropped in the last hour.")
+}
+
+fn checks(inputs: &ApiInputs<'_>) -> Vec<Check> {
+    let mut checks = if inputs.settings.is_live {
+        vec![interfaces(inputs), drops(inputs), coverage(&inputs.report.accounts)]
+    } else {
+        vec![file(inputs)]
+    };
+    checks.extend([threads(inputs), tables(&inputs.report.accounts), queues(inputs)]);
+    checks.extend(deliveries(inputs));
+    if inputs.settings.is_live {
+        checks.push(scrapes(&inputs.report.accounts));
+    }
+    checks.push(memory_check(inputs));
+    checks
+}
+
+fn check(name: &'static str, status: Status, sentence: impl Into<String>) -> Check {
+    Check { name, status, sentence: sentence.into() }
+}
+
+// ---- Capture -------------------------------------------------------------------------------------------------------------
+
+/// The present interfaces with their captures.
+fn captures(accounts: &Snapshot) -> impl Iterator<Item = (&InterfaceEntry, Capture)> {
+    present(accounts).filter_map(|interface| Some((interface, interface.capture?)))
+}
+
+fn captured_words(interfaces: usize) -> String {
+    match interfaces {
+        1 => "The only interface is captured".to_owned(),
+        number => format!("All {number} interfaces are captured"),
+    }
+}
+
+fn interfaces(inputs: &ApiInputs<'_>) -> Check {
+    let accounts = &inputs.report.accounts;
+    let down: Vec<&str> =
+        captures(accounts).filter(|(_, capture)| !capture.up).map(|(interface, _)| interface.name.as_str()).collect();
+    let all = captures(accounts).count();
+    match (all, down.len()) {
+        (0, _) => check("interfaces", Status::Critical, "No interface is captured yet."),
+        (_, 0) => check("interfaces", Status::Ok, format!("{}.", captured_words(all))),
+        (all, number) if number == all => {
+            check("interfaces", Status::Critical, format!("No interface is captured: {} down.", are(&down)))
+        }
+        (all, number) => {
+            let captured = all - number;
+            check(
+                "interfaces",
+                Status::Warning,
+                format!("{} down; {captured} of {all} interfaces are captured.", are(&down)),
+            )
+        }
+    }
+}
+
+/// `eth1 is`, `eth1 and eth2 are`, `eth1, eth2 and 3 more are`.
+fn are(names: &[&str]) -> String {
+    match names {
+        [] => "nothing is".to_owned(),
+        [one] => format!("{one} is"),
+        [one, two] => format!("{one} and {two} are"),
+        [one, two, more @ ..] => format!("{one}, {two} and {} more are", more.len()),
+    }
+}
+
+/// Packets that were dropped in the last hour, compared with all that were captured in it.
+fn drops(inputs: &ApiInputs<'_>) -> Check {
+    let Some(hour) = inputs.history.totals_sum(HistoryRange::Hour) else {
+        return check("drops", Status::Ok, "No second has been counted yet.");
+    };
+    let dropped = hour.dropped();
+    if dropped == 0 {
+        return check("drops", Status::Ok, "No packet was dropped in the last hour.");
+    }
+    let share = dropped as f64 / (hour.ip().packets + hour.not_ip + dropped) as f64;
+    let status = if share < CRITICAL_LOSS { Status::Warning } else { Status::Critical };
+    let (count, percent) = (Units::Human.count(dropped), share * 100.0);
+    check(
+        "drops",
+        status,
+        format!("{count} packets ({percent:.2} %) were dropped in the last hour before they could be counted."),
+    )
+}
+
+fn coverage(accounts: &Snapshot) -> Check {
+    let ratios = captures(accounts).filter_map(|(interface, capture)| Some((interface, capture.coverage.ratio()?)));
+    let Some((interface, ratio)) = ratios.min_by(|one, other| one.1.total_cmp(&other.1)) else {
+        return check("coverage", Status::Ok, "No interface has counters that the capture can be compared with.");
+    };
+    let status = match ratio {
+        _ if ratio >= GOOD_COVERAGE => Status::Ok,
+        _ if ratio >= CRITICAL_COVERAGE => Status::Warning,
+        _ => Status::Critical,
+    };
+    let percent = (ratio * 100.0).min(100.0);
+    check(
+        "coverage",
+        status,
+        format!("At least {percent:.1} % of the packets of each interface were seen (lowest: {}).", interface.name),
+    )
+}
+
+fn file(inputs: &ApiInputs<'_>) -> Check {
+    let frames = Units::Human.count(inputs.report.accounts.totals.frames.frames);
+    let sentence = if inputs.is_ready {
+        format!("The capture file is read: {frames} frames.")
+    } else {
+        format!("The capture file is being read: {frames} frames so far.")
+    };
+    check("file", Status::Ok, sentence)
+}
+
+// ---- The program ---------------------------------------------------------------------------------------------------------
+
+fn threads(inputs: &ApiInputs<'_>) -> Check {
+    match inputs.program.dead_thread() {
+        Some(thread) => check("threads", Status::Critical, format!("The thread {thread} does not work any more.")),
+        None => check("threads", Status::Ok, "All threads work."),
+    }
+}
+
+fn tables(accounts: &Snapshot) -> Check {
+    let (flows, hosts) = (accounts.flows.figures, accounts.hosts.figures);
+    let full = [("flows", flows), ("hosts", hosts)]
+        .into_iter()
+        .find(|(_, figures)| figures.limit > 0 && figures.entries >= figures.limit);
+    match full {
+        Some((table, figures)) => check(
+            "tables",
+            Status::Warning,
+            format!("The table of {table} is full ({}): further {table} count as other.", figures.limit),
+        ),
+        None => check("tables", Status::Ok, "No table is full."),
+    }
+}
+
+fn queues(inputs: &ApiInputs<'_>) -> Check {
+    let lost = inputs.program.lost_entries();
+    losses(inputs, "queues", lost, "entries of queues (alert lines, events, log lines, reports of scrapes)")
+}
+
+/// Receivers, the event log and evidence, where they are used.
+fn deliveries(inputs: &ApiInputs<'_>) -> Vec<Check> {
+    let program = inputs.program;
+    let parts = [
+        ("receivers", program.lost_notices(), "notices to receivers"),
+        ("event_log", program.event_log_errors(), "writes of the event log"),
+        ("evidence", program.lost_evidence(), "packets or files of evidence"),
+    ];
+    let used = parts.into_iter().filter_map(|(name, count, what)| Some((name, count?, what)));
+    used.map(|(name, count, what)| losses(inputs, name, count, what)).collect()
+}
+
+/// A warning for an hour after a counter of losses grew.
+fn losses(inputs: &ApiInputs<'_>, name: &'static str, count: u64, what: &str) -> Check {
+    let count_words = Units::Human.count(count);
+    match (count, inputs.memory.grew_lately(name, count, inputs.now)) {
+        (0, _) => check(name, Status::Ok, format!("No {what} were lost.")),
+        (_, true) => check(
+            name,
+            Status::Warning,
+            format!("{count_words} {what} were lost since the start, some within the last hour."),
+        ),
+        (_, false) => check(
+            name,
+            Status::Ok,
+            format!("{count_words} {what} were lost since the start, none within the last hour."),
+        ),
+    }
+}
+
+fn scrapes(accounts: &Snapshot) -> Check {
+    let (complete, broken) = (accounts.scrapes.complete, accounts.scrapes.broken);
+    check("scrapes", Status::Ok, format!("{complete} scrapes were read completely, {broken} broke off."))
+}
+
+fn memory(inputs: &ApiInputs<'_>) -> Vec<MemoryPart> {
+    let accounts = inputs.report.accounts.memory.iter().map(|&(part, bytes)| MemoryPart { part, bytes });
+    let others = [
+        ("detection", inputs.report.detection.memory_bytes),
+        ("alerts", inputs.report.alerts.memory_bytes),
+        ("history", inputs.history.memory_bytes),
+    ];
+    accounts.chain(others.map(|(part, bytes)| MemoryPart { part, bytes })).collect()
+}
+
+fn memory_check(inputs: &ApiInputs<'_>) -> Check {
+    let bytes = memory(inputs).iter().map(|part| part.bytes).sum();
+    check("memory", Status::Ok, format!("The tables take {}.", Units::Human.bytes(bytes)))
+}
+
+impl<'a> InterfaceHealth<'a> {
+    fn of(interface: &'a InterfaceEntry) -> Self {
+        let of_capture = |value: fn(Capture) -> u64| interface.capture.map(value);
+        Self {
+            name: &interface.name,
+            up: interface.capture.map(|capture| capture.up),
+            received: of_capture(|capture| capture.received),
+            dropped_by_kernel: of_capture(|capture| capture.dropped_by_kernel),
+            dropped_by_interface: of_capture(|capture| capture.dropped_by_interface),
+            coverage_ratio: interface.capture.and_then(|capture| capture.coverage.ratio()),
+            frames: interface.frames.frames,
+            bytes: interface.frames.bytes,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::alert::{Alert, AlertState, Severity};
+use crate::detect::{Figures, Kind, Subject, Target};
+use crate::export::tests::firing;
+
+fn alert(kind: Kind, source: &str, severity: Severity, starts_at: i64) -> Alert {
+    let target = Target { address: ip("203.0.113.7"), protocol: Some(Protocol::TCP), port: Some(22) };
+    let figures = Figures { value: 20.0, limit: 15.0, first_targets: vec![target], ..Figures::default() };
+    let subject = Subject::Source(ip(source));
+    Alert { severity, starts_at: at(starts_at), ..firing(kind, subject, figures) }
+}
+
+fn served() -> Served {
+    let mut served = Served::default();
+    let pending = Alert { state: AlertState::Pending, ..alert(Kind::HostScan, "10.0.0.4", Severity::Critical, 9) };
+    served.report.alerts.pending = vec![pending];
+    served.report.alerts.firing = vec![
+        alert(Kind::HostScan, "10.0.0.1", Severity::Warning, 1),
+        alert(Kind::HostScan, "10.0.0.2", Severity::Critical, 2),
+        alert(Kind::HostScan, "10.0.0.3", Severity::Critical, 3),
+    ];
+    served
+}
+
+fn sources(served: &Served, query: &str) -> Vec<String> {
+    let answer = served.json(Resource::Alerts, query);
+    let active = answer["active"].as_array().unwrap().iter();
+    active.map(|alert| alert["source"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn firing_and_severe_and_late_alerts_come_first() {
+    let served = served();
+    assert_eq!(sources(&served, ""), ["10.0.0.3", "10.0.0.2", "10.0.0.1", "10.0.0.4"]);
+    assert_eq!(sources(&served, "limit=1"), ["10.0.0.3"]);
+    assert!(sources(&served, "state=resolved").is_empty());
+}
+
+#[test]
+fn filter_looks_at_subjects_targets_and_words() {
+    let served = served();
+    for (filter, count) in [
+        ("10.0.0.2", 1),
+        ("src:10.0.0.0/30", 3),
+        ("203.0.113.0/24", 4),
+        ("src:203.0.113.7", 0),
+        ("port:22", 4),
+        ("service:ssh", 4),
+        ("protocol:udp", 0),
+        ("critical", 3),
+        ("host_scan -10.0.0.2", 3),
+        ("direction:incoming", 4),
+        ("nothing", 0),
+    ] {
+        assert_eq!(sources(&served, &format!("filter={}", filter.replace(' ', "+"))).len(), count, "{filter}");
+    }
+}
+
+#[test]
+fn alert_has_its_sentence_figures_and_query() {
+    let mut served = served();
+    served.settings.runbooks = "https://wiki/{kind}".to_owned();
+    served.report.alerts.firing[2].rule = Arc::from("odd\"rule\\");
+    let answer = served.json(Resource::Alerts, "limit=1");
+    let alert = &answer["active"][0];
+    assert_eq!([&alert["value"], &alert["limit"], &alert["unit"]], [&json!(20.0), &json!(15.0), &json!("hosts")]);
+    assert!(alert["sentence"].as_str().unwrap().starts_with("10.0.0.3 "), "{alert}");
+    assert_eq!(alert["runbook_url"], json!("https://wiki/host_scan"));
+    assert_eq!(alert["evidence_url"], Value::Null);
+    assert_eq!(alert["first_targets"], json!(["203.0.113.7:22/tcp"]));
+    let query = r#"trafficmonitor_alert_value{kind="host_scan",rule="odd\"rule\\",source="10.0.0.3"}"#;
+    assert_eq!(alert["promql"], json!(query));
+    assert_eq!(answer["resolved_limit"], json!(1_000));
+}
+
+#[test]
+fn evidence_is_linked_once_there_is_a_file_of_the_episode() {
+    let served = served();
+    let alert = &served.report.alerts.firing[2];
+    let file = crate::alert::EvidenceFile {
+        starts_at: alert.starts_at,
+        path: "x.pcapng".into(),
+        is_finished: true,
+        sha256: String::new(),
+        packets: 1,
+        is_complete: true,
+    };
+    served.evidence.note(alert.fingerprint, file);
+    let answer = served.json(Resource::Alerts, "limit=1");
+    assert_eq!(answer["active"][0]["evidence_url"], json!(format!("/alerts/{}/evidence", alert.fingerprint)));
+}
+
+#[test]
+fn hosts_and_nodes_count_the_alerts_about_them() {
+    let mut office = office();
+    office.report.alerts.firing = vec![alert(Kind::HostScan, "10.0.0.5", Severity::Info, 1)];
+    let row = &office.json(Resource::Hosts, "range=all&filter=10.0.0.5")["rows"][0];
+    assert_eq!([&row["address"], &row["alerts"]], [&json!("10.0.0.5"), &json!(1)]);
+    let nodes = office.json(Resource::Graph, "range=all&min_bytes=0")["nodes"].clone();
+    let alerts: Vec<u64> = nodes.as_array().unwrap().iter().map(|node| node["alerts"].as_u64().unwrap()).collect();
+    assert_eq!(alerts.iter().sum::<u64>(), 1);
+}

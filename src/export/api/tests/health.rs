@@ -1,0 +1,133 @@
+use serde_json::json;
+
+use super::*;
+use crate::account::snapshot::{Capture, Coverage, InterfaceEntry};
+use crate::export::api::filter::FlowFilter;
+
+fn interface(name: &str, up: bool, coverage: Coverage) -> InterfaceEntry {
+    let capture = Capture { up, coverage, ..Capture::default() };
+    InterfaceEntry { name: name.to_owned(), capture: Some(capture), ..InterfaceEntry::default() }
+}
+
+fn with_interfaces(interfaces: Vec<InterfaceEntry>) -> Served {
+    let mut served = Served::default();
+    served.report.accounts.interfaces = interfaces;
+    served
+}
+
+fn covering(delivered: u64) -> Coverage {
+    Coverage { is_comparable: true, delivered, on_interface: 1_000 }
+}
+
+/// Status and sentence of all checks together.
+fn summary(served: &Served) -> (String, String) {
+    let health = served.json(Resource::Health, "");
+    let line = &served.json(Resource::Snapshot, "")["health"];
+    assert_eq!([&line["status"], &line["sentence"]], [&health["status"], &health["sentence"]]);
+    let text = |key: &str| health[key].as_str().unwrap().to_owned();
+    (text("status"), text("sentence"))
+}
+
+#[test]
+fn state_of_interfaces_is_one_line_that_explains_itself() {
+    let up = |name| interface(name, true, Coverage::default());
+    let down = |name| interface(name, false, Coverage::default());
+    for (interfaces, status, sentence) in [
+        (vec![], "critical", "No interface is captured yet."),
+        (vec![up("a")], "ok", "The only interface is captured; no packet was dropped in the last hour."),
+        (vec![up("a"), up("b")], "ok", "All 2 interfaces are captured; no packet was dropped in the last hour."),
+        (vec![up("a"), down("b")], "warning", "b is down; 1 of 2 interfaces are captured."),
+        (vec![down("a"), down("b")], "critical", "No interface is captured: a and b are down."),
+        (
+            vec![up("a"), down("b"), down("c"), down("d")],
+            "warning",
+            "b, c and 1 more are down; 1 of 4 interfaces are captured.",
+        ),
+    ] {
+        assert_eq!(summary(&with_interfaces(interfaces)), (status.to_owned(), sentence.to_owned()));
+    }
+}
+
+#[test]
+fn low_coverage_is_a_warning_and_then_critical() {
+    for (delivered, status) in [(1_000, "ok"), (990, "ok"), (989, "warning"), (900, "warning"), (899, "critical")] {
+        let served =
+            with_interfaces(vec![interface("a", true, covering(1_000)), interface("b", true, covering(delivered))]);
+        let (found, sentence) = summary(&served);
+        assert_eq!(found, status, "{delivered}: {sentence}");
+    }
+    let (_, sentence) = summary(&with_interfaces(vec![interface("a", true, covering(905))]));
+    assert_eq!(sentence, "At least 90.5 % of the packets of each interface were seen (lowest: a).");
+}
+
+#[test]
+fn losses_are_a_warning_for_an_hour() {
+    let mut served = with_interfaces(vec![interface("a", true, Coverage::default())]);
+    served.program.count_dropped_report();
+    let (status, sentence) = summary(&served);
+    assert_eq!(status, "warning");
+    assert!(
+        sentence.starts_with("1 entries of queues") && sentence.ends_with("some within the last hour."),
+        "{sentence}"
+    );
+    served.now = at(10 + 3_600);
+    assert_eq!(summary(&served).0, "ok");
+}
+
+#[test]
+fn full_table_is_a_warning() {
+    let mut served = with_interfaces(vec![interface("a", true, Coverage::default())]);
+    (served.report.accounts.flows.figures.entries, served.report.accounts.flows.figures.limit) = (100, 100);
+    assert_eq!(
+        summary(&served),
+        ("warning".to_owned(), "The table of flows is full (100): further flows count as other.".to_owned())
+    );
+}
+
+#[test]
+fn file_is_well_and_has_no_figures_of_a_capture() {
+    let mut served = with_interfaces(vec![InterfaceEntry { name: "a.pcap".to_owned(), ..InterfaceEntry::default() }]);
+    served.settings.is_live = false;
+    assert_eq!(summary(&served), ("ok".to_owned(), "The capture file is read: 0 frames.".to_owned()));
+    let health = served.json(Resource::Health, "");
+    assert_eq!(health["interfaces"][0]["up"], Value::Null);
+    assert_eq!(served.json(Resource::Snapshot, "")["mode"], json!("file"));
+}
+
+#[test]
+fn snapshot_counts_flows_hosts_and_alerts() {
+    let mut office = office();
+    office.report.accounts.flows.figures.entries = 5;
+    let snapshot = office.json(Resource::Snapshot, "");
+    assert_eq!([&snapshot["flows"], &snapshot["hosts"], &snapshot["number"]], [&json!(5), &json!(5), &json!(3)]);
+    assert_eq!(snapshot["totals"]["local"], json!({"bytes": 1_000, "packets": 1}));
+    assert_eq!(snapshot["alerts"], json!({"pending": 0, "firing": 0, "severity": null}));
+    assert_eq!(snapshot["rates"]["incoming"], json!({"bytes_per_second": 0.0, "packets_per_second": 0.0}));
+}
+
+#[test]
+fn search_completes_the_last_word() {
+    let mut office = office();
+    office.name("10.0.0.6", HostName { dhcp: Some("printer".into()), ..HostName::default() });
+    let texts = |q: &str| {
+        let answer = office.json(Resource::Search, &format!("q={}", q.replace(' ', "+")));
+        let suggestions = answer["suggestions"].as_array().unwrap().iter();
+        suggestions.map(|one| one["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts("10.0"), ["host:10.0.0.5", "host:10.0.0.6"], "the heaviest first");
+    assert_eq!(texts("port:22 dst:198"), ["dst:198.51.100.9"]);
+    assert_eq!(texts("-port:4"), ["-port:443"]);
+    assert_eq!(texts("pri"), ["host:10.0.0.6"]);
+    assert_eq!(texts("dir"), ["direction:"]);
+    assert_eq!(
+        texts("direction:"),
+        ["direction:incoming", "direction:outgoing", "direction:local", "direction:transit"]
+    );
+    assert_eq!(texts("service:h"), ["service:https", "service:http"]);
+    assert_eq!(texts("protocol:"), ["protocol:tcp"]);
+    assert_eq!(texts("zzz"), Vec::<String>::new());
+    // Every suggestion is a filter.
+    for text in ["", "1", "p", "s", "port:", "src:", "mac:"].into_iter().flat_map(texts) {
+        assert!(text.ends_with(':') || FlowFilter::parse(&text).is_ok(), "{text}");
+    }
+}

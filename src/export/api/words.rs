@@ -1,0 +1,31 @@
+//! Protocols, ports and services as cells. Takes numbers; gives text. Must not know the tables.
+
+use super::cell::CellValue;
+use crate::packet::Protocol;
+use crate::services::{protocol_name, service_name};
+
+/// IANA's keyword, or the number if there is none.
+pub(super) fn protocol_text(protocol: Protocol) -> String {
+    protocol_name(protocol).map_or_else(|| protocol.0.to_string(), str::to_owned)
+}
+
+/// The keyword or the number of a protocol.
+pub(super) fn protocol_cell(protocol: Protocol) -> CellValue<'static> {
+    protocol_name(protocol)
+        .map_or_else(|| CellValue::Text(protocol.0.to_string().into()), |name| CellValue::Text(name.into()))
+}
+
+/// A port; absent if it is 0.
+pub(super) fn port_cell(port: u16) -> CellValue<'static> {
+    port_number(port).map_or(CellValue::Null, |port| CellValue::Count(port.into()))
+}
+
+/// A port; none if it is 0.
+pub(super) fn port_number(port: u16) -> Option<u16> {
+    Some(port).filter(|port| *port != 0)
+}
+
+/// IANA's name of a port.
+pub(super) fn service_cell(protocol: Protocol, port: u16) -> CellValue<'static> {
+    CellValue::text(service_name(protocol, port))
+}

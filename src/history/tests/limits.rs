@@ -1,0 +1,70 @@
+//! Floods, and memory.
+
+use super::*;
+
+/// Heavy flows of the tests; more than 1 in 100,000 sources, fewer than a cell keeps.
+const HEAVY: u32 = 100;
+const HEAVY_BYTES: u64 = 20 * 1_000;
+
+/// A second with 100,000 spoofed sources, and with heavy flows whose packets come among them.
+fn flood(run: &mut Traffic, second: i64) {
+    for part in 0..20_u32 {
+        let time = second * SECOND + i64::from(part) * SECOND / 20;
+        let spoofed = (0..5_000).map(|number| {
+            let source = Ipv4Addr::from_bits(0xc612_0000 + second as u32 % 3 * 100_000 + part * 5_000 + number);
+            packet(time, source, local(0), 60)
+        });
+        let heavy = (0..HEAVY).map(|host| packet(time, local(1 + host), Ipv4Addr::new(192, 0, 2, 1), 1_000));
+        run.take(spoofed.chain(heavy));
+    }
+    run.advance(second + 1);
+}
+
+#[test]
+fn heavy_rows_survive_a_flood_of_100_000_sources_with_almost_all_of_their_bytes() {
+    let mut run = Traffic::of(1);
+    let flooded = [START, START + 1, START + 2];
+    flooded.into_iter().for_each(|second| flood(&mut run, second));
+    run.advance(START + 60);
+    let view = run.view();
+    let longest = view.rows(Hour)[0].as_ref();
+    let cells = [(view.rows(Live)[0].as_ref(), 1), (view.rows(FiveMinutes)[0].as_ref(), 3), (longest, 3)];
+    for (cell, seconds) in cells {
+        let heavy = cell.rows.iter().filter(|row| row.direction() == Direction::Outgoing);
+        let least = heavy.clone().map(|row| row.bytes).min().unwrap();
+        assert_eq!(heavy.count(), HEAVY as usize);
+        // What a row lacks is at most the weight with which it entered.
+        assert!(least >= seconds * HEAVY_BYTES * 95 / 100, "{least} in {seconds} s");
+        let sent = u64::from(HEAVY) * seconds * HEAVY_BYTES;
+        assert_eq!(cell.traffic()[Direction::Outgoing as usize].bytes, sent);
+        assert_eq!(cell.traffic()[Direction::Incoming as usize].bytes, seconds * 100_000 * 60);
+    }
+}
+
+#[test]
+fn memory_of_a_full_history_is_at_most_8_mib() {
+    let mut run = Traffic::of(1);
+    let empty = run.history().memory_bytes();
+    // So many sources a second that each cell of any length is full.
+    for second in START..START + 3_660 {
+        let sources = match START + 3_660 - second {
+            ..=60 => 256,
+            61..=300 => 110,
+            _ => 10,
+        };
+        let first = (second - START) as u32 * 256;
+        run.take((first..first + sources).map(|host| packet(second * SECOND, local(host), local(0), 60)));
+        run.advance(second + 1);
+    }
+    let view = run.view();
+    for (range, rows) in HistoryRange::ALL.into_iter().zip([256, 1_024, 512]) {
+        assert!(view.rows(range).iter().all(|cell| cell.rows.len() == rows), "{range:?}");
+    }
+    assert_eq!(HistoryRange::ALL.map(|range| view.rows(range).len()), [60, 30, 60]);
+    let full = run.history().memory_bytes();
+    println!("{empty} bytes empty, {full} full");
+    assert!(full <= 8 << 20, "{full} bytes");
+    assert_eq!(view.memory_bytes, full as u64);
+    let rows = 60 * 256 + 30 * 1_024 + 60 * 512;
+    assert!(full - empty >= rows * size_of::<HistoryRow>(), "the cells are counted");
+}

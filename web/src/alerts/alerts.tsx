@@ -1,0 +1,85 @@
+/**
+ * Active and resolved alerts, each with its figures, times, targets, evidence and runbook.
+ */
+
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Alert } from "../api.ts";
+import { count } from "../format.ts";
+import { activeAlerts, resolvedAlerts, resolvedLimit, show, view } from "../store.ts";
+import { Choice, Trouble, useNear } from "../parts.tsx";
+import { Card } from "./card.tsx";
+
+const MORE = 100;
+
+function List(properties: { alerts: Alert[] | null; none: string }): JSX.Element {
+  if (properties.alerts === null) return <p class="empty">Waiting for alerts.</p>;
+  if (properties.alerts.length === 0) return <p class="empty calm">{properties.none}</p>;
+  return (
+    <ul class="cards">
+      {properties.alerts.map((alert) => (
+        <Card key={`${alert.fingerprint} ${alert.starts_at}`} alert={alert} />
+      ))}
+    </ul>
+  );
+}
+
+function Resolved(): JSX.Element {
+  const answer = resolvedAlerts.answer.value;
+  const most = answer?.resolved_limit ?? 0;
+  const mayHaveMore = answer !== null && answer.resolved.length >= resolvedLimit.value && resolvedLimit.value < most;
+  return (
+    <>
+      <Trouble query={resolvedAlerts} />
+      <List alerts={answer?.resolved ?? null} none="No alert has resolved." />
+      <p class="panel-foot muted">
+        {mayHaveMore && (
+          <button
+            type="button"
+            class="button"
+            onClick={() => (resolvedLimit.value = Math.min(most, resolvedLimit.peek() + MORE))}
+          >
+            Show more
+          </button>
+        )}
+        {answer !== null && `The last ${count(most)} are kept`}
+        {answer !== null && answer.resolved_forgotten > 0 && `; ${count(answer.resolved_forgotten)} older ones are not`}
+        {answer !== null && "."}
+      </p>
+    </>
+  );
+}
+
+function Active(): JSX.Element {
+  return (
+    <>
+      <Trouble query={activeAlerts} />
+      <List alerts={activeAlerts.answer.value?.active ?? null} none="No alert is firing or pending." />
+    </>
+  );
+}
+
+export function Alerts(): JSX.Element {
+  const near = useNear<HTMLElement>((isNear) => (resolvedAlerts.isActive.value = isNear));
+  const which = view.value.alerts;
+  useEffect(() => {
+    resolvedLimit.value = 50;
+  }, [which]);
+  return (
+    <section class="panel alerts" aria-labelledby="alerts-title" ref={near}>
+      <div class="panel-head">
+        <h2 id="alerts-title">Alerts</h2>
+        <Choice
+          label="Alerts shown"
+          value={which}
+          options={[
+            ["active", "Active"],
+            ["resolved", "Resolved"],
+          ]}
+          onChange={(alerts) => show({ alerts, alert: "" })}
+        />
+      </div>
+      {which === "active" ? <Active /> : <Resolved />}
+    </section>
+  );
+}

@@ -1,0 +1,219 @@
+/**
+ * One alert: a line that opens, and below it all that is known.
+ */
+
+import type { JSX } from "preact";
+import type { Alert } from "../api.ts";
+import { hostWord } from "../filter.ts";
+import { ago, bytes, dateTime, duration, figure, moment, safeLink, visible } from "../format.ts";
+import { show, shown, trafficNow, view } from "../store.ts";
+import { CopyButton, FilterLink } from "../parts.tsx";
+import { graphAddress } from "../tables/promql.ts";
+import { kindName, SEVERITY_NAMES } from "../words.ts";
+import { cardId, episode } from "./open.ts";
+
+const EVENT_NAMES: Record<string, string> = {
+  pending: "Pending",
+  firing: "Firing",
+  peak: "Peak",
+  resolved: "Resolved",
+};
+
+/** The value as a bar whose mark is the limit. */
+function Meter(properties: { alert: Alert }): JSX.Element {
+  const { value, limit, unit, peak } = properties.alert;
+  const end = Math.max(value, limit, peak?.value ?? 0) * 1.05;
+  const at = (figure: number): string => `${end > 0 ? (100 * figure) / end : 0}%`;
+  return (
+    <div class="meter">
+      <span class="meter-track" aria-hidden="true">
+        {peak !== null && <span class="meter-peak" style={{ width: at(peak.value) }} />}
+        <span class="meter-value" style={{ width: at(value) }} />
+        <span class="meter-limit" style={{ left: at(limit) }} />
+      </span>
+      <span>
+        <b>{figure(value, unit)}</b>, limit {figure(limit, unit)}
+        {limit > 0 && ` (${(value / limit).toFixed(1)} × the limit)`}
+        {peak !== null && `; peak ${figure(peak.value, unit)}`}
+      </span>
+    </div>
+  );
+}
+
+function Timeline(properties: { alert: Alert }): JSX.Element {
+  return (
+    <ol class="timeline" aria-label="Timeline">
+      {properties.alert.timeline.map(({ at, event }) => (
+        <li key={`${at} ${event}`} class={`event-${/^[a-z]+$/.test(event) ? event : "other"}`}>
+          <b>{EVENT_NAMES[event] ?? visible(event)}</b> <time dateTime={at}>{dateTime(moment(at))}</time>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** A target may be an address, or an address with a port. */
+function addressOf(target: string): string | null {
+  const bracketed = /^\[([0-9a-f:.]+)\]/i.exec(target);
+  if (bracketed !== null) return bracketed[1] ?? null;
+  const dotted = /^(\d{1,3}(?:\.\d{1,3}){3})(?![\d.])/.exec(target);
+  if (dotted !== null) return dotted[1] ?? null;
+  return /^[0-9a-f]*:[0-9a-f:]*:[0-9a-f.]*$/i.test(target) ? target : null;
+}
+
+function Targets(properties: { title: string; targets: string[] }): JSX.Element | null {
+  if (properties.targets.length === 0) return null;
+  return (
+    <div class="targets">
+      <dt>{properties.title}</dt>
+      <dd>
+        {properties.targets.map((target) => {
+          const address = addressOf(target);
+          return address === null ? (
+            <bdi key={target}>{visible(target)}</bdi>
+          ) : (
+            <FilterLink key={target} word={hostWord(address)}>
+              {visible(target)}
+            </FilterLink>
+          );
+        })}
+      </dd>
+    </div>
+  );
+}
+
+function Links(properties: { alert: Alert }): JSX.Element {
+  const { alert } = properties;
+  const evidence = safeLink(alert.evidence_url);
+  const runbook = safeLink(alert.runbook_url);
+  const graph = alert.promql === null ? null : graphAddress(shown.value?.prometheus_url ?? null, alert.promql);
+  return (
+    <p class="links">
+      {alert.source !== null && (
+        <button type="button" class="button" onClick={() => show({ filter: hostWord(alert.source ?? "") })}>
+          Show its traffic
+        </button>
+      )}
+      {evidence !== null && (
+        <a class="button" href={evidence} download>
+          Evidence (capture file)
+        </a>
+      )}
+      {runbook !== null && (
+        <a class="button" href={runbook} target="_blank" rel="noopener noreferrer">
+          Runbook
+        </a>
+      )}
+      {alert.promql !== null && (
+        <CopyButton class="button" text={alert.promql}>
+          Copy as PromQL
+        </CopyButton>
+      )}
+      {graph !== null && (
+        <a class="button" href={graph} target="_blank" rel="noopener noreferrer">
+          Show in Prometheus
+        </a>
+      )}
+    </p>
+  );
+}
+
+function Ends(properties: { alert: Alert }): JSX.Element {
+  const { source, source_name, destination, network } = properties.alert;
+  return (
+    <>
+      {source !== null && (
+        <div>
+          <dt>Source</dt>
+          <dd>
+            <FilterLink word={hostWord(source)}>{visible(source)}</FilterLink>{" "}
+            {source_name !== null && <bdi class="muted">{visible(source_name)}</bdi>}
+          </dd>
+        </div>
+      )}
+      {destination !== null && destination !== "" && (
+        <div>
+          <dt>Destination</dt>
+          <dd>
+            <FilterLink word={hostWord(destination)}>{visible(destination)}</FilterLink>
+          </dd>
+        </div>
+      )}
+      {network !== null && network !== "" && (
+        <div>
+          <dt>Network</dt>
+          <dd>
+            <FilterLink word={network}>{visible(network)}</FilterLink>
+          </dd>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Body(properties: { alert: Alert }): JSX.Element {
+  const { alert } = properties;
+  return (
+    <div class="card-body">
+      {alert.explanation !== null && alert.explanation !== alert.sentence && <p>{visible(alert.explanation)}</p>}
+      <Meter alert={alert} />
+      <Timeline alert={alert} />
+      <dl>
+        <Ends alert={alert} />
+        <div>
+          <dt>Kind</dt>
+          <dd>{visible(kindName(alert.kind))}</dd>
+        </div>
+        <div>
+          <dt>Rule</dt>
+          <dd>{visible(alert.rule)}</dd>
+        </div>
+        <div>
+          <dt>Side</dt>
+          <dd>{visible(alert.side)}</dd>
+        </div>
+        <div>
+          <dt>Bytes</dt>
+          <dd>{bytes(alert.bytes)}</dd>
+        </div>
+        <Targets title="First targets" targets={alert.first_targets} />
+        <Targets title="Last targets" targets={alert.last_targets} />
+      </dl>
+      <Links alert={alert} />
+    </div>
+  );
+}
+
+/** "for 3 min" or "3 min ago, lasted 20 s". */
+function when(alert: Alert): string {
+  const start = moment(alert.starts_at);
+  const end = moment(alert.ends_at);
+  if (start === null) return "";
+  if (end === null) return `for ${duration((trafficNow.value - start) / 1000)}`;
+  return `${ago(end, trafficNow.value)}, lasted ${duration((end - start) / 1000)}`;
+}
+
+export function Card(properties: { alert: Alert }): JSX.Element {
+  const { alert } = properties;
+  // A link from elsewhere knows the fingerprint alone.
+  const isOpen =
+    view.value.alert === episode(alert) || (alert.state !== "resolved" && view.value.alert === alert.fingerprint);
+  const badge =
+    alert.state === "firing" ? SEVERITY_NAMES[alert.severity] : alert.state === "pending" ? "Pending" : "Resolved";
+  return (
+    <li class={`card severity-${alert.severity} state-${alert.state}`} id={cardId(alert)}>
+      <button
+        type="button"
+        class="card-head"
+        aria-expanded={isOpen}
+        onClick={() => show({ alert: isOpen ? "" : episode(alert) })}
+      >
+        <span class="badge">{badge}</span>
+        <span class="card-kind">{visible(kindName(alert.kind))}</span>
+        <bdi class="card-sentence">{visible(alert.sentence)}</bdi>
+        <span class="muted card-when">{when(alert)}</span>
+      </button>
+      {isOpen && <Body alert={alert} />}
+    </li>
+  );
+}

@@ -1,0 +1,66 @@
+/**
+ * The network chart as a table: its text alternative.
+ */
+
+import type { JSX } from "preact";
+import type { Graph } from "../api.ts";
+import { bytes, count, share } from "../format.ts";
+import { Host } from "../parts.tsx";
+import { nameOf } from "./canvas.ts";
+import { serviceName } from "./figures.tsx";
+import { type Scene, sceneOf } from "./scene.ts";
+
+function End(properties: { scene: Scene; index: number }): JSX.Element {
+  const { scene, index } = properties;
+  const node = scene.nodes[index]?.node;
+  return node === undefined || node.address === null ? (
+    <>{nameOf(scene, index)}</>
+  ) : (
+    <Host address={node.address} name={node.name} />
+  );
+}
+
+export function GraphTable(properties: { graph: Graph }): JSX.Element {
+  const scene = sceneOf(properties.graph);
+  const edges = [...scene.edges].sort((left, right) => right.edge.bytes - left.edge.bytes);
+  const sum = edges.reduce((all, { edge }) => all + edge.bytes, 0);
+  return (
+    <div class="scroll graph-table" tabIndex={0} role="region" aria-label="Network flow as a table">
+      <table class="plain">
+        <caption class="unseen">Network flow</caption>
+        <thead>
+          <tr>
+            <th scope="col">From</th>
+            <th scope="col">To</th>
+            <th scope="col" class="number">
+              Bytes
+            </th>
+            <th scope="col" class="number">
+              Share
+            </th>
+            <th scope="col" class="number">
+              Packets
+            </th>
+            <th scope="col">Top service</th>
+          </tr>
+        </thead>
+        <tbody>
+          {edges.map(({ edge, from, to }) => (
+            <tr key={`${scene.nodes[from]?.key} ${scene.nodes[to]?.key}`}>
+              <th scope="row">
+                <End scene={scene} index={from} />
+              </th>
+              <td>
+                <End scene={scene} index={to} />
+              </td>
+              <td class="number">{bytes(edge.bytes)}</td>
+              <td class="number">{share(edge.bytes, sum)}</td>
+              <td class="number">{count(edge.packets)}</td>
+              <td>{edge.top[0] === undefined ? "" : serviceName(edge.top[0])}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

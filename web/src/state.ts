@@ -1,0 +1,86 @@
+/**
+ * The state of a view, as the fragment of the address has it. It takes and gives text and knows no element of the page.
+ */
+
+import type { Unit } from "./format.ts";
+import { normal } from "./filter.ts";
+
+export const RANGES = ["live", "5m", "1h", "all"] as const;
+export type Range = (typeof RANGES)[number];
+
+export const TABLES = ["hosts", "devices", "pairs", "flows", "services", "protocols"] as const;
+export type TableName = (typeof TABLES)[number];
+
+export const CHARTS = ["force", "sankey"] as const;
+export type ChartName = (typeof CHARTS)[number];
+
+/** Most hosts of the chart. */
+export const HOSTS = ["25", "100", "500"] as const;
+
+export interface View {
+  range: Range;
+  filter: string;
+  table: TableName;
+  /** A column of the table; empty for the table's own order. */
+  sort: string;
+  order: "desc" | "asc";
+  search: string;
+  chart: ChartName;
+  hosts: (typeof HOSTS)[number];
+  unit: Unit;
+  alerts: "active" | "resolved";
+  /** The alert that is open, by its fingerprint and start; empty for none. */
+  alert: string;
+}
+
+export const DEFAULTS: View = {
+  range: "live",
+  filter: "",
+  table: "hosts",
+  sort: "",
+  order: "desc",
+  search: "",
+  chart: "force",
+  hosts: "100",
+  unit: "bits",
+  alerts: "active",
+  alert: "",
+};
+
+/** A longer text would be refused by the API. */
+const LONGEST = 1000;
+
+function oneOf<T extends string>(text: string | null, allowed: readonly T[], otherwise: T): T {
+  return allowed.find((value) => value === text) ?? otherwise;
+}
+
+/** The view of a fragment; unknown keys and wrong values count as absent. */
+export function parse(fragment: string): View {
+  const given = new URLSearchParams(fragment.replace(/^#/, ""));
+  const text = (key: string): string => (given.get(key) ?? "").slice(0, LONGEST);
+  return {
+    range: oneOf(given.get("range"), RANGES, DEFAULTS.range),
+    filter: normal(text("filter")),
+    table: oneOf(given.get("table"), TABLES, DEFAULTS.table),
+    sort: /^[a-z_]{0,40}$/.test(text("sort")) ? text("sort") : "",
+    order: oneOf(given.get("order"), ["desc", "asc"] as const, DEFAULTS.order),
+    search: text("search"),
+    chart: oneOf(given.get("chart"), CHARTS, DEFAULTS.chart),
+    hosts: oneOf(given.get("hosts"), HOSTS, DEFAULTS.hosts),
+    unit: oneOf(given.get("unit"), ["bits", "bytes"] as const, DEFAULTS.unit),
+    alerts: oneOf(given.get("alerts"), ["active", "resolved"] as const, DEFAULTS.alerts),
+    alert: /^[\w-]{0,80}$/.test(text("alert")) ? text("alert") : "",
+  };
+}
+
+/** The fragment of a view, without what is as by default; empty or with its "#". */
+export function fragment(view: View): string {
+  const given = new URLSearchParams();
+  for (const key of Object.keys(DEFAULTS) as (keyof View)[]) {
+    if (view[key] !== DEFAULTS[key]) given.set(key, view[key]);
+  }
+  const text = given.toString();
+  return text === "" ? "" : `#${text}`;
+}
+
+export const sameView = (left: View, right: View): boolean => fragment(left) === fragment(right);

@@ -1,0 +1,43 @@
+/**
+ * Names of what the API's keywords mean, for people.
+ */
+
+import type { Direction, Severity, Status } from "./api.ts";
+import type { Range } from "./state.ts";
+
+export const DIRECTION_NAMES: Record<Direction, string> = {
+  incoming: "Incoming",
+  outgoing: "Outgoing",
+  local: "Local",
+  transit: "Transit",
+};
+
+export const DIRECTION_TITLES: Record<Direction, string> = {
+  incoming: "From the Internet to the local networks",
+  outgoing: "From the local networks to the Internet",
+  local: "Within the local networks",
+  transit: "Between addresses outside the local networks",
+};
+
+/** The traffic that a range covers, as part of a title. */
+export const RANGE_NAMES: Record<Range, string> = {
+  live: "last 60 s",
+  "5m": "last 5 min",
+  "1h": "last hour",
+  all: "since the start",
+};
+
+export const SEVERITY_NAMES: Record<Severity, string> = { critical: "Critical", warning: "Warning", info: "Info" };
+export const STATUS_NAMES: Record<Status, string> = { ok: "OK", warning: "Warning", critical: "Critical" };
+
+const KINDS: Record<string, string> = {
+  bandwidth: "Bandwidth",
+  host_scan: "Host scan",
+  port_scan: "Port scan",
+  group_scan: "Scan by a group",
+  anomaly: "Anomaly",
+  policy: "Source not permitted",
+};
+
+/** The name of an alert's kind; an unknown kind keeps its keyword. */
+export const kindName = (kind: string): string => KINDS[kind] ?? kind.replaceAll("_", " ");

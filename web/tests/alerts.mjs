@@ -1,0 +1,162 @@
+// Alerts that appear and resolve.
+
+import assert from "node:assert/strict";
+import { exec } from "node:child_process";
+import { test } from "node:test";
+import { ask, DEADLINE, eventually, withPage } from "./browser.mjs";
+
+const START = "2026-03-17T13:31:58.000Z";
+
+export const alert = (more = {}) => ({
+  fingerprint: "0123456789abcdef",
+  kind: "host_scan",
+  rule: "host_scan",
+  state: "firing",
+  severity: "warning",
+  side: "local",
+  source: "10.9.8.7",
+  destination: null,
+  network: null,
+  source_name: "probe.lan",
+  starts_at: START,
+  ends_at: null,
+  sentence: "10.9.8.7 tried 40 hosts in the last 170 s, 38 failed (limit 15)",
+  explanation: null,
+  value: 38,
+  limit: 15,
+  unit: "hosts",
+  peak: { value: 38, limit: 15, at: START },
+  bytes: 2400,
+  first_targets: ["192.0.2.1:445", "[2001:db8::7]:445"],
+  last_targets: ["192.0.2.40:445"],
+  timeline: [
+    { at: START, event: "pending" },
+    { at: START, event: "firing" },
+  ],
+  evidence_url: "/alerts/0123456789abcdef/evidence",
+  runbook_url: "https://runbooks.example/#scan",
+  promql: 'trafficmonitor_alert_value{source="10.9.8.7"}',
+  ...more,
+});
+
+/** Answers of an exporter with these alerts. */
+export const withAlerts = (state) => (name, body, request) => {
+  if (name === "snapshot")
+    return {
+      ...body,
+      alerts: { pending: 0, firing: state.active.length, severity: state.active[0]?.severity ?? null },
+    };
+  if (name !== "alerts") return body;
+  const resolved = new URL(request.url()).searchParams.get("state") === "resolved";
+  return {
+    number: 1,
+    active: resolved ? [] : state.active,
+    resolved: resolved ? state.resolved : [],
+    resolved_limit: 1000,
+    resolved_forgotten: 0,
+  };
+};
+
+test("an alert appears first, is read out, opens with all that is known, and resolves", () => {
+  const state = { active: [], resolved: [] };
+  return withPage({ change: withAlerts(state) }, async (page) => {
+    await page.locator(".firing-panel .calm").waitFor();
+    state.active = [alert()];
+    await page.locator(".firing").waitFor();
+    await eventually(
+      async () => /^Alert: 10\.9\.8\.7 tried 40 hosts/.test(await page.locator('[aria-live="polite"]').innerText()),
+      "the announcement",
+    );
+    await eventually(async () => (await page.title()) === "(1) trafficmonitor", "the title");
+    await page.locator(".firing").click();
+    const card = page.locator(".card");
+    await card.locator(".card-body").waitFor();
+    for (const text of [
+      "38 hosts, limit 15 hosts (2.5 × the limit)",
+      "probe.lan",
+      "192.0.2.1:445",
+      "[2001:db8::7]:445",
+      "192.0.2.40:445",
+      "Pending",
+      "Firing",
+    ]) {
+      assert.ok((await card.innerText()).includes(text), text);
+    }
+    assert.equal(
+      await card.getByRole("link", { name: /^Evidence/ }).evaluate((link) => new URL(link.href).pathname),
+      "/alerts/0123456789abcdef/evidence",
+    );
+    assert.equal(
+      await card.getByRole("link", { name: "Runbook" }).getAttribute("href"),
+      "https://runbooks.example/#scan",
+    );
+    assert.match(page.url(), /alert=0123456789abcdef/);
+    state.resolved = [alert({ state: "resolved", ends_at: "2026-03-17T13:35:00.000Z" })];
+    state.active = [];
+    await page.locator(".firing-panel .calm").waitFor();
+    await eventually(
+      async () => /^Resolved: 10\.9\.8\.7/.test(await page.locator('[aria-live="polite"]').innerText()),
+      "the announcement of the end",
+    );
+    await page.locator(".alerts").getByRole("button", { name: "Resolved" }).click();
+    await page.locator(".card.state-resolved").waitFor();
+    assert.match(await page.locator(".card.state-resolved").innerText(), /lasted 3 min 2 s/);
+  });
+});
+
+test("an alert outside the filter is counted and one press away", () => {
+  const state = { active: [alert()], resolved: [] };
+  const change = withAlerts(state);
+  const filtered = (name, body, request) =>
+    name === "alerts" && new URL(request.url()).searchParams.has("filter")
+      ? { number: 1, active: [], resolved: [], resolved_limit: 1000, resolved_forgotten: 0 }
+      : change(name, body, request);
+  return withPage({ change: filtered, fragment: "#filter=protocol%3Audp" }, async (page) => {
+    await page.getByRole("button", { name: "1 more alert outside the filter" }).click();
+    await page.locator(".firing").waitFor();
+  });
+});
+
+test("a pause hides no alert", () => {
+  const state = { active: [], resolved: [] };
+  return withPage({ change: withAlerts(state) }, async (page) => {
+    await page.getByRole("button", { name: "Pause" }).click();
+    state.active = [alert()];
+    await page.locator(".firing").waitFor();
+  });
+});
+
+const command = process.env.TM_ALERT_COMMAND;
+
+test(
+  "an alert of the exporter's own appears and resolves",
+  { skip: command === undefined && "needs TM_ALERT_COMMAND, a command that makes traffic that raises an alert" },
+  () =>
+    withPage({}, async (page) => {
+      const traffic = exec(command);
+      try {
+        await eventually(
+          async () => (await ask("alerts?state=active")).active.some(({ state }) => state === "firing"),
+          "a firing alert",
+          4 * DEADLINE,
+        );
+        await page.locator(".firing").first().waitFor();
+        const { active } = await ask("alerts?state=active");
+        if (active[0] !== undefined)
+          await page
+            .locator(".firing-sentence", { hasText: active[0].source ?? "" })
+            .first()
+            .waitFor();
+      } finally {
+        traffic.kill();
+      }
+      await eventually(
+        async () => (await ask("alerts?state=active")).active.length === 0,
+        "the end of the alert",
+        8 * DEADLINE,
+      );
+      await page.locator(".firing-panel .calm").waitFor();
+      await page.locator(".alerts").getByRole("button", { name: "Resolved" }).click();
+      await page.locator(".card.state-resolved").first().waitFor();
+    }),
+);

@@ -1,0 +1,98 @@
+// The filter box.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ask, asked, eventually, withPage } from "./browser.mjs";
+
+test("a filter that is typed holds for the whole page and is removed by its chip", () =>
+  withPage({ fragment: "#table=flows" }, async (page, { requests }) => {
+    const from = requests.length;
+    await page.getByRole("combobox", { name: "Filter" }).fill("protocol:tcp");
+    await page.keyboard.press("Enter");
+    await page.locator(".tables").scrollIntoViewIfNeeded();
+    for (const name of ["hosts", "history", "graph", "alerts", "flows"]) {
+      await eventually(
+        () => asked(requests, name, from).some((given) => given.get("filter") === "protocol:tcp"),
+        `${name} of the filter`,
+      );
+    }
+    await eventually(
+      async () => (await page.locator('.table-space[aria-busy="false"]').count()) === 1,
+      "the rows of the filter",
+    );
+    const services = await page.locator(".tables tbody td:nth-child(3)").allInnerTexts();
+    assert.ok(
+      services.every((text) => text.startsWith("tcp")),
+      services.join(),
+    );
+    await page.getByRole("button", { name: "Remove filter protocol:tcp" }).click();
+    await eventually(() => !page.url().includes("filter="), "no filter");
+  }));
+
+test("completion gives hosts of the network, by keyboard", () =>
+  withPage({}, async (page) => {
+    const { rows } = await ask("hosts?range=all&limit=1&sort=bytes");
+    const box = page.getByRole("combobox", { name: "Filter" });
+    await box.click();
+    await page.keyboard.type(rows[0].address.slice(0, -1));
+    await page.locator(".suggestions [role=option]").first().waitFor();
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await page.locator('.suggestions [aria-selected="true"]').count(), 1);
+    const { suggestions } = await ask(`search?q=${encodeURIComponent(rows[0].address.slice(0, -1))}&limit=8`);
+    await page.keyboard.press("Enter");
+    await page.locator(".chip").waitFor();
+    assert.equal(await page.locator(".chip bdi").innerText(), suggestions[0].text);
+    assert.equal(await box.inputValue(), "");
+  }));
+
+test("a key that is completed waits for its value", () =>
+  withPage({}, async (page) => {
+    const box = page.getByRole("combobox", { name: "Filter" });
+    await box.click();
+    await page.keyboard.type("direc");
+    await page.locator(".suggestions [role=option]", { hasText: "direction:" }).first().waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    assert.equal(await box.inputValue(), "direction:");
+    await page.locator(".suggestions [role=option]", { hasText: "direction:incoming" }).first().waitFor();
+    assert.equal(await page.locator(".chip").count(), 0);
+  }));
+
+test("escape closes the suggestions, and the backspace takes the last word back", () =>
+  withPage({ fragment: "#filter=protocol%3Atcp" }, async (page) => {
+    const { rows } = await ask("hosts?range=all&limit=1&sort=bytes");
+    const box = page.getByRole("combobox", { name: "Filter" });
+    await box.fill(rows[0].address.slice(0, 3));
+    await page.locator(".suggestions [role=option]").first().waitFor();
+    await page.keyboard.press("Escape");
+    assert.equal(await page.locator(".suggestions [role=option]").count(), 0);
+    await page.keyboard.press("Escape");
+    assert.equal(await box.inputValue(), "");
+    await page.keyboard.press("Backspace");
+    await eventually(async () => (await page.locator(".chip").count()) === 0, "no filter");
+  }));
+
+test("a wrong filter is answered in words, and the figures stay", () =>
+  withPage({ expects: /400/ }, async (page) => {
+    const hosts = await page.locator(".top-host").count();
+    await page.getByRole("combobox", { name: "Filter" }).fill("port:banana");
+    await page.keyboard.press("Enter");
+    await page.locator(".top-hosts .trouble").waitFor();
+    assert.match(await page.locator(".top-hosts .trouble").innerText(), /port|banana/);
+    assert.equal(await page.locator(".top-host").count(), hosts);
+    await page.getByRole("button", { name: "Clear" }).click();
+    await eventually(async () => (await page.locator(".trouble").count()) === 0, "no trouble");
+  }));
+
+test("a press on a top host filters by it, and a second press takes it back", () =>
+  withPage({ fragment: "#range=all" }, async (page) => {
+    const first = page.locator(".top-host").first();
+    await first.click();
+    await page.locator(".chip").waitFor();
+    await eventually(
+      async () => (await page.locator('.top-host[aria-pressed="true"]').count()) === 1,
+      "the host is marked",
+    );
+    await page.locator('.top-host[aria-pressed="true"]').click();
+    await eventually(async () => (await page.locator(".chip").count()) === 0, "no filter");
+  }));

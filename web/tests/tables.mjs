@@ -1,0 +1,120 @@
+// The tables: sort, search, pages, downloads, PromQL.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { ask, asked, eventually, withPage } from "./browser.mjs";
+
+const isReady = (page) =>
+  eventually(async () => (await page.locator('.table-space[aria-busy="false"]').count()) === 1, "the rows");
+
+async function openTables(page) {
+  await page.locator(".tables").scrollIntoViewIfNeeded();
+  await isReady(page);
+}
+
+test("each table has the rows of the API", () =>
+  withPage({ fragment: "#range=all" }, async (page) => {
+    await openTables(page);
+    for (const [name, title] of [
+      ["hosts", "Hosts"],
+      ["devices", "Local devices"],
+      ["pairs", "Pairs"],
+      ["flows", "Flows"],
+      ["services", "Services"],
+      ["protocols", "Protocols"],
+    ]) {
+      await page.getByRole("tab", { name: title, exact: true }).click();
+      await isReady(page);
+      const { total_rows } = await ask(`${name}?range=all&limit=1`);
+      const rows = await page.locator(".tables tbody tr").count();
+      assert.ok(total_rows === 0 ? rows === 0 : rows > 0, `${name}: ${rows} rows, ${total_rows} in the API`);
+    }
+  }));
+
+test("a press on a column sorts by it, and a second one turns the order round", () =>
+  withPage({ fragment: "#range=all" }, async (page, { requests }) => {
+    await openTables(page);
+    const from = requests.length;
+    const header = page.getByRole("columnheader", { name: "Packets" });
+    await header.getByRole("button").click();
+    await eventually(
+      () =>
+        asked(requests, "hosts", from).some(
+          (given) => given.get("sort") === "packets" && given.get("order") === "desc",
+        ),
+      "the order of the API",
+    );
+    assert.equal(await header.getAttribute("aria-sort"), "descending");
+    await isReady(page);
+    const cells = async () =>
+      (await page.locator(".tables tbody td:nth-child(8)").allInnerTexts()).map((text) =>
+        Number(text.replaceAll(",", "")),
+      );
+    await eventually(async () => {
+      const numbers = await cells();
+      return numbers.every((value, index) => index === 0 || value <= numbers[index - 1]);
+    }, "falling numbers of packets");
+    await header.getByRole("button").click();
+    assert.equal(await header.getAttribute("aria-sort"), "ascending");
+    await eventually(async () => {
+      const numbers = await cells();
+      return numbers.every((value, index) => index === 0 || value >= numbers[index - 1]);
+    }, "rising numbers of packets");
+  }));
+
+test("the search narrows the table alone", () =>
+  withPage({ fragment: "#range=all&table=protocols" }, async (page, { requests }) => {
+    await openTables(page);
+    const from = requests.length;
+    await page.getByLabel("Search in the table").fill("protocol:tcp");
+    await eventually(
+      () => asked(requests, "protocols", from).some((given) => given.get("filter") === "protocol:tcp"),
+      "a search",
+    );
+    await isReady(page);
+    assert.deepEqual(await page.locator(".tables tbody td:first-child").allInnerTexts(), ["tcp"]);
+    assert.ok(asked(requests, "graph", from).every((given) => given.get("filter") === null));
+  }));
+
+async function download(page, name) {
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.locator(".downloads").getByRole("link", { name, exact: true }).click(),
+  ]);
+  return { name: file.suggestedFilename(), text: await readFile(await file.path(), "utf8") };
+}
+
+test("a table is downloaded as CSV and as JSON", () =>
+  withPage({ fragment: "#range=all&table=protocols" }, async (page) => {
+    await openTables(page);
+    const csv = await download(page, "CSV");
+    assert.match(csv.name, /\.csv$/);
+    assert.match(csv.text.split("\n")[0], /protocol/);
+    const json = JSON.parse((await download(page, "JSON")).text);
+    assert.ok(json.rows.length > 0);
+    assert.equal(csv.text.trim().split("\n").length, json.rows.length + 1);
+  }));
+
+test("a row and a table are copied as PromQL", () =>
+  withPage(
+    {
+      fragment: "#range=all&table=protocols&filter=protocol%3Atcp",
+      permissions: ["clipboard-read", "clipboard-write"],
+    },
+    async (page) => {
+      await openTables(page);
+      const copied = () => page.evaluate(() => navigator.clipboard.readText());
+      await page.locator(".tables tbody .copy").first().click();
+      await eventually(
+        async () =>
+          (await copied()) === '8 * sum by (direction) (rate(trafficmonitor_flow_bytes_total{protocol="tcp"}[1h]))',
+        "the row's expression",
+      );
+      await page.getByRole("button", { name: "Copy as PromQL: the largest rows of the table" }).click();
+      await eventually(
+        async () => (await copied()) === "8 * sum by (protocol) (rate(trafficmonitor_flow_bytes_total[1h]))",
+        "the table's expression",
+      );
+    },
+  ));

@@ -1,0 +1,234 @@
+// The first view, the charts, and the state in the address.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ask, asked, eventually, painted, withPage } from "./browser.mjs";
+
+test("the first view says what uses the network, what is wrong, and whether all is seen", () =>
+  withPage({}, async (page) => {
+    for (const direction of ["incoming", "outgoing", "local", "transit"]) {
+      await eventually(
+        async () => /\d/.test(await page.locator(`.tile.${direction} .tile-rate`).innerText()),
+        `a rate of ${direction}`,
+      );
+    }
+    const { health } = await ask("snapshot");
+    await eventually(
+      async () => (await page.locator(".health p").innerText()).trim() !== "",
+      "a sentence about health",
+    );
+    assert.equal(await page.locator(`.health.status-${health.status}`).count(), 1);
+    const { rows } = await ask("hosts?limit=10&sort=bytes");
+    assert.ok(rows.length > 0, "the test needs traffic");
+    assert.ok((await page.locator(".top-host").count()) > 0);
+    await page.locator(".firing-panel li, .firing-panel .calm").first().waitFor();
+    for (const selector of [".health", ".tiles", ".traffic", ".firing-panel", ".top-hosts"]) {
+      const box = await page.locator(selector).boundingBox();
+      assert.ok(box.y >= 0 && box.y < 900 - 100, `${selector} is seen without scrolling`);
+    }
+  }));
+
+test("the traffic chart is drawn, and its table has the same cells", () =>
+  withPage({}, async (page) => {
+    await eventually(async () => (await painted(page, ".plot-long canvas")) > 0.01, "a drawn chart of the last hour");
+    await eventually(
+      async () => (await painted(page, ".plot-short canvas")) > 0.01,
+      "a drawn chart of the last minute",
+    );
+    const { times } = await ask("history?range=1h");
+    await page.locator(".traffic").getByRole("button", { name: "Show as table" }).click();
+    const rows = await page.locator(".history-table tbody tr").count();
+    assert.ok(rows > 0 && Math.abs(rows - times.length) <= 1, `${rows} rows, ${times.length} cells`);
+  }));
+
+test("the network chart has the hosts and edges of the API, as a drawing, as buttons and as a table", () =>
+  withPage({ fragment: "#range=all" }, async (page) => {
+    let shown;
+    page.on("response", async (response) => {
+      if (response.url().includes("/api/v1/graph") && response.status() === 200)
+        shown = await response.json().catch(() => shown);
+    });
+    await page.reload();
+    await page.locator('.force[data-placed="true"]').waitFor();
+    await eventually(async () => (await painted(page, ".canvases canvas")) > 0.001, "a drawn chart");
+    await eventually(
+      async () => (await page.locator(".force .unseen button").count()) === shown.nodes.length,
+      "a button for each host",
+    );
+    await page.locator(".network").getByRole("button", { name: "Show as table" }).click();
+    await eventually(
+      async () => (await page.locator(".graph-table tbody tr").count()) === shown.edges.length,
+      "a row for each edge",
+    );
+  }));
+
+test("the flow view draws a band for the top flows and a press filters", () =>
+  withPage({ fragment: "#chart=sankey&range=all" }, async (page) => {
+    await page.locator(".band").first().waitFor({ state: "attached" });
+    assert.ok((await page.locator(".box").count()) >= 3);
+    const box = page.locator(".box.points:has(rect.local), .box.points:has(rect.remote)").first();
+    await box.locator("rect").click();
+    await page.locator(".chip").first().waitFor();
+    assert.match(page.url(), /filter=host%3A/);
+  }));
+
+/** A place in the chart with nothing but the colour of local hosts around it. */
+const middleOfHost = (page) =>
+  page
+    .locator(".canvases canvas")
+    .first()
+    .evaluate((canvas) => {
+      const probe = document.body.appendChild(document.createElement("span"));
+      probe.style.color = "var(--local-node)";
+      const wanted = getComputedStyle(probe).color.match(/\d+/g).map(Number);
+      probe.remove();
+      const { width, height } = canvas;
+      const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+      const is = (x, y) => wanted.every((value, index) => Math.abs(data[(y * width + x) * 4 + index] - value) <= 2);
+      const reach = [-2, -1, 0, 1, 2];
+      for (let y = 2; y < height - 2; y += 1) {
+        for (let x = 2; x < width - 2; x += 1) {
+          if (reach.every((dy) => reach.every((dx) => is(x + dx, y + dy))))
+            return { x: (x * canvas.clientWidth) / width, y: (y * canvas.clientHeight) / height };
+        }
+      }
+      return null;
+    });
+
+test("a pointer on a host shows its figures and a press filters by it", () =>
+  withPage({ fragment: "#range=all" }, async (page) => {
+    await page.locator('.force[data-placed="true"]').waitFor();
+    const canvas = page.locator(".canvases");
+    await page.waitForTimeout(3000);
+    await canvas.scrollIntoViewIfNeeded();
+    const box = await canvas.boundingBox();
+    const spot = await middleOfHost(page);
+    await page.mouse.move(box.x + spot.x, box.y + spot.y);
+    await page.locator(".figures", { hasText: /peers? in the chart/ }).waitFor();
+    await page.mouse.down();
+    await page.mouse.up();
+    await page.locator(".chip").first().waitFor();
+  }));
+
+test("the range is asked of the API, stands in the address, and the back button takes it back", () =>
+  withPage({}, async (page, { requests }) => {
+    const from = requests.length;
+    await page.getByRole("button", { name: "5 min" }).click();
+    await eventually(
+      () => asked(requests, "hosts", from).some((given) => given.get("range") === "5m"),
+      "a request for 5 minutes",
+    );
+    assert.match(page.url(), /#range=5m$/);
+    await page.goBack();
+    await eventually(
+      async () =>
+        (await page.getByRole("button", { name: "Live", exact: true }).getAttribute("aria-pressed")) === "true",
+      "the last range",
+    );
+    await page.goForward();
+    await eventually(
+      async () => (await page.getByRole("button", { name: "5 min" }).getAttribute("aria-pressed")) === "true",
+      "the next range",
+    );
+  }));
+
+test("a shared address shows the same view", () =>
+  withPage(
+    { fragment: "#range=5m&filter=protocol%3Atcp&table=services&unit=bytes&chart=sankey" },
+    async (page, { requests }) => {
+      assert.equal(await page.locator(".chip").innerText(), "protocol:tcp ×");
+      assert.equal(await page.getByRole("tab", { selected: true }).innerText(), "Services");
+      await eventually(
+        () =>
+          asked(requests, "graph").some(
+            (given) => given.get("range") === "5m" && given.get("filter") === "protocol:tcp",
+          ),
+        "the chart of the view",
+      );
+      assert.match(
+        await page
+          .locator(".top-rate")
+          .first()
+          .innerText()
+          .catch(() => "0 B/s"),
+        /B\/s$/,
+      );
+    },
+  ));
+
+test("rates are in bits or bytes", () =>
+  withPage({}, async (page) => {
+    const tile = page.locator(".tile.incoming .tile-rate");
+    await eventually(async () => /bit\/s$/.test(await tile.innerText()), "bits");
+    await page.getByRole("button", { name: "bytes", exact: true }).click();
+    await eventually(async () => /B\/s$/.test(await tile.innerText()), "bytes");
+  }));
+
+test("a paused page asks for no figures and keeps those it has", () =>
+  withPage({}, async (page, { requests }) => {
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.locator(".pill", { hasText: /^Paused at/ }).waitFor();
+    await page.waitForTimeout(1000);
+    const before = await page.locator(".tiles").innerText();
+    const from = requests.length;
+    await page.waitForTimeout(7000);
+    assert.equal(await page.locator(".tiles").innerText(), before);
+    assert.deepEqual(
+      ["hosts", "history", "graph"].flatMap((name) => asked(requests, name, from)),
+      [],
+    );
+    await page.getByRole("button", { name: "Resume" }).click();
+    await eventually(() => asked(requests, "hosts", from).length > 0, "new figures");
+  }));
+
+test("the chart fills the screen and leaves it again", () =>
+  withPage({}, async (page) => {
+    await page.getByRole("button", { name: "Full screen" }).click();
+    await eventually(
+      () => page.evaluate(() => document.fullscreenElement?.classList.contains("network") === true),
+      "full screen",
+    );
+    await page.getByRole("button", { name: "Full screen" }).click();
+    await eventually(() => page.evaluate(() => document.fullscreenElement === null), "the page");
+  }));
+
+test("nothing on the page jumps while figures arrive", () =>
+  withPage({}, async (page) => {
+    await page.addInitScript(() => {
+      window.jumps = [];
+      new PerformanceObserver((list) => {
+        for (const { value, hadRecentInput, sources } of list.getEntries()) {
+          if (!hadRecentInput)
+            window.jumps.push({ value, of: sources.map(({ node }) => node?.className ?? node?.nodeName) });
+        }
+      }).observe({ type: "layout-shift", buffered: true });
+    });
+    await page.reload();
+    await page.locator('.force[data-placed="true"]').waitFor();
+    await page.waitForTimeout(8000);
+    const jumps = await page.evaluate(() => window.jumps);
+    const sum = jumps.reduce((all, { value }) => all + value, 0);
+    // 0.1 is what web.dev calls good.
+    assert.ok(sum < 0.02, JSON.stringify(jumps));
+  }));
+
+test("the theme is that of the system, or the one that was chosen", () =>
+  withPage({ colorScheme: "dark" }, async (page) => {
+    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const dark = await ground();
+    await page.getByLabel("Theme").selectOption("light");
+    const light = await ground();
+    assert.notEqual(light, dark);
+    await page.reload();
+    await page.locator(".tile").first().waitFor();
+    assert.equal(await ground(), light);
+  }));
+
+test("a phone of 360 pixels scrolls in one direction only", () =>
+  withPage(
+    { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, fragment: "#table=flows" },
+    async (page) => {
+      await page.locator(".tables tbody tr").first().waitFor();
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
+    },
+  ));

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Graph, GraphEdge, GraphNode } from "../src/api.ts";
+import { Layout, type LayoutInput } from "../src/chart/layout.ts";
+import { bandsOf } from "../src/chart/sankey.ts";
+import { hitAt, neighbour, sceneOf } from "../src/chart/scene.ts";
+
+const node = (id: number, more: Partial<GraphNode> = {}): GraphNode => ({
+  id,
+  address: `10.0.0.${id}`,
+  name: null,
+  is_local: true,
+  is_other: false,
+  bytes: 1000,
+  alerts: 0,
+  ...more,
+});
+const edge = (source: number, target: number, bytes = 1000, more: Partial<GraphEdge> = {}): GraphEdge => ({
+  source,
+  target,
+  bytes,
+  packets: 1,
+  top: [{ protocol: "tcp", port: 443, service: "https", bytes }],
+  ...more,
+});
+const graph = (nodes: GraphNode[], edges: GraphEdge[]): Graph => ({
+  range: "live",
+  seconds: 60,
+  number: 1,
+  min_bytes: 0,
+  nodes,
+  edges,
+});
+
+test("the direction of an edge is that of its traffic", () => {
+  const nodes = [node(0), node(1), node(2, { is_local: false }), node(3, { is_local: false })];
+  const scene = sceneOf(graph(nodes, [edge(0, 1), edge(0, 2), edge(2, 0), edge(2, 3)]));
+  assert.deepEqual(
+    scene.edges.map(({ direction }) => direction),
+    ["local", "outgoing", "incoming", "transit"],
+  );
+  assert.deepEqual(scene.edgesOf[0], [0, 1, 2]);
+});
+
+test("the sum of the other hosts does not make single hosts small", () => {
+  const nodes = [
+    node(0, { bytes: 100 }),
+    node(1, { bytes: 50 }),
+    node(2, { address: null, is_other: true, bytes: 1e9 }),
+  ];
+  const scene = sceneOf(graph(nodes, [edge(0, 1, 100), edge(0, 2, 1e9)]));
+  assert.ok((scene.nodes[0]?.radius ?? 0) >= 18);
+  assert.ok((scene.edges[0]?.width ?? 0) > 5);
+  assert.deepEqual(
+    scene.groups.map(({ colour }) => colour),
+    ["other-node", "local"],
+  );
+});
+
+test("edges without their hosts are left out", () => {
+  assert.equal(sceneOf(graph([node(0)], [edge(0, 9), edge(9, 0)])).edges.length, 0);
+});
+
+test("a host is found before an edge, an edge along its curve, and nothing elsewhere", () => {
+  const scene = sceneOf(graph([node(0), node(1)], [edge(0, 1)]));
+  const positions = Float32Array.of(100, 100, 300, 100);
+  assert.deepEqual(hitAt(scene, positions, 105, 103, 4), { kind: "node", index: 0 });
+  assert.deepEqual(hitAt(scene, positions, 200, 107, 4), { kind: "edge", index: 0 });
+  assert.equal(hitAt(scene, positions, 200, 160, 4), null);
+});
+
+test("arrow keys lead to the next host of their direction", () => {
+  const positions = Float32Array.of(0, 0, 100, 10, 50, 200, -80, 0);
+  assert.equal(neighbour(positions, 0, 1, 0), 1);
+  assert.equal(neighbour(positions, 0, 0, 1), 2);
+  assert.equal(neighbour(positions, 0, -1, 0), 3);
+  assert.equal(neighbour(positions, 0, 0, -1), 0);
+});
+
+const input = (hosts: number, more: Partial<LayoutInput> = {}): LayoutInput => ({
+  keys: Array.from({ length: hosts }, (_, index) => `10.0.0.${index}`),
+  isLocal: Array.from({ length: hosts }, (_, index) => index % 2 === 0),
+  isOther: Array.from({ length: hosts }, () => false),
+  radii: Array.from({ length: hosts }, () => 5),
+  edges: Array.from({ length: hosts - 1 }, (_, index): [number, number] => [index, index + 1]),
+  width: 900,
+  height: 400,
+  ...more,
+});
+
+function settled(layout: Layout): Float32Array {
+  for (let step = 0; layout.isMoving; step += 1) {
+    assert.ok(step < 1000, "the layout does not settle");
+    layout.step();
+  }
+  return layout.positions();
+}
+
+test("local hosts are left and the Internet is right, within the chart", () => {
+  const layout = new Layout();
+  layout.update(input(80));
+  const positions = settled(layout);
+  for (let index = 0; index < 80; index += 1) {
+    const [x, y] = [positions[index * 2] ?? -1, positions[index * 2 + 1] ?? -1];
+    assert.ok(index % 2 === 0 ? x > 0 && x < 450 : x > 450 && x < 900, `${index}: ${x}`);
+    assert.ok(y > 0 && y < 400);
+  }
+});
+
+test("an upright chart has local hosts above and the Internet below", () => {
+  const layout = new Layout();
+  layout.update(input(40, { width: 360, height: 480 }));
+  const positions = settled(layout);
+  for (let index = 0; index < 40; index += 1) assert.equal((positions[index * 2 + 1] ?? 0) < 240, index % 2 === 0);
+});
+
+test("the same hosts are laid out alike, and stay where they are when traffic changes", () => {
+  const [first, second] = [new Layout(), new Layout()];
+  for (const layout of [first, second]) layout.update(input(50));
+  const before = settled(first);
+  assert.deepEqual(settled(second), before);
+  first.update(input(50, { radii: Array.from({ length: 50 }, () => 9) }));
+  assert.equal(first.isMoving, false);
+  assert.deepEqual(first.positions(), before);
+});
+
+test("the flow view has the largest flows, and says which part of all that is", () => {
+  const nodes = Array.from({ length: 60 }, (_, id) => node(id, { is_local: id < 30 }));
+  const edges = Array.from({ length: 30 }, (_, id) => edge(id, id + 30, 1000 * (30 - id)));
+  const { boxes, share } = bandsOf(graph(nodes, edges), 900, 450);
+  assert.equal(boxes.filter(({ column }) => column === 0).length, 14);
+  assert.equal(
+    share.bytes,
+    edges.slice(0, 14).reduce((sum, { bytes }) => sum + bytes, 0),
+  );
+  assert.equal(
+    share.of,
+    edges.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
+  assert.ok(boxes.every(({ y0 = 0, y1 = 0 }) => y0 >= 0 && y1 <= 450));
+});
+
+test("both directions of a pair and services that are not named fit the flow view", () => {
+  const both = [
+    edge(0, 1, 1000, { top: [{ protocol: "icmp", port: null, service: null, bytes: 400 }] }),
+    edge(1, 0, 500),
+  ];
+  const { boxes, bands } = bandsOf(graph([node(0), node(1)], both), 900, 450);
+  assert.deepEqual(
+    boxes
+      .filter(({ column }) => column === 1)
+      .map(({ text }) => text)
+      .sort(),
+    ["https tcp/443", "icmp", "other services"],
+  );
+  assert.equal(
+    bands.reduce((sum, { value }) => sum + value, 0),
+    2 * 1500,
+  );
+});
+
+test("an empty answer draws nothing", () => {
+  assert.deepEqual(bandsOf(graph([], []), 900, 450).boxes, []);
+  const layout = new Layout();
+  layout.update(input(0, { edges: [] }));
+  assert.equal(settled(layout).length, 0);
+});
