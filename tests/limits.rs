@@ -436,7 +436,7 @@ const WORDS: [&str; 11] =
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
-const CHANNELS: [&str; 16] = [
+const CHANNELS: [&str; 17] = [
     "app/live/file.rs",
     "app/live/reload.rs",
     "app/signals.rs",

@@ -244,7 +244,7 @@ mod tests {
     fn accountant(messages: Receiver<WorkerMessage>, published: &Arc<Published>) -> Accountant<()> {
         let detectors = Detectors::new(&detect::Config::nothing(), 1, None);
         let alarms = Alarms::new(detectors, &alert::Config::default(), ());
-        let control = Arc::new(ControlBlock::new(Plan::default()));
+        let control = Arc::new(ControlBlock::new(Plan::default(), Arc::default()));
         Accountant {
             ledger: Ledger::new(&account::Config::default(), 1),
             alarms: alarms.with_history(Some(History::new(FlowKeying::Service, 1))),

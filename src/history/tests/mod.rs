@@ -11,7 +11,7 @@ use super::*;
 use crate::account::flow::Counters;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
-use crate::account::observer::RowObserver;
+use crate::account::observer::{NotPermittedSums, RowObserver};
 use crate::account::{self, InterfaceId};
 use crate::decode::NotIp;
 use crate::locality::{self, Classifier, Direction};
@@ -29,7 +29,7 @@ struct Observed(History);
 impl RowObserver for Observed {
     type Notes = ();
 
-    fn enter(&mut self, _: InterfaceId, name: &str, _: u64) {
+    fn enter(&mut self, _: InterfaceId, name: &str, _: NotPermittedSums) {
         self.0.enter(name);
     }
 
