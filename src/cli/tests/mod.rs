@@ -74,7 +74,7 @@ fn mistakes_are_reported_as_they_were_typed() {
             "-localNetworks 10.0.0.0/8,x",
             "-localNetworks 10.0.0.0/8,x: x: expected a network such as 10.0.0.0/8 or fc00::/7, or an address",
         ),
-        ("-i a/b", "-i a/b: a/b: expected an interface name (1 to 127 bytes, no slash, colon or space)"),
+        ("-i a/b", "-i a/b: expected an interface name (1 to 127 bytes, no slash, colon or space)"),
         (
             "-i eth0,",
             "-i eth0,: empty entry between commas; expected an interface name (1 to 127 bytes, no slash, colon or space)",

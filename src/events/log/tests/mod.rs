@@ -134,11 +134,11 @@ fn violations_without_a_file_are_lines_of_the_console() {
             ),
             concat!(
                 "ts=2023-11-14T22:13:33.000000Z level=warn msg=\"source sent more packets that are not permitted\" ",
-                "src=203.0.113.5 suppressed=120\n"
+                "src=203.0.113.5 action=dropped suppressed=120\n"
             ),
             concat!(
                 "ts=2023-11-14T22:13:33.000000Z level=warn ",
-                "msg=\"several sources sent more packets that are not permitted\" suppressed=120\n"
+                "msg=\"several sources sent more packets that are not permitted\" action=dropped suppressed=120\n"
             ),
         ]
     );
