@@ -75,12 +75,12 @@ pub(super) fn frames() -> Vec<NamedFrame> {
     [frames_of_packets(), frames_of_links(), frames_with_faults(), frames_of_v6()].concat()
 }
 
-pub(super) fn query() -> Vec<u8> {
+fn query() -> Vec<u8> {
     udp([40_000, 53], b"query")
 }
 
 /// A query over IPv4.
-pub(super) fn plain() -> Vec<u8> {
+fn plain() -> Vec<u8> {
     v4(1, 8, 17, 0, &[], &query())
 }
 

@@ -1,10 +1,10 @@
 //! Tests of verdicts and of dropping.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::Ipv4Net;
 
-use super::frames::{frames, query_from};
+use super::frames::{V4, V6, ethernet, extended, frames, query_from, v4};
 use super::{XDP_DROP, XDP_PASS, kernel};
 use crate::account::flow::Counters;
 use crate::kernel::Daq;
@@ -38,6 +38,32 @@ fn most_specific_network_decides_and_others_are_dropped() {
     assert_eq!(packets, 105, "dropped packets count too");
     kernel.set_policy(None).unwrap();
     assert_eq!(kernel.run(&query_from(2), 1, &[]), XDP_PASS);
+}
+
+/// Reports of listeners have a hop-by-hop header with a router alert in front (RFC 3810, section 5).
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn multicast_listener_discovery_of_the_link_passes_while_others_are_dropped() {
+    let Some(mut kernel) = kernel(Daq::Xdp, 1_024, true) else { return };
+    kernel.set_policy(Some(&Networks::new(&["10.0.0.0/8".parse().unwrap()], &[]))).unwrap();
+    for (icmp_type, source, expected) in [
+        (143, "fe80::9", XDP_PASS),
+        (132, "fe80::9", XDP_PASS),
+        (131, "febf::9", XDP_PASS),
+        (130, "fe80::9", XDP_PASS),
+        (143, "::", XDP_PASS),
+        (130, "fec0::9", XDP_DROP),
+        (143, "::9", XDP_DROP),
+        (143, "2001:db8::9", XDP_DROP),
+        (129, "fe80::9", XDP_DROP),
+    ] {
+        let mut packet = extended(&[(0, &[0, 5, 2, 0, 0, 1, 0])], 58, &[icmp_type, 0, 0, 0]);
+        packet[8..24].copy_from_slice(&source.parse::<Ipv6Addr>().unwrap().octets());
+        assert_eq!(kernel.run(&ethernet(&[V6], &packet), 1, &[]), expected, "type {icmp_type} from {source}");
+    }
+    let disguised = ethernet(&[V4], &v4(2, 8, 58, 0, &[], &[133, 0, 0, 0]));
+    kernel.set_policy(Some(&Networks::new(&["fd00::/8".parse().unwrap()], &[]))).unwrap();
+    assert_eq!(kernel.run(&disguised, 1, &[]), XDP_DROP, "IPv4 has no neighbour discovery");
 }
 
 #[test]
