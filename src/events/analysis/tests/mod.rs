@@ -309,3 +309,23 @@ fn single_things_are_named_in_the_singular() {
         assert!(text.contains(expected), "{expected}: {text}");
     }
 }
+
+/// One line of each of 100,000 sources to one target.
+#[test]
+fn more_sources_than_the_table_has_are_estimated() {
+    use std::fmt::Write as _;
+    let mut log = String::from("ts,event,src,dst,protocol,packets\n");
+    for number in 0..100_000_u32 {
+        let source = std::net::Ipv4Addr::from_bits(0x0b00_0000 + number);
+        writeln!(log, "2026-01-01T00:00:00Z,violation,{source},10.0.0.1,tcp,1").unwrap();
+    }
+    let (report, broken) = analyzed(None, log.as_bytes());
+    assert_eq!(broken, []);
+    let sources = report["totals"]["sources"].as_u64().unwrap();
+    assert!((95_000..105_000).contains(&sources), "{sources}");
+    assert_eq!(report["totals"]["targets"], 1);
+    let mut analysis = Analysis::default();
+    analysis.read("log", None, log.as_bytes(), |_| ()).unwrap();
+    let text = analysis.report(1).to_string();
+    assert!(text.contains(&format!("about {sources} sources, 1 target\n")), "{text}");
+}
