@@ -35,6 +35,14 @@ names_no_interface() {
 
 wrong_usage_ends_it() { grep -qx 'RestartPreventExitStatus=2' "$unit"; }
 
+kernel_path_is_allowed() {
+    local lines=$unit.d/kernel-path.conf
+    for capability in CAP_BPF CAP_NET_ADMIN CAP_PERFMON; do
+        [ "$(grep -cE "^(Ambient)?Capabilit(yBoundingSet|ies)=.*\b$capability\b" "$lines")" = 2 ] || return
+    done
+    grep -qx 'SystemCallFilter=bpf' "$lines"
+}
+
 # The block number $1 of the language $2 in README.md.
 block() {
     awk -v wanted="$1" -v begin="\`\`\`$2" '
@@ -58,6 +66,9 @@ check "trafficmonitor.service: names no interface" names_no_interface
 check "trafficmonitor.service: no restart after wrong usage" wrong_usage_ends_it
 check "trafficmonitor.service: one capability" only_capability_is_net_raw
 check "trafficmonitor.service: exposure under 3 of 10" systemd-analyze security --offline=yes --threshold=30 "$unit"
+cp -r examples/trafficmonitor.service.d "$scratch"
+check "kernel-path.conf: systemd reads it" systemd-analyze verify "$unit"
+check "kernel-path.conf: what the program asks for" kernel_path_is_allowed
 check "trafficmonitor.yml" "$binaries/trafficmonitor" --config.file examples/trafficmonitor.yml --config.check
 check "cases.yml" "$binaries/trafficmonitor" test examples/cases.yml
 check "README.md: configuration of Prometheus" promtool check config --syntax-only "$scratch/prometheus.yml"

@@ -10,7 +10,7 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 
 use crate::layout::{
     ANY_PROTOCOL, COUNTED, DROPS, JUDGES, MESSAGE_BYTES, Message, NOT_PERMITTED, Overflow, OverflowKey, PERMITTED,
-    Settings, Sum, Totals, TotalsKey, UNCOUNTED, UNKNOWN, not_ip,
+    Settings, Sum, Totals, TotalsKey, UNCOUNTED, UNKNOWN, VERSION_6, not_ip,
 };
 use crate::maps::{NO_WAKEUP, MESSAGES, OVERFLOW, SETTINGS, TOTALS};
 use crate::packet::{self, Judged, Packet, Transport, Version};
@@ -202,7 +202,7 @@ impl<H: Hook> Frame<'_, H> {
         let is_dropped = H::CAN_DROP
             && *verdict == NOT_PERMITTED
             && self.settings.flags & DROPS != 0
-            && !is_neighbour_discovery(&packet.transport);
+            && !keeps_the_link(packet);
         if is_dropped {
             self.totals.dropped.packets += 1;
             self.totals.dropped.bytes += bytes;
@@ -221,10 +221,21 @@ fn concerns_neighbours(transport: &Transport) -> bool {
     )
 }
 
-/// Router and neighbour solicitations and advertisements, and redirects (RFC 4861): without them a link is dead.
+/// True for messages without which an IPv6 link is dead: neighbour discovery (RFC 4861), and multicast listener discovery
+/// (RFC 2710, RFC 3810) from an address of the link. Without the latter, switches that snoop pass no solicitation on.
 #[inline(always)]
-fn is_neighbour_discovery(transport: &Transport) -> bool {
-    matches!((transport.protocol, transport.icmp_type), (ICMPV6, Some(133..=137)))
+fn keeps_the_link<A: Version>(packet: &Packet<A>) -> bool {
+    match (packet.transport.protocol, packet.transport.icmp_type) {
+        (ICMPV6, Some(133..=137)) => A::NUMBER == VERSION_6,
+        (ICMPV6, Some(130..=132 | 143)) => A::NUMBER == VERSION_6 && is_of_link(packet.source.words()),
+        _ => false,
+    }
+}
+
+/// True for `fe80::/10` and `::`.
+#[inline(always)]
+fn is_of_link(address: [u32; 4]) -> bool {
+    address[0] >> 22 == 0x3fa || address[0] | address[1] | address[2] | address[3] == 0
 }
 
 /// Counts a packet without a conversation by direction, protocol and version. The counters of [`ANY_PROTOCOL`] are

@@ -3,8 +3,7 @@
 //!
 //! A thread of its own waits for signals and does nothing else, so that no client and no reader of the log can delay
 //! it. HUP opens the event log anew and rereads the lists of the policy; it does not end the exporter, whose terminal may
-//! be closed. XFSZ is ignored: a file
-//! that may not grow is an error of a write, like a full disk.
+//! be closed. XFSZ is ignored: a file that may not grow is an error of a write, like a full disk.
 
 use std::io;
 use std::process::exit;
@@ -32,18 +31,32 @@ const AFTER_OUTPUTS: Duration = Duration::from_millis(250);
 /// The last line of the log may take this long then.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
-type HangupAction = Box<dyn Fn() + Send>;
-
-/// The actions at a HUP.
-static ON_HANGUP: Mutex<Vec<HangupAction>> = Mutex::new(Vec::new());
-
-fn hangup_actions() -> MutexGuard<'static, Vec<HangupAction>> {
-    ON_HANGUP.lock().unwrap_or_else(PoisonError::into_inner)
+/// The work at a HUP.
+struct Hangup {
+    actions: Vec<Box<dyn Fn() + Send>>,
+    has_come: bool,
 }
 
-/// Calls `action` at each HUP from now on. It has to return at once.
+static HANGUP: Mutex<Hangup> = Mutex::new(Hangup { actions: Vec::new(), has_come: false });
+
+fn hangup() -> MutexGuard<'static, Hangup> {
+    HANGUP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls `action` at each HUP, and now if one has come already: it may have come while the program started. The action
+/// has to return at once.
 pub(super) fn on_hangup(action: impl Fn() + Send + 'static) {
-    hangup_actions().push(Box::new(action));
+    let mut hangup = hangup();
+    if hangup.has_come {
+        action();
+    }
+    hangup.actions.push(Box::new(action));
+}
+
+fn note_hangup() {
+    let mut hangup = hangup();
+    hangup.has_come = true;
+    hangup.actions.iter().for_each(|action| action());
 }
 
 /// Has the moment of the first INT or TERM.
@@ -141,8 +154,31 @@ impl Signals {
             tokio::select! {
                 _ = self.interrupt.recv() => return SignalKind::interrupt(),
                 _ = self.terminate.recv() => return SignalKind::terminate(),
-                _ = self.hangup.recv() => hangup_actions().iter().for_each(|action| action()),
+                _ = self.hangup.recv() => note_hangup(),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[test]
+    fn hangup_of_the_start_reaches_actions_that_come_later() {
+        let counters = [Arc::<AtomicUsize>::default(), Arc::default()];
+        let [first, later] = counters.clone();
+        let count = |counter: Arc<AtomicUsize>| {
+            move || {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        on_hangup(count(first));
+        note_hangup();
+        on_hangup(count(later));
+        note_hangup();
+        assert_eq!(counters.map(|counter| counter.load(Ordering::Relaxed)), [2, 2]);
     }
 }

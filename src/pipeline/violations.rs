@@ -35,7 +35,8 @@ struct JudgedRow {
     packets: u64,
     /// Times of the first and the last packet.
     span: [Timestamp; 2],
-    /// How likely they went on: 0 for neighbour discovery, 1 for other ICMPv6, 2 for the rest.
+    /// Order in which the packets that were not dropped are taken from rows: 0 for neighbour discovery, which the kernel
+    /// never drops, 1 for other ICMPv6, 2 for the rest.
     rank: u8,
 }
 
@@ -53,7 +54,7 @@ pub struct Violations {
     is_of_kernel: bool,
     /// True if the kernel drops packets that are not permitted.
     is_dropping: bool,
-    /// Where packets are dropped: those that went on and have no row yet. Negative while an interval has the sum of
+    /// Number of packets that were not dropped and whose row has not come yet. Negative while an interval has the sum of
     /// dropped packets before their rows.
     passed: i64,
     /// Rows that may have packets that went on, until the interval ends.

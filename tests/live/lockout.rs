@@ -99,7 +99,7 @@ struct SshServer {
     folder: TempDir,
 }
 
-/// Where `scripts/unpack.sh openssh-server libwrap0` puts the server, which is not installed.
+/// A file of the packages that `scripts/unpack.sh openssh-server libwrap0` unpacks; they are not installed.
 fn unpacked(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path)
 }

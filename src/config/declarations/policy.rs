@@ -14,8 +14,8 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .named("policy.permitted", "TRAFFICMONITOR_POLICY_PERMITTED", "CIDR,...", "")
         .taking(Arity::Repeatable)
         .reloadable()
-        .help("Networks whose addresses may send; packets of all other sources are violations. An empty list in the file \
-               permits nothing, and without a list there is no policy"),
+        .help("Networks whose addresses may send, besides this host's own; packets of all other sources are violations. An \
+               empty list in the file permits nothing, and without a list there is no policy"),
     setting(&[("policy", "denied")], access!(ListOf(WholeNetwork), config.policy.denied))
         .named("policy.denied", "TRAFFICMONITOR_POLICY_DENIED", "CIDR,...", "")
         .taking(Arity::Repeatable)

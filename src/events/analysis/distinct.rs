@@ -4,16 +4,17 @@ use std::net::IpAddr;
 
 use crate::tables::sampling::mixed;
 
-/// The smallest hashes that are kept to count different keys. So many keys are counted exactly, more are estimated within
-/// about an eighth.
-const KEPT_HASHES: usize = 64;
+/// The smallest hashes that are kept to count the different keys of an entry.
+const OF_ENTRY: usize = 64;
 
 /// A hash that no kept key has: each limit is at most as large.
 const NO_KEY: u64 = u64::MAX;
 
-/// A count of different keys.
+/// A count of different keys. Fewer than `KEPT` are counted exactly. More are estimated with a standard error of
+/// 1/√`KEPT`: an eighth for 64 (the "k minimum values" of Bar-Yossef and others, "Counting distinct elements in a data
+/// stream", 2002).
 #[derive(Debug, Clone)]
-pub(super) struct Distinct {
+pub(super) struct Distinct<const KEPT: usize = OF_ENTRY> {
     /// The smallest hashes, in order.
     hashes: Vec<u64>,
     /// The hash that was added last: a source often repeats a key.
@@ -22,13 +23,13 @@ pub(super) struct Distinct {
     limit: u64,
 }
 
-impl Default for Distinct {
+impl<const KEPT: usize> Default for Distinct<KEPT> {
     fn default() -> Self {
         Self { hashes: Vec::new(), recent: NO_KEY, limit: NO_KEY }
     }
 }
 
-impl Distinct {
+impl<const KEPT: usize> Distinct<KEPT> {
     /// Adds a key. True if the key is certainly new.
     #[inline]
     pub(super) fn add(&mut self, hash: u64) -> bool {
@@ -52,7 +53,7 @@ impl Distinct {
     }
 
     pub(super) const fn is_estimate(&self) -> bool {
-        self.hashes.len() == KEPT_HASHES
+        self.hashes.len() == KEPT
     }
 
     /// The number of different keys.
@@ -60,7 +61,7 @@ impl Distinct {
         match self.hashes.last() {
             Some(largest) if self.is_estimate() => {
                 let share = *largest as f64 / u64::MAX as f64;
-                ((KEPT_HASHES - 1) as f64 / share) as u64
+                ((KEPT - 1) as f64 / share) as u64
             }
             _ => self.hashes.len() as u64,
         }
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn few_keys_are_counted_exactly_and_many_estimated() {
-        let mut distinct = Distinct::default();
+        let mut distinct = Distinct::<64>::default();
         for number in 0..63 {
             let new = (0..3).filter(|_| distinct.add(mixed(number))).count();
             assert_eq!(new, 1);

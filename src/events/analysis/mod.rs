@@ -31,6 +31,7 @@ use activity::{Activity, AlertLine, EventTally, LinePlace};
 use alerts::{AlertSubject, AlertTable};
 use array::ArrayEvents;
 use cells::Columns;
+use distinct::{Distinct, hash_of};
 use lines::{LinePart, Lines};
 use record::LogRecord;
 pub use report::AnalysisReport;
@@ -38,6 +39,8 @@ use timeline::Timeline;
 
 /// Sources, and targets, in the tables.
 const MOST_ADDRESSES: usize = 65_536;
+/// Hashes that are kept to count all different sources, and targets: the estimates have a standard error of 1.6 %.
+const KEPT_OF_ALL: usize = 4_096;
 /// Ports in the table: all of TCP and UDP.
 const MOST_PORTS: usize = 131_072;
 /// Kinds of alerts with their subjects in the table.
@@ -93,6 +96,9 @@ pub struct Analysis {
     suppressed_lines: u64,
     sources: TopTable<IpAddr, Activity>,
     targets: TopTable<IpAddr, Activity>,
+    /// The different sources and targets, those too that the tables have forgotten.
+    all_sources: Distinct<KEPT_OF_ALL>,
+    all_targets: Distinct<KEPT_OF_ALL>,
     ports: TopTable<(u16, u8), EventTally>,
     protocols: TopTable<u8, EventTally>,
     timeline: Timeline,
@@ -109,6 +115,8 @@ impl Default for Analysis {
             suppressed_lines: 0,
             sources: TopTable::new(MOST_ADDRESSES),
             targets: TopTable::new(MOST_ADDRESSES),
+            all_sources: Distinct::default(),
+            all_targets: Distinct::default(),
             ports: TopTable::new(MOST_PORTS),
             protocols: TopTable::new(usize::from(u8::MAX) + 1),
             timeline: Timeline::default(),
@@ -255,6 +263,7 @@ impl Analysis {
         self.total.add(record, record.suppressed, place);
         self.suppressed_lines += u64::from(record.packets() == 0);
         self.timeline.add(record.time.unwrap_or(0), record.packets(), record.suppressed);
+        self.count_addresses(record);
         // Looked up together: the tables are large, so the processor waits for memory, but then only once.
         let source = record.source.map(|source| self.sources.entry(source));
         let target = record.destination.map(|target| self.targets.entry(target));
@@ -270,6 +279,16 @@ impl Analysis {
         }
     }
 
+    #[inline]
+    fn count_addresses(&mut self, record: &LogRecord) {
+        if let Some(source) = record.source {
+            self.all_sources.add(hash_of(source));
+        }
+        if let Some(target) = record.destination {
+            self.all_targets.add(hash_of(target));
+        }
+    }
+
     fn count_alert(&mut self, record: &LogRecord, line: &AlertLine<'_>) {
         self.total.add_line(line.time, line.place);
         self.total.alerts += 1;
@@ -278,6 +297,7 @@ impl Analysis {
         *if line.alert.is_resolved { resolved } else { fired } += 1;
         let (source, target) = (record.source, record.destination);
         let of_ends = source.map(AlertSubject::Source).or(target.map(AlertSubject::Target));
+        self.count_addresses(record);
         let Some(subject) = of_ends.or(line.alert.network.map(AlertSubject::Network)) else { return };
         let is_first = self.alerts.add(subject, line);
         if let Some(source) = source {

@@ -2,12 +2,16 @@
 //!
 //! docs/event-logs.md describes the fields. A change of their meaning raises [`SCHEMA`].
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use super::activity::{Activity, EventTally};
+use super::distinct::Distinct;
 use super::threat_entries::{ThreatEntry, protocol_text, time, times};
 use super::timeline::{PeriodSums, Timeline};
-use super::{Analysis, MOST_ADDRESSES, MOST_ALERTS, MOST_PORTS, ReadLog};
+use super::{Analysis, KEPT_OF_ALL, MOST_ADDRESSES, MOST_ALERTS, MOST_PORTS, ReadLog};
+use crate::events::top::TopTable;
 use crate::packet::Protocol;
 use crate::services::service_name;
 
@@ -52,6 +56,7 @@ pub(super) struct TotalFigures {
     pub(super) dropped_packets: u64,
     pub(super) suppressed_packets: u64,
     pub(super) broken_lines: u64,
+    /// Different addresses; an estimate if their table has forgotten some.
     pub(super) sources: u64,
     pub(super) targets: u64,
 }
@@ -189,10 +194,15 @@ impl Analysis {
             dropped_packets,
             suppressed_packets,
             broken_lines: self.logs.iter().map(|log| log.broken_lines).sum(),
-            sources: self.sources.len() as u64,
-            targets: self.targets.len() as u64,
+            sources: different(&self.sources, &self.all_sources),
+            targets: different(&self.targets, &self.all_targets),
         }
     }
+}
+
+/// The different addresses: those in the table, or an estimate if it has forgotten some.
+fn different(table: &TopTable<IpAddr, Activity>, all: &Distinct<KEPT_OF_ALL>) -> u64 {
+    if table.forgotten() == 0 { table.len() as u64 } else { all.count() }
 }
 
 impl LogEntry {
@@ -202,8 +212,8 @@ impl LogEntry {
     }
 }
 
-fn addresses(top: Vec<(std::net::IpAddr, &Activity)>) -> Vec<AddressFigures> {
-    let figures = |(address, activity): (std::net::IpAddr, &Activity)| {
+fn addresses(top: Vec<(IpAddr, &Activity)>) -> Vec<AddressFigures> {
+    let figures = |(address, activity): (IpAddr, &Activity)| {
         let Activity { tally, peers, ports, .. } = activity;
         let (first, last) = times(tally.span);
         AddressFigures {

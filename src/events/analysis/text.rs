@@ -47,7 +47,9 @@ impl AnalysisReport {
         writeln!(f, "{violations}: {packets}, {bytes}; {suppressed} without an event of their own")?;
         let all = counted(totals.packets.saturating_add(totals.suppressed_packets), "packet");
         writeln!(f, "{} dropped of {all} of both kinds", totals.dropped_packets)?;
-        writeln!(f, "{}, {}", counted(totals.sources, "source"), counted(totals.targets, "target"))
+        let (sources, targets) = (counted(totals.sources, "source"), counted(totals.targets, "target"));
+        let about = |error: u64| if error == 0 { "" } else { "about " };
+        writeln!(f, "{}{sources}, {}{targets}", about(self.errors.sources), about(self.errors.targets))
     }
 
     fn write_alerts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
