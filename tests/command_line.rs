@@ -253,16 +253,6 @@ fn file_in_the_place_of_the_filter_is_refused_with_the_right_option() {
 }
 
 #[test]
-fn all_that_is_not_built_yet_is_named_in_one_line() {
-    is_refused(
-        &run("--web.config.file /tmp/x"),
-        &["--web.config.file is not available yet; leave it out, and meanwhile "],
-    );
-    let ended: Ended = program([""; 0]).env("TRAFFICMONITOR_WEB_CONFIG_FILE", "/tmp/x").output().unwrap().into();
-    is_refused(&ended, &["TRAFFICMONITOR_WEB_CONFIG_FILE is not available yet"]);
-}
-
-#[test]
 fn help_of_interfaces_lists_the_options_that_choose_interfaces() {
     let help = done(run("interfaces --help"));
     for name in ["--iface", "--ExcludedInterfaces", "--config", "--config.check", "--help", "--version"] {

@@ -1,8 +1,8 @@
 mod capture;
 mod detection;
 mod events;
+mod older;
 mod subcommands;
-mod unavailable;
 
 use std::fs;
 use std::net::IpAddr;
