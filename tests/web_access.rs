@@ -200,7 +200,7 @@ fn silent_handshakes_do_not_keep_others_out() {
 // ---- Certificates of clients ---------------------------------------------------------------------------------------------
 
 #[test]
-fn each_type_of_client_authentication_lets_in_whom_it_should() {
+fn each_type_of_client_authentication_lets_the_right_clients_in() {
     let site = Site::new();
     site.sign("client", "prometheus.example");
     site.sign_by(&authority("stranger"), "stranger", "prometheus.example");

@@ -25,10 +25,12 @@ pub enum DenialReason {
 }
 
 impl DenialReason {
-    const ALL: [Self; 6] =
+    /// All of them, in the order in which they are written.
+    pub const ALL: [Self; 6] =
         [Self::Handshake, Self::Plaintext, Self::Credentials, Self::Checks, Self::Rate, Self::Forged];
 
-    const fn label(self) -> &'static str {
+    /// The value of the label `reason`.
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Handshake => "handshake",
             Self::Plaintext => "plaintext",
