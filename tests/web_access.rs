@@ -129,6 +129,8 @@ fn every_path_is_served_over_tls_1_2_and_1_3() {
     for options in [["--tlsv1.2", "--tls-max", "1.2"], ["--tlsv1.3", "--tls-max", "1.3"]] {
         assert_eq!(site.status(&exporter, "/metrics", &options), Ok(200), "{options:?}");
     }
+    let (_, old) = site.curl(&exporter, "https", "/metrics", &["--cacert", "ca.crt", "--http1.0"]).unwrap();
+    assert!(old.contains("\ntrafficmonitor_queue_dropped_total{queue=\"scrapes\"} 0\n"), "to its end: {old}");
     let (_, answer) = site.curl(&exporter, "https", "/metrics", &["--cacert", "ca.crt"]).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains("\ntrafficmonitor_web_config_last_reload_successful 1\n"));
@@ -263,13 +265,15 @@ fn users_get_in_with_their_password_alone_on_every_path() {
 #[test]
 fn guesses_of_one_client_are_limited_and_known_users_still_get_in() {
     let site = Site::new();
-    let mut exporter = site.serve(&format!("basic_auth_users: {{alice: {}}}\n", hash("right")));
-    exporter.line_with("passwords cross the network unencrypted");
+    let exporter = site.serve(&format!("basic_auth_users: {{alice: {}}}\n", hash("right")));
     let status = |user: &str| site.curl(&exporter, "http", "/-/healthy", &["--user", user]).unwrap().0;
     assert_eq!(status("alice:right"), 200);
     let guessed: Vec<u16> = (0..60).map(|guess| status(&format!("alice:{guess}"))).collect();
     assert!(guessed.contains(&401) && guessed.contains(&429), "{guessed:?}");
     assert_eq!(status("alice:right"), 200);
+    exporter.signal("TERM");
+    let (_, said) = exporter.ended();
+    assert!(said.contains("passwords cross the network unencrypted"), "{said}");
 }
 
 // ---- Headers, rate and other sites ---------------------------------------------------------------------------------------

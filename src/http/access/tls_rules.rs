@@ -13,8 +13,8 @@ use super::certificates::{Validity, certificates, private_key};
 use super::clients::ClientCheck;
 use super::settings::{ClientCertificates, PemSource, PemText, TlsSettings, TlsVersions};
 
-/// HTTP/2 is not spoken here.
-const PROTOCOL: &[u8] = b"http/1.1";
+/// The names of the protocols that are spoken (ALPN); HTTP/2 is not among them.
+const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
 
 /// Go's names of the cipher suites that are available here. Those of TLS 1.3 are always in use.
 pub const CIPHER_SUITES: [&str; 9] = [
@@ -62,7 +62,7 @@ pub(super) fn tls_rules(settings: &TlsSettings, texts: &TlsTexts) -> Result<(Ser
     let builder = builder.with_client_cert_verifier(client_check(settings, texts, &provider)?);
     let mut rules = builder.with_single_cert(chain, key).map_err(|error| fault_of_pair(settings, &error))?;
     rules.ignore_client_order = settings.prefers_own_order;
-    rules.alpn_protocols = vec![PROTOCOL.to_vec()];
+    rules.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     Ok((rules, validity))
 }
 
