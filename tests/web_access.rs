@@ -17,7 +17,9 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::client::connect;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::client::{self, connect};
 use common::exporter::{Exporter, program, wait_for};
 use common::mix;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
@@ -268,7 +270,11 @@ fn guesses_of_one_client_are_limited_and_known_users_still_get_in() {
     let exporter = site.serve(&format!("basic_auth_users: {{alice: {}}}\n", hash("right")));
     let status = |user: &str| site.curl(&exporter, "http", "/-/healthy", &["--user", user]).unwrap().0;
     assert_eq!(status("alice:right"), 200);
-    let guessed: Vec<u16> = (0..60).map(|guess| status(&format!("alice:{guess}"))).collect();
+    let guess = |guess: u32| {
+        let header = format!("authorization: Basic {}", STANDARD.encode(format!("alice:{guess}")));
+        client::ask(exporter.address(), "GET", "/-/healthy", &[&header]).unwrap().status
+    };
+    let guessed: Vec<u16> = (0..60).map(guess).collect();
     assert!(guessed.contains(&401) && guessed.contains(&429), "{guessed:?}");
     assert_eq!(status("alice:right"), 200);
     exporter.signal("TERM");
