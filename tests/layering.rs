@@ -49,7 +49,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hyper_util", &["notify", "http"]),
     ("hyper_rustls", &["notify"]),
     ("rustls", &["notify", "http"]),
-    ("tokio_rustls", &["http"]),
+    ("tokio_rustls", &["notify", "http"]),
     ("bcrypt", &["http"]),
     ("base64", &["http"]),
     ("x509_parser", &["http"]),

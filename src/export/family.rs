@@ -249,6 +249,9 @@ families! {
 
 /// Families of what is off by default: written only where it is configured.
 pub const CONFIGURED_ONLY: &[Family] = &[
+    WEB_CONFIG_CURRENT,
+    WEB_CERTIFICATE_NOT_AFTER,
+    WEB_DENIED,
     POLICY_BYTES,
     POLICY_PACKETS,
     POLICY_EVENTS,
