@@ -258,16 +258,6 @@ fn file_in_the_place_of_the_filter_is_refused_with_the_right_option() {
 }
 
 #[test]
-fn all_that_is_not_built_yet_is_named_in_one_line() {
-    is_refused(
-        &run("--web.config.file /tmp/x"),
-        &["--web.config.file is not available yet; leave it out, and meanwhile "],
-    );
-    let ended: Ended = program([""; 0]).env("TRAFFICMONITOR_WEB_CONFIG_FILE", "/tmp/x").output().unwrap().into();
-    is_refused(&ended, &["TRAFFICMONITOR_WEB_CONFIG_FILE is not available yet"]);
-}
-
-#[test]
 fn help_of_interfaces_lists_the_options_that_choose_interfaces() {
     let help = done(run("interfaces --help"));
     for name in ["--iface", "--ExcludedInterfaces", "--config", "--config.check", "--help", "--version"] {
@@ -359,7 +349,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -slack_url_file /f -slack_channel #x -slack_emoji nil -slack_icon nil \
-                   --notify.external_url https://monitor.example.net --web.prometheus-url http://localhost:9090 --notify.runbook_url https://wiki.example.net/#{kind} --notify.restart_grace 1m --state.dir /var/lib/x \
+                   --notify.external_url https://monitor.example.net --web.prometheus-url http://localhost:9090 --web.config.file web.yml --notify.runbook_url https://wiki.example.net/#{kind} --notify.restart_grace 1m --state.dir /var/lib/x \
                    -archive_dir /var/lib/y --evidence.ring 8MiB --evidence.packet_bytes 128 --evidence.max_bytes 2MiB \
                    --evidence.longest 1m --evidence.quota 3MiB -log_packets -l /var/lib/z -max_pcap_log_size 2 \
                    -max_pcap_rotations 3 -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst \

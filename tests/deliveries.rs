@@ -18,6 +18,7 @@ use trafficmonitor::account::snapshot::{InterfaceEntry, Snapshot};
 use trafficmonitor::export::Published;
 use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::{self, process::SelfMetrics};
+use trafficmonitor::http::access::WebAccess;
 use trafficmonitor::http::{self, Capacity, Listeners, ScrapeReports, Server, Site};
 
 /// A server of snapshot 7, which is larger than the kernel's buffers of an answer, and its reports of scrapes.
@@ -50,7 +51,7 @@ impl Served {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = {
             let _in_runtime = runtime.enter();
-            Server::new(listeners, Arc::new(site), Capacity::within(1_000)).unwrap()
+            Server::new(listeners, Arc::new(site), WebAccess::new(None).unwrap(), Capacity::within(1_000)).unwrap()
         };
         runtime.spawn(server.run(std::future::pending()));
         Self { address, reports: RefCell::new(reports), _runtime: runtime }

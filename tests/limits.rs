@@ -296,6 +296,18 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_http_connections_cut_total{reason=\"invalid\"}"]),
         &["http/connection.rs MAXIMUM_HEAD"],
     ),
+    Limit("TLS handshakes", Counted(&["trafficmonitor_http_connections_cut_total{reason=\"silent\"}"]), &[]),
+    Limit(
+        "checks of passwords",
+        Counted(&["trafficmonitor_web_denied_total{reason=\"checks\"}"]),
+        &["http/access/pace.rs MAXIMUM_CLIENTS", "http/access/passwords.rs MAXIMUM_CHECKS"],
+    ),
+    Limit(
+        "pairs of user and password that are remembered",
+        Kept("a pair that left is checked again"),
+        &["http/access/passwords.rs MAXIMUM_WRONG_PAIRS"],
+    ),
+    Limit("web configuration file and each file that it names", Kept("the version is refused in words"), &[]),
     Limit("a client that sends no request", Counted(&["trafficmonitor_http_connections_cut_total"]), &[]),
     Limit(
         "interfaces that exist",
@@ -424,6 +436,7 @@ const OTHERS: &[&str] = &[
     "evidence/selection.rs MOST_WITNESSES",
     "export/table/head.rs MOST_FILES",
     "export/units.rs LARGEST_WRITTEN_OUT",
+    "http/access/settings.rs MAXIMUM_COST",
     "notify/client.rs MOST_ANSWER",
     "notify/receivers/alertmanager.rs MOST",
     "os/processes.rs MOST_ANCESTORS",

@@ -14,6 +14,8 @@ mod churn;
 mod dashboard;
 #[path = "prometheus/pushed.rs"]
 mod pushed;
+#[path = "prometheus/tls.rs"]
+mod tls;
 #[path = "prometheus/transfer.rs"]
 mod transfer;
 

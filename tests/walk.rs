@@ -29,6 +29,7 @@ use trafficmonitor::events::console;
 use trafficmonitor::export::Published;
 use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::process::SelfMetrics;
+use trafficmonitor::http::access::WebAccess;
 use trafficmonitor::http::{self, Capacity, Listeners, Server, Site};
 use trafficmonitor::locality::{self, Classifier, Direction};
 use trafficmonitor::packet::{LinkType, Packet, Protocol, TcpFlags, Timestamp};
@@ -216,7 +217,7 @@ fn scraped(published: Arc<Published>) -> String {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = {
         let _in_runtime = runtime.enter();
-        Server::new(listeners, site, Capacity::within(1_000)).unwrap()
+        Server::new(listeners, site, WebAccess::new(None).unwrap(), Capacity::within(1_000)).unwrap()
     };
     runtime.spawn(server.run(std::future::pending()));
     client::get(address, "/metrics")

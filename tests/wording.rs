@@ -116,7 +116,7 @@ fn metric_help_is_plain_sentences() {
 
 #[test]
 fn option_help_is_plain_phrases() {
-    let options = options::available().map(|definition| (definition.id(), definition.help));
+    let options = options::all().map(|definition| (definition.id(), definition.help));
     let subcommands = SUBCOMMANDS.iter().map(|(name, about)| ((*name).to_owned(), *about));
     for (name, help) in options.chain(subcommands) {
         is_plain(&name, help);

@@ -12,10 +12,11 @@ use ipnet::IpNet;
 
 use crate::capture::network::{Link, Network};
 use crate::capture::{self, Selection, file_name, selection, shortened};
-use crate::config::Config;
+use crate::config::{Config, web_file};
 use crate::detect;
 use crate::events::log::EventLog;
 use crate::export::units;
+use crate::http::access::{WebAccess, WebFile};
 use crate::kernel::lockout;
 use crate::notify::Notifier;
 use crate::os::files::{PathUse, check_access};
@@ -61,7 +62,14 @@ pub(super) fn check_files(config: &Config) -> Result<(), UnusableFile> {
 /// As [`check_files`], without creating or changing anything.
 pub(super) fn inspect_files(config: &Config) -> Result<(), UnusableFile> {
     let of_log = EventLog::inspect(&config.events).err().map(|error| error.to_string());
-    faults_of_files(config).chain(of_log).next().map_or(Ok(()), |fault| Err(UnusableFile(fault)))
+    let of_access = web_access(config).err().map(|UnusableFile(fault)| fault);
+    faults_of_files(config).chain(of_access).chain(of_log).next().map_or(Ok(()), |fault| Err(UnusableFile(fault)))
+}
+
+/// The access to the server, by the web configuration file if there is one.
+pub(super) fn web_access(config: &Config) -> Result<WebAccess, UnusableFile> {
+    let file = config.http.web_config_file.clone().map(|path| WebFile { path, parse: web_file::parse });
+    WebAccess::new(file).map_err(UnusableFile)
 }
 
 /// The files and directories that another process keeps locked, in sentences. A start would be refused now. They are no
@@ -110,7 +118,7 @@ fn fault_of_directory(directory: &Path) -> Option<String> {
 }
 
 /// Logs the start in two lines, and warns if the metrics are open to networks that they are about.
-pub(super) fn say(config: &Config, version: &str) {
+pub(super) fn say(config: &Config, version: &str, access: &WebAccess) {
     // A host whose network cannot be read captures nothing; the supervisor logs that.
     let network = Network::read().unwrap_or_default();
     tracing::info!(
@@ -129,7 +137,9 @@ pub(super) fn say(config: &Config, version: &str) {
         "limits"
     );
     say_policy(config);
-    for warning in exposure(config, &network).into_iter().chain(exposed_packets(config)) {
+    let exposed = exposure(config, &network).into_iter().chain(exposed_packets(config));
+    let exposed = exposed.filter(|_| !access.is_authenticated());
+    for warning in exposed.chain(access.warnings()) {
         tracing::warn!("{warning}");
     }
 }
@@ -223,7 +233,7 @@ fn list(items: impl Iterator<Item = impl Display>) -> String {
     if more > 0 { format!("{listed} and {more} more") } else { listed }
 }
 
-/// The warning where a gateway serves at all its addresses. There is no authentication yet.
+/// The warning where a gateway serves at all its addresses without authentication.
 fn exposure(config: &Config, network: &Network) -> Option<String> {
     let address = config.http.listen.iter().find(|address| address.is_every_address())?;
     let links: Vec<&Link> = network.links.iter().filter(|link| link.up && !link.loopback && has_routes(link)).collect();
@@ -235,7 +245,7 @@ fn exposure(config: &Config, network: &Network) -> Option<String> {
     Some(format!(
         "this host forwards packets between {}, and serves /metrics at all its addresses ({address}) without authentication: \
          every network that reaches it can read which addresses talk to each other; serve one address instead: \
-         --web.listen-address {suggestion}:{}",
+         --web.listen-address {suggestion}:{}, or authenticate clients with --web.config.file",
         list(links.iter().map(|link| &link.name)),
         address.port
     ))
@@ -247,7 +257,7 @@ fn exposed_packets(config: &Config) -> Option<String> {
     let address = config.http.listen.iter().find(|address| address.is_every_address()).filter(|_| is_kept)?;
     Some(format!(
         "evidence files are served at all addresses of this host ({address}) without authentication, and they contain \
-         packets; serve one address instead: --web.listen-address 127.0.0.1:{}",
+         packets; serve one address instead: --web.listen-address 127.0.0.1:{}, or authenticate clients with --web.config.file",
         address.port
     ))
 }
@@ -289,7 +299,7 @@ mod tests {
         for address in [":8888", "0.0.0.0:8888", "[::]:8888"] {
             let warning = exposure(&served_at(&["127.0.0.1:1", address]), &gateway()).expect(address);
             assert!(warning.contains("between wan0, lan0"), "{warning}");
-            assert!(warning.ends_with("--web.listen-address 10.1.0.1:8888"), "{warning}");
+            assert!(warning.contains("--web.listen-address 10.1.0.1:8888, or authenticate"), "{warning}");
         }
     }
 
@@ -311,7 +321,7 @@ mod tests {
             exposed_packets(&config)
         };
         let warning = with(&["127.0.0.1:1", ":8888"], Some("/archive")).unwrap();
-        assert!(warning.ends_with("--web.listen-address 127.0.0.1:8888"), "{warning}");
+        assert!(warning.contains("--web.listen-address 127.0.0.1:8888, or authenticate"), "{warning}");
         assert_eq!(with(&["127.0.0.1:8888"], Some("/archive")), None);
         assert_eq!(with(&[":8888"], None), None);
     }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, Command, builder::ValueParser, value_parser};
 use clap_complete::Shell;
 
-use super::options::{HELP, VERSION, all, available};
+use super::options::{HELP, VERSION, all};
 use super::scope::uses;
 pub(super) use super::scope::{ANALYZE, COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY, TEST};
 use crate::config::declarations::SECTIONS;
@@ -57,7 +57,7 @@ pub(super) fn reading(libpcap: &str) -> Command {
 
 /// The command as documents show it: every option that works.
 pub(super) fn shown(libpcap: &str) -> Command {
-    command(libpcap, available().map(|declaration| (declaration, true)).collect())
+    command(libpcap, all().map(|declaration| (declaration, true)).collect())
 }
 
 /// The command with these options. Its help shows those that are true.

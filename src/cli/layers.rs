@@ -14,7 +14,7 @@ use crate::config::kinds::ValueKind as _;
 use crate::config::kinds::addresses::FILE_NAME;
 use crate::config::kinds::keywords::BOOLEAN;
 use crate::config::kinds::numbers::WORKERS;
-use crate::config::{Error, Given, Role, Settings, Unavailable, declarations, environment, file};
+use crate::config::{Error, Given, Settings, declarations, environment, file};
 use crate::events::analysis::LogFormat;
 
 /// Reads the file that is named, the environment, the words and the options; or gives the first mistake in them.
@@ -166,37 +166,4 @@ fn of_subcommand(occurrences: &[Occurrence], id: &str, is_there: bool, problem: 
         Some(given) if !is_there => Err(Error::invalid(given.origin.to_string(), problem)),
         given => Ok(given),
     }
-}
-
-/// Everything that was given and is not built yet: options, then variables. Values that change nothing are accepted.
-pub(crate) fn unavailable(
-    occurrences: &[Occurrence],
-    variables: &[(OsString, OsString)],
-) -> Result<Vec<Unavailable>, Error> {
-    let mut given = unavailable_options(occurrences)?;
-    given.extend(environment::unavailable(variables, all()));
-    Ok(given)
-}
-
-/// The reserved options, each as it was typed. A value that belongs to another option is an error.
-pub(super) fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unavailable>, Error> {
-    let mut given = Vec::new();
-    for (index, occurrence) in occurrences.iter().enumerate() {
-        let Role::Reserved { accepted, meanwhile } = occurrence.declaration.role else { continue };
-        let id = occurrence.declaration.id();
-        let overridden = occurrences[index + 1..].iter().any(|later| later.declaration.id() == id);
-        let value = occurrence.given();
-        if overridden || value.is_blank() || asks_for_nothing(occurrence, &value, accepted) {
-            continue;
-        }
-        given.push(Unavailable { what: occurrence.typed.clone(), meanwhile });
-    }
-    Ok(given)
-}
-
-/// True if the value is one that is accepted. A boolean is accepted in any of its spellings.
-fn asks_for_nothing(occurrence: &Occurrence, value: &Given, accepted: &[&str]) -> bool {
-    let is_literal = value.text().is_some_and(|text| accepted.contains(&&*text));
-    let is_switch = !occurrence.declaration.arity.takes_next();
-    is_literal || (is_switch && accepted.contains(&"false") && BOOLEAN.parse_given(value) == Ok(false))
 }

@@ -12,7 +12,6 @@ mod layers;
 mod man;
 pub mod options;
 pub mod reference;
-mod reserved;
 mod scope;
 mod words;
 
@@ -239,23 +238,13 @@ fn configured(
     }
 }
 
-/// All layers together. Everything that is not built yet is reported at once, wherever it was given. Other mistakes are
-/// reported only if there is nothing of that kind.
+/// All layers together.
 fn settings(
     matches: &ArgMatches,
     occurrences: &[Occurrence],
     environment: &[(OsString, OsString)],
 ) -> Result<Settings, Error> {
-    let mut unavailable = layers::unavailable(occurrences, environment)?;
-    let read = words::read(matches, occurrences).and_then(|words| layers::read(occurrences, environment, words));
-    match read {
-        Err(Error::Unavailable(more)) => {
-            unavailable.extend(more);
-            Err(Error::Unavailable(unavailable))
-        }
-        _ if !unavailable.is_empty() => Err(Error::Unavailable(unavailable)),
-        read => read,
-    }
+    words::read(matches, occurrences).and_then(|words| layers::read(occurrences, environment, words))
 }
 
 /// The test cases whose names contain the text of `run`.

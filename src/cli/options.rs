@@ -1,11 +1,10 @@
-//! Every option: the settings, those of the command line alone, and those reserved for later rooms.
+//! Every option: the settings, and those of the command line alone.
 //!
 //! Takes the declarations of the settings; adds its own, and gives the form of an option that was typed. Must not know how
 //! arguments are read.
 
 use std::ffi::OsString;
 
-use super::reserved::RESERVED;
 use crate::config::declarations::options;
 use crate::config::{Arity, Declaration, Given, Role, SettingOrigin};
 
@@ -79,13 +78,8 @@ pub(super) static COMMAND: &[Declaration] = &[
         .help("Print the version; --version also prints the commit and the version of libpcap"),
 ];
 
-/// All options: settings, command line, reserved.
+/// All options: settings, command line.
 pub fn all() -> impl Iterator<Item = &'static Declaration> + Clone {
-    options().chain(COMMAND).chain(RESERVED)
-}
-
-/// The options that work, for help and documents.
-pub fn available() -> impl Iterator<Item = &'static Declaration> + Clone {
     options().chain(COMMAND)
 }
 

@@ -17,14 +17,18 @@ pub(super) const MAN: &str = "man";
 /// Sections that `replay` and `test` do not use: they deliver no alerts and keep no packets.
 const SECTIONS_NOT_IN_REPLAY: [&str; 5] = ["capture", "kernel", "notify", "state", "evidence"];
 /// Settings outside of these sections that `replay` and `test` do not use: they are for live captures and for the server.
-const NOT_IN_REPLAY: [(&str, &str); 4] =
-    [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout"), ("events", "summary_interval")];
+const NOT_IN_REPLAY: [(&str, &str); 5] = [
+    ("http", "listen"),
+    ("http", "web_config_file"),
+    ("pipeline", "refresh"),
+    ("account", "idle_timeout"),
+    ("events", "summary_interval"),
+];
 const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture", "excluded_interfaces")];
 
 /// True if `subcommand` uses the option; `None` is the exporter itself.
 pub(super) fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool {
     match declaration.role {
-        Role::Reserved { .. } => false,
         Role::Replay => subcommand == Some(REPLAY) || (subcommand == Some(ANALYZE) && declaration.id() == TOP),
         Role::Test => subcommand == Some(TEST),
         Role::Analyze => subcommand == Some(ANALYZE),

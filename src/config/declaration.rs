@@ -41,13 +41,6 @@ pub enum Role {
     Test,
     /// Only the subcommand `analyze` uses it.
     Analyze,
-    /// It is reserved for a room that is not built yet.
-    Reserved {
-        /// Values that change nothing; they are accepted.
-        accepted: &'static [&'static str],
-        /// Advice until it is built: an imperative without a full stop.
-        meanwhile: &'static str,
-    },
 }
 
 /// The two functions of a setting, and the form of its values.

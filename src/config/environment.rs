@@ -5,10 +5,10 @@
 
 use std::ffi::OsString;
 
-use super::declaration::{Declaration, Role};
+use super::declaration::Declaration;
 use super::given::{Given, SettingOrigin};
 use super::nearest::nearest;
-use super::{Error, Settings, Unavailable};
+use super::{Error, Settings};
 
 /// The beginning of all our variables.
 const PREFIX: &str = "TRAFFICMONITOR_";
@@ -37,20 +37,6 @@ pub fn value_of(variables: &[(OsString, OsString)], declaration: &Declaration) -
     Some(Given::argument(value, SettingOrigin::Variable(name))).filter(|given| !given.is_blank())
 }
 
-/// The variables of options that are not built yet. A value that changes nothing is accepted.
-pub fn unavailable(
-    variables: &[(OsString, OsString)],
-    declarations: impl Iterator<Item = &'static Declaration>,
-) -> Vec<Unavailable> {
-    let asked_for = |declaration: &'static Declaration| {
-        let Role::Reserved { accepted, meanwhile } = declaration.role else { return None };
-        let given = value_of(variables, declaration)?;
-        let is_done_anyway = given.text().is_some_and(|text| accepted.contains(&&*text));
-        (!is_done_anyway).then(|| Unavailable { what: given.origin.to_string(), meanwhile })
-    };
-    declarations.filter_map(asked_for).collect()
-}
-
 /// True if Kubernetes makes such a variable for a service with the name of this program.
 fn is_of_kubernetes(ours: &str) -> bool {
     let of_port = ours.strip_prefix("PORT_").is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
@@ -60,8 +46,7 @@ fn is_of_kubernetes(ours: &str) -> bool {
 /// The notice about a variable that is not known but has nearly the name of a known one.
 fn misspelt(name: &str, mut declarations: impl Iterator<Item = &'static Declaration> + Clone) -> Option<String> {
     let ours = name.strip_prefix(PREFIX).filter(|ours| !is_of_kubernetes(ours))?;
-    let working = declarations.clone().filter(|declaration| !matches!(declaration.role, Role::Reserved { .. }));
-    let working = working.filter_map(|declaration| declaration.variable?.strip_prefix(PREFIX));
+    let working = declarations.clone().filter_map(|declaration| declaration.variable?.strip_prefix(PREFIX));
     if declarations.any(|declaration| declaration.variable == Some(name)) {
         return None;
     }

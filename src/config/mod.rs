@@ -17,7 +17,7 @@ mod policy;
 mod settings;
 mod slack;
 pub(crate) mod trafficalerted;
-mod unavailable;
+pub mod web_file;
 
 use std::path::PathBuf;
 
@@ -25,7 +25,6 @@ pub(crate) use declaration::{Arity, Declaration, Role};
 pub(crate) use given::{Given, SettingOrigin};
 pub(crate) use settings::Settings;
 pub use slack::SlackHook;
-pub(crate) use unavailable::Unavailable;
 
 use tracing::Level;
 
@@ -110,9 +109,6 @@ pub(crate) enum Error {
         place: String,
         problem: String,
     },
-    /// Options and files that are known but not built yet: all that were given.
-    #[error("{}", unavailable::sentence(.0))]
-    Unavailable(Vec<Unavailable>),
     #[error("cannot write the configuration as YAML: {0}")]
     Unwritable(String),
 }

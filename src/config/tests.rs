@@ -96,7 +96,7 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("archive_dir" | "log_packets" | "log-format" | "verbose" | "policy.denied" | "drop-packets", _) => {
                 continue;
             }
-            ("log-file", _) => "events.log",
+            ("log-file" | "web.config.file", _) => "events.log",
             ("log-max-size", _) => "5MiB",
             ("log-max-age", _) => "50s",
             ("evidence.longest", _) => "50s",

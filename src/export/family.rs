@@ -201,6 +201,12 @@ families! {
         "Scrapes refused with status 503 because too many responses were being rendered for 5 s; reasons as in trafficmonitor_http_connections_refused_total.";
     HTTP_API_REFUSED = Counter "trafficmonitor_http_api_refused_total" ["reason"]
         "Requests to the API refused with status 503 because too many answers were being rendered or sent for 5 s, or too many event streams were open; reasons as in trafficmonitor_http_connections_refused_total.";
+    WEB_CONFIG_CURRENT = Gauge "trafficmonitor_web_config_last_reload_successful" []
+        "1 if the web configuration file (--web.config.file) could be used when it last changed, with the files that it names; else 0, and the rules before the change hold.";
+    WEB_CERTIFICATE_NOT_AFTER = Gauge "trafficmonitor_web_certificate_not_after_timestamp_seconds" []
+        "Time at which the certificate of the server expires.";
+    WEB_DENIED = Counter "trafficmonitor_web_denied_total" ["reason"]
+        "Connections and requests that were denied: handshake, the TLS handshake failed; plaintext, plain HTTP came to a port with TLS; credentials, the user or password was missing or wrong; checks, too many passwords had to be checked; rate, rate_limit was reached; forged, a page of another site made the request.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"]
         "Entries lost because a queue was full or its reader was gone, by queue: alerts, alert lines for standard output; events, violations and alerts for the event log; log, log lines for standard error; scrapes, reports of finished scrapes.";
     EVENTS_WRITTEN = Counter "trafficmonitor_events_written_total" [] "Events written to the event log: violations, suppressed packets and alerts.";
@@ -249,6 +255,9 @@ families! {
 
 /// Families of what is off by default: written only where it is configured.
 pub const CONFIGURED_ONLY: &[Family] = &[
+    WEB_CONFIG_CURRENT,
+    WEB_CERTIFICATE_NOT_AFTER,
+    WEB_DENIED,
     POLICY_BYTES,
     POLICY_PACKETS,
     POLICY_EVENTS,

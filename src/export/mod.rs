@@ -2,6 +2,7 @@
 //! or a table. Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of
 //! its kind: [`seed`], [`traffic`], [`policy`], [`detection`], [`evidence`], [`notifications`], [`process`], [`vitals`]. Must not know HTTP.
 
+pub mod access;
 pub mod api;
 pub mod chart;
 pub mod connections;

@@ -10,6 +10,7 @@ use prometheus::core::Collector;
 use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 
+use super::access::{self, AccessFigures};
 use super::connections::ConnectionCounters;
 use super::evidence;
 use super::family::{self, MetricKind};
@@ -56,6 +57,7 @@ pub struct SelfMetrics {
     dropped_reports: Arc<AtomicU64>,
     lost: BTreeMap<Queue, Arc<AtomicU64>>,
     vitals: Option<Vitals>,
+    access: Option<Arc<AccessFigures>>,
     evidence: Option<FiguresReader>,
     notifications: Option<NotificationFigures>,
     events: Option<EventLogFigures>,
@@ -82,6 +84,7 @@ impl SelfMetrics {
             dropped_reports,
             lost,
             vitals: None,
+            access: None,
             evidence: None,
             notifications: None,
             events: None,
@@ -96,6 +99,11 @@ impl SelfMetrics {
         vitals.register(&self.registry)?;
         self.vitals = Some(vitals);
         Ok(self)
+    }
+
+    /// Exports the figures of web access.
+    pub fn show_access(&mut self, figures: Arc<AccessFigures>) {
+        self.access = Some(figures);
     }
 
     /// Exports the figures of kept packets.
@@ -155,6 +163,7 @@ impl SelfMetrics {
     /// Writes them with the writer that writes all others.
     pub fn write<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {
         self.registry.gather().iter().try_for_each(|family| write_family(family, writer))?;
+        self.access.iter().try_for_each(|figures| access::write(figures, writer))?;
         self.write_queues(writer)?;
         self.write_events(writer)?;
         self.evidence.iter().try_for_each(|figures| evidence::write(&figures.read(), writer))?;

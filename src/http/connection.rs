@@ -13,21 +13,25 @@ use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::SockRef;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
+use super::access::WebAccess;
 use super::answer::{secure, unavailable};
 use super::body::{Body, GuardedBody};
 use super::idle::{Connection, IdleConnections};
 use super::pages::Site;
 use super::scrape::Client;
 use super::slots::Slots;
+use super::tls::{ClientStream, PLAIN_HTTP, is_plain_http};
 use super::transfer::{Transfer, Wire};
+use crate::export::access::DenialReason;
 use crate::export::connections::CloseReason;
 use crate::export::family;
 
@@ -88,12 +92,13 @@ impl Capacity {
 /// Accepts on every listener until `stop` resolves.
 pub(super) async fn accept_all(
     listeners: Vec<TcpListener>,
-    site: Arc<Site>,
+    (site, access): (Arc<Site>, Arc<WebAccess>),
     capacity: Capacity,
     stop: impl Future<Output = ()>,
 ) {
     let acceptor = Acceptor {
         site,
+        access: Arc::clone(&access),
         idle: IdleConnections::new(capacity.idle),
         answered: Slots::new(capacity.answered),
         graceful: GracefulShutdown::new(),
@@ -102,6 +107,7 @@ pub(super) async fn accept_all(
     let mut accepting = JoinSet::new();
     let api = Arc::clone(acceptor.site.api());
     accepting.spawn(Arc::clone(&api).feed_streams());
+    accepting.spawn(access.watch());
     for listener in listeners {
         accepting.spawn(accept(listener, Arc::clone(&acceptor)));
     }
@@ -117,6 +123,7 @@ pub(super) async fn accept_all(
 /// The things that all connections share.
 struct Acceptor {
     site: Arc<Site>,
+    access: Arc<WebAccess>,
     idle: Arc<IdleConnections>,
     answered: Arc<Slots>,
     graceful: GracefulShutdown,
@@ -147,6 +154,7 @@ impl Acceptor {
     fn admit(self: &Arc<Self>, stream: TcpStream, address: IpAddr) {
         let context = ConnectionContext {
             site: Arc::clone(&self.site),
+            access: Arc::clone(&self.access),
             client: Arc::new(self.site.client(address)),
             connection: self.idle.admit(address.into()),
             answered: Arc::clone(&self.answered),
@@ -158,18 +166,44 @@ impl Acceptor {
 /// The things that one connection needs to answer requests.
 struct ConnectionContext {
     site: Arc<Site>,
+    access: Arc<WebAccess>,
     client: Arc<Client>,
     connection: Arc<Connection>,
     answered: Arc<Slots>,
 }
 
 impl ConnectionContext {
+    /// Does the TLS handshake where TLS is configured; none if the connection ends with it.
+    async fn secured(&self, stream: TcpStream, first_byte: u8) -> Option<ClientStream> {
+        let tls = self.access.tls();
+        if tls.is_some() && is_plain_http(first_byte) {
+            self.access.count_denied(DenialReason::Plaintext);
+            drop(timeout(REFUSAL_TIMEOUT, refuse_plain_http(stream)).await);
+            return None;
+        }
+        match timeout(HEAD_TIMEOUT, ClientStream::accept(stream, tls)).await {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                self.access.count_denied(DenialReason::Handshake);
+                tracing::debug!(client = ?self.connection.origin(), %error, "TLS handshake failed");
+                None
+            }
+            Err(_) => {
+                self.site.connections().count_closed(CloseReason::Silent);
+                None
+            }
+        }
+    }
+
     /// Answers a request, with status 503 if too many are being answered.
     async fn answer(self: Arc<Self>, request: Request<Incoming>, transfer: Arc<Transfer>) -> Response<GuardedBody> {
         match self.answered.take(self.connection.origin()) {
             Ok(slot) => {
                 let mut answering = self.connection.answer(slot);
-                let answer = Arc::clone(&self.site).answer(request, &self.client, transfer).await;
+                let answer = match self.access.admit(&request, self.connection.origin()).await {
+                    Ok(()) => Arc::clone(&self.site).answer(request, &self.client, transfer).await,
+                    Err(denial) => denial,
+                };
                 if answer.body().is_stream() {
                     answering.free_slot();
                 }
@@ -199,6 +233,11 @@ async fn serve(stream: TcpStream, context: ConnectionContext, watcher: Watcher) 
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
         tracing::debug!(%error, "cannot set the timeout of a connection");
     }
+    let stream = tokio::select! {
+        stream = context.secured(stream, byte[0]) => stream,
+        () = context.connection.evicted() => return context.site.connections().count_closed(CloseReason::Crowded),
+    };
+    let Some(stream) = stream else { return };
     let Ok((wire, transfer)) = Wire::new(stream) else { return };
     let cut = tokio::select! {
         cut = answer_all(wire, &transfer, &context, watcher) => cut,
@@ -218,12 +257,16 @@ async fn answer_all(
     watcher: Watcher,
 ) -> Option<CloseReason> {
     let has_asked = AtomicBool::new(false);
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         has_asked.store(true, Ordering::Relaxed);
+        if request.version() == Version::HTTP_10 {
+            transfer.set_ends_with_connection();
+        }
         let (context, transfer) = (Arc::clone(context), Arc::clone(transfer));
         async move {
-            let mut answer = context.answer(request, transfer).await;
+            let mut answer = Arc::clone(&context).answer(request, transfer).await;
             secure(&mut answer);
+            context.access.add_headers(&mut answer);
             Ok::<_, Infallible>(answer)
         }
     });
@@ -249,6 +292,7 @@ async fn answer_all(
                 return None;
             }
         },
+        () = silence_after_handshake(&has_asked) => return Some(CloseReason::Silent),
         () = context.client.wait_until_overdue() => return Some(CloseReason::Slow),
         () = transfer.wait_for_silence(SILENCE_TIMEOUT) => Some(CloseReason::Idle),
     };
@@ -263,6 +307,23 @@ async fn answer_all(
         context.client.complete_scrape();
     }
     cut
+}
+
+/// Resolves if no whole request has come for some time after the connection began. hyper's own timeout does not begin
+/// before the first byte of a request, which after a handshake may never come.
+async fn silence_after_handshake(has_asked: &AtomicBool) {
+    sleep(HEAD_TIMEOUT).await;
+    if has_asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Answers plain HTTP at a port with TLS, and waits until the client has read the answer. Its request is read, since a
+/// socket that is closed with unread bytes is reset.
+async fn refuse_plain_http(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(PLAIN_HTTP).await?;
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(drop)
 }
 
 fn too_many_connections() -> Response<Body> {

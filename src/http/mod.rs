@@ -1,6 +1,7 @@
 //! The HTTP server: `/metrics`, the dashboard and its API, the list of sources, a landing page, health. Takes snapshots and requests; gives
 //! answers. Must not know capture or accounting: no client can delay them.
 
+pub mod access;
 mod address;
 mod answer;
 mod api;
@@ -18,13 +19,16 @@ mod runbooks;
 mod scrape;
 mod slots;
 mod stream;
+mod tls;
 mod transfer;
 
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use access::WebAccess;
 pub use address::{InvalidListenAddress, ListenAddress};
 pub use connection::Capacity;
 pub use pages::Site;
@@ -37,11 +41,13 @@ pub struct Config {
     pub listen: Vec<ListenAddress>,
     /// The address of the Prometheus that reads the metrics, for links of the dashboard.
     pub prometheus_url: Option<String>,
+    /// The web configuration file: TLS, users, headers.
+    pub web_config_file: Option<PathBuf>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: vec![ListenAddress { host: None, port: 8888 }], prometheus_url: None }
+        Self { listen: vec![ListenAddress { host: None, port: 8888 }], prometheus_url: None, web_config_file: None }
     }
 }
 
@@ -91,25 +97,26 @@ impl Listeners {
 pub struct Server {
     listeners: Vec<tokio::net::TcpListener>,
     site: Arc<Site>,
+    access: Arc<WebAccess>,
     capacity: Capacity,
 }
 
 impl Server {
-    /// Hands the sockets to the runtime of the calling context. At most `capacity` connections are open.
+    /// Hands the sockets to the runtime of the calling context. `access` says which clients get in. At most `capacity` connections are open.
     ///
     /// # Errors
     /// When the runtime refuses them.
-    pub fn new(listeners: Listeners, site: Arc<Site>, capacity: Capacity) -> io::Result<Self> {
+    pub fn new(listeners: Listeners, site: Arc<Site>, access: WebAccess, capacity: Capacity) -> io::Result<Self> {
         let into_runtime = |listener: TcpListener| {
             listener.set_nonblocking(true)?;
             tokio::net::TcpListener::from_std(listener)
         };
         let listeners = listeners.0.into_iter().map(into_runtime).collect::<io::Result<_>>()?;
-        Ok(Self { listeners, site, capacity })
+        Ok(Self { listeners, site, access: Arc::new(access), capacity })
     }
 
     /// Answers clients until `stop` resolves, then finishes the answers under way, for a moment.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        connection::accept_all(self.listeners, self.site, self.capacity, stop).await;
+        connection::accept_all(self.listeners, (self.site, self.access), self.capacity, stop).await;
     }
 }

@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use super::tls::ClientStream;
 use crate::os::socket::unacknowledged_bytes;
 
 /// Interval at which the acknowledgement of the last bytes is checked.
@@ -45,6 +46,8 @@ pub(super) struct Transfer {
     /// Reading failed, as it does once when the client resets the connection; hyper takes that for an end like any
     /// other.
     is_reset: AtomicBool,
+    /// The client's HTTP has no other mark for the end of a body than that of the connection.
+    ends_with_connection: AtomicBool,
     /// The number of expositions so far.
     begun: AtomicU64,
     /// Notified when the stage becomes [`AWAITED`].
@@ -63,6 +66,11 @@ impl Transfer {
     /// All of the body was handed out.
     pub(super) fn end(&self) {
         self.stage.store(ENDED, Ordering::Release);
+    }
+
+    /// Notes that bodies end with the connection, as in HTTP/1.0.
+    pub(super) fn set_ends_with_connection(&self) {
+        self.ends_with_connection.store(true, Ordering::Release);
     }
 
     /// Changes the stage from `from` to `to`; false if the stage was another.
@@ -118,26 +126,26 @@ impl Transfer {
 
 /// The connection as hyper reads and writes it.
 pub(super) struct Wire {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<ClientStream>,
     transfer: Arc<Transfer>,
 }
 
 impl Wire {
     /// The connection `stream`, and the progress of its expositions.
-    pub(super) fn new(stream: TcpStream) -> io::Result<(Self, Arc<Transfer>)> {
-        let stream = stream.into_std()?;
+    pub(super) fn new(stream: ClientStream) -> io::Result<(Self, Arc<Transfer>)> {
         let transfer = Arc::new(Transfer {
             stage: AtomicU8::new(NONE),
             is_reset: AtomicBool::new(false),
+            ends_with_connection: AtomicBool::new(false),
             begun: AtomicU64::new(0),
             awaited: Notify::new(),
-            second_handle: stream.try_clone()?,
+            second_handle: stream.tcp().as_fd().try_clone_to_owned()?.into(),
         });
-        let stream = TokioIo::new(TcpStream::from_std(stream)?);
+        let stream = TokioIo::new(stream);
         Ok((Self { stream, transfer: Arc::clone(&transfer) }, transfer))
     }
 
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut TokioIo<TcpStream>> {
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut TokioIo<ClientStream>> {
         Pin::new(&mut self.get_mut().stream)
     }
 }
@@ -171,7 +179,13 @@ impl Write for Wire {
         Poll::Ready(Ok(()))
     }
 
+    /// Without the closing alert of TLS if it is not known that the client has read the exposition: a client that has
+    /// read the answer, but not the alert, would reset the connection, as if it had not read the answer.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let transfer = &self.transfer;
+        if transfer.is_outstanding() && !transfer.ends_with_connection.load(Ordering::Acquire) {
+            return self.get_mut().stream.inner_mut().poll_end(context);
+        }
         self.stream().poll_shutdown(context)
     }
 

@@ -154,8 +154,6 @@ fn settings_of_a_case_are_checked_together() {
     is_refused(&together, &["cases.yml"], "cases.yml:2:5: -anom_methods: ");
     let broken = Cases::new(&case("quiet.pcap", "config_file: own.yml")).with("own.yml", "bandwidth: {limits: 1}\n");
     is_refused(&broken, &["cases.yml"], "own.yml:1:13: unknown key limits; did you mean limit?");
-    let reserved = Cases::new(&case("quiet.pcap", "options: --web.config.file x"));
-    is_refused(&reserved, &["cases.yml"], "--web.config.file is not available yet; ");
 }
 
 #[test]

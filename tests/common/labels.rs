@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use trafficmonitor::alert::{Severity, Side};
 use trafficmonitor::decode::NotIp;
 use trafficmonitor::detect::Kind;
+use trafficmonitor::export::access::DenialReason;
 use trafficmonitor::export::family::{ALL, Family, LIVE_ONLY};
 use trafficmonitor::export::process::Queue;
 use trafficmonitor::locality::Direction;
@@ -135,6 +136,11 @@ const LABELS: &[Label] = &[
         "reason",
         Prefixed(&["trafficmonitor_http_scrapes_refused_total", "trafficmonitor_http_api_refused_total"]),
         Listed(&["full", "share"]),
+    ),
+    Label(
+        "reason",
+        Prefixed(&["trafficmonitor_web_denied_total"]),
+        Typed(|| DenialReason::ALL.map(DenialReason::label).to_vec()),
     ),
     Label("result", Every, Listed(&["complete", "broken"])),
     Label("thread", Every, Listed(&["accountant", "supervisor"])),

@@ -52,6 +52,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let filter = user_filter(&config)?;
     start::check_source(&config)?;
     start::check_files(&config)?;
+    let access = start::web_access(&config)?;
     let kernel = load_kernel(&config)?;
     if stop.is_received() {
         return Ok(DONE);
@@ -59,7 +60,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
-    start::say(&config, &version);
+    start::say(&config, &version, &access);
     let (scrapes, scraped) = reports();
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
@@ -68,13 +69,14 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
     alerting.show_figures(&mut program);
+    access.figures().into_iter().for_each(|figures| program.show_access(figures));
     let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
     let site = Arc::new(site.with_api(api_settings(&config), alerting.files(), capacity.streams()));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let addresses = listeners.addresses();
     let server = {
         let _in_runtime = runtime.enter();
-        Server::new(listeners, Arc::clone(&site), capacity)?
+        Server::new(listeners, Arc::clone(&site), access, capacity)?
     };
     let serving = runtime.spawn(server.run(stop.clone().received()));
     for address in addresses {

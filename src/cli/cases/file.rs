@@ -216,10 +216,6 @@ fn options(node: &Given) -> Result<Settings, CaseMistake> {
         error => error.into(),
     };
     let argv::Arguments { rewritten, occurrences } = argv::rewrite(typed).map_err(at_node)?;
-    let unavailable = layers::unavailable_options(&occurrences).map_err(at_node)?;
-    if !unavailable.is_empty() {
-        return Err(Error::Unavailable(unavailable).into());
-    }
     if let Some(other) = occurrences.iter().find(|one| !matches!(one.declaration.role, Role::Setting(_))) {
         let problem = format!("{}: not a setting; options of a case are settings alone", other.typed);
         return Err(node.refused(problem).into());

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Choices, SHELLS, choices, is_list, modes, names, subcommands, used};
-use crate::cli::options::available;
+use crate::cli::options::all;
 use crate::config::Declaration;
 
 const HEAD: &str = r#"# bash completion for trafficmonitor. Long options may stand behind one dash or two.
@@ -125,7 +125,7 @@ fn function(script: &mut String, name: &str, body: &str) {
 
 /// A function that succeeds for the names of the options that `holds` chooses.
 fn predicate(script: &mut String, name: &str, holds: impl Fn(&Declaration) -> bool) {
-    let chosen: Vec<String> = available().filter(|declaration| holds(declaration)).flat_map(names).collect();
+    let chosen: Vec<String> = all().filter(|declaration| holds(declaration)).flat_map(names).collect();
     let body = format!("    case $1 in\n    {}) return 0 ;;\n    esac\n    return 1", chosen.join(" | "));
     function(script, name, &body);
 }
@@ -157,6 +157,6 @@ fn values() -> String {
         };
         Some(format!("    {})\n    {body}\n        ;;", names(declaration).join(" | ")))
     };
-    let cases: Vec<String> = available().filter_map(case).collect();
+    let cases: Vec<String> = all().filter_map(case).collect();
     format!("    case $1 in\n{}\n    esac", cases.join("\n"))
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, quoted, subcommands, taking_values, uses};
-use crate::cli::options::available;
+use crate::cli::options::all;
 use crate::config::Declaration;
 
 const HEAD: &str = r#"# fish completion for trafficmonitor. Long options may stand behind one dash or two.
@@ -58,7 +58,7 @@ pub fn script() -> String {
     }
     line(format!("{} -F", condition(&["replay", "test", "analyze"])));
     line(format!("{} -a '{SHELLS}'", condition(&["completions"])));
-    available().for_each(|declaration| line(option(declaration)));
+    all().for_each(|declaration| line(option(declaration)));
     script
 }
 

@@ -9,7 +9,7 @@ mod fish;
 mod zsh;
 
 use super::command::SUBCOMMANDS;
-use super::options::available;
+use super::options::all;
 use super::scope::uses;
 use super::{ANALYSIS_FORMAT, OUTPUT};
 use crate::config::kinds::ValueKind as _;
@@ -31,7 +31,7 @@ fn subcommands() -> String {
 
 /// Every name of an option whose value is the next word.
 fn taking_values() -> String {
-    available().filter(|one| one.arity.takes_next()).flat_map(names).collect::<Vec<_>>().join(" ")
+    all().filter(|one| one.arity.takes_next()).flat_map(names).collect::<Vec<_>>().join(" ")
 }
 
 /// The exporter and the subcommands, each with its name in the scripts.
@@ -41,7 +41,7 @@ fn modes() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
 
 /// The options of the exporter or of a subcommand.
 fn used(subcommand: Option<&'static str>) -> impl Iterator<Item = &'static Declaration> {
-    available().filter(move |declaration| uses(subcommand, declaration))
+    all().filter(move |declaration| uses(subcommand, declaration))
 }
 
 /// Every name of an option without its dashes.
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_option_has_choices_or_a_value_that_no_shell_knows() {
-        for declaration in available().filter(|declaration| declaration.arity.takes_next()) {
+        for declaration in all().filter(|declaration| declaration.arity.takes_next()) {
             let is_free = choices(declaration) == Choices::Free;
             assert_eq!(is_free, FREE.contains(&declaration.value), "{} {}", declaration.id(), declaration.value);
         }

@@ -5,7 +5,7 @@
 mod roff;
 
 use super::command::{PROGRAM, SUBCOMMANDS, heading};
-use super::options::{HELP, VERSION, available};
+use super::options::{HELP, VERSION, all};
 use crate::config::{Declaration, without_repeats};
 use roff::Page;
 
@@ -130,11 +130,11 @@ fn entries(page: &mut Page, title: &str, entries: &[(&str, &str)]) {
 fn options(page: &mut Page) {
     page.section("OPTIONS");
     page.paragraph(OPTIONS);
-    let mut headings: Vec<_> = available().map(heading).collect();
+    let mut headings: Vec<_> = all().map(heading).collect();
     headings.sort_by_key(Option::is_some);
     for heading_here in without_repeats(headings) {
         page.subsection(heading_here.unwrap_or("General"));
-        available()
+        all()
             .filter(|declaration| heading(declaration) == heading_here)
             .for_each(|declaration| option(page, declaration));
     }
@@ -160,7 +160,7 @@ fn breakable(list: &str) -> String {
 fn environment(page: &mut Page) {
     page.section("ENVIRONMENT");
     page.paragraph(ENVIRONMENT);
-    for declaration in available() {
+    for declaration in all() {
         if let (Some(variable), Some(option)) = (declaration.variable, declaration.spellings().first()) {
             page.entry(variable, &[option]);
         }

@@ -1,8 +1,8 @@
 mod capture;
 mod detection;
 mod events;
+mod older;
 mod subcommands;
-mod unavailable;
 
 use std::fs;
 use std::net::IpAddr;
@@ -157,10 +157,6 @@ fn a_contradiction_between_layers_names_both_places() {
 fn the_environment_is_checked_too() {
     let refusal = |name, value| parse_all(&[], &[(name, value)]).unwrap_err().message;
     assert_eq!(refusal("TRAFFICMONITOR_PROMISC", "perhaps"), "TRAFFICMONITOR_PROMISC=perhaps: expected true or false");
-    assert!(
-        refusal("TRAFFICMONITOR_WEB_CONFIG_FILE", "x")
-            .starts_with("TRAFFICMONITOR_WEB_CONFIG_FILE is not available yet; leave it")
-    );
     assert!(parse_all(&[], &[("TRAFFICMONITOR_SLACK_URL", "nil"), ("TRAFFICMONITOR_DAQ", "libpcap")]).is_ok());
 }
 

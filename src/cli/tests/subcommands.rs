@@ -62,14 +62,13 @@ fn replay_reads_the_number_of_rows_to_list() {
 }
 
 #[test]
-fn help_and_version_are_not_errors_and_hide_reserved_options() {
+fn help_and_version_are_not_errors() {
     for line in
         ["-h", "--help", "-help", "replay --help", "interfaces -h", "-web.config.file x --help", "help", "help replay"]
     {
         let usage = parse_line(line).expect_err(line);
         assert_eq!(usage.exit_code, 0, "{line}");
         assert!(usage.message.contains("Usage: "), "{line}");
-        assert!(!usage.message.contains("web.config.file"), "{line}");
     }
     assert_eq!(parse_line("-V").unwrap_err().message, format!("trafficmonitor {}", env!("CARGO_PKG_VERSION")));
     for line in ["--version", "-version", "replay --version"] {

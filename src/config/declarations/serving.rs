@@ -3,7 +3,7 @@
 
 use super::access;
 use crate::config::declaration::{Access, Arity, Declaration, setting};
-use crate::config::kinds::addresses::{LISTEN_ADDRESS, PAGES_URL};
+use crate::config::kinds::addresses::{FILE_NAME, LISTEN_ADDRESS, PAGES_URL};
 use crate::config::kinds::durations::REFRESH;
 use crate::config::kinds::keywords::{BOOLEAN, LOG_FORMAT, LOG_LEVEL};
 use crate::config::kinds::{ListOf, ValueKind as _};
@@ -31,6 +31,9 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("http", "prometheus_url")], access!(PAGES_URL, optional config.http.prometheus_url))
         .named("web.prometheus-url", "TRAFFICMONITOR_WEB_PROMETHEUS_URL", "URL", "")
         .help("URL of the Prometheus that reads these metrics, for links of the dashboard"),
+    setting(&[("http", "web_config_file")], access!(FILE_NAME, optional config.http.web_config_file))
+        .named("web.config.file", "TRAFFICMONITOR_WEB_CONFIG_FILE", "FILE", "")
+        .help("File with TLS, users and headers of the HTTP server, as Prometheus' exporters have it; it is read again when it changes"),
     setting(&[("pipeline", "refresh")], access!(REFRESH, config.pipeline.refresh))
         .named("promRefresh", "TRAFFICMONITOR_PROM_REFRESH", "SECONDS", "5")
         .reloadable()

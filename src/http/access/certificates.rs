@@ -1,0 +1,116 @@
+//! Certificates and keys. Takes PEM texts; gives what TLS needs of them, or the fault. Must not know connections.
+
+use std::net::IpAddr;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+/// The certificates in a PEM text; at least one.
+///
+/// # Errors
+/// The fault as the end of a sentence.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|error| format!("not a PEM text: {error}"))?;
+    if certificates.is_empty() {
+        return Err("no certificate in PEM format (-----BEGIN CERTIFICATE-----)".to_owned());
+    }
+    certificates.iter().try_for_each(|certificate| Validity::of(certificate).map(drop))?;
+    Ok(certificates)
+}
+
+/// The private key in a PEM text.
+///
+/// # Errors
+/// The fault as the end of a sentence, without a part of the text.
+pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    let has = |word: &[u8]| pem.windows(word.len()).any(|window| window == word);
+    if has(b"ENCRYPTED") {
+        return Err("the key is encrypted; decrypt it with `openssl pkey -in KEY -out NEW`".to_owned());
+    }
+    PrivateKeyDer::from_pem_slice(pem)
+        .map_err(|_| "no private key in PEM format (-----BEGIN PRIVATE KEY-----)".to_owned())
+}
+
+/// The time in which a certificate is valid, in seconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Validity {
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
+}
+
+impl Validity {
+    /// # Errors
+    /// If the bytes are no X.509 certificate; the fault as the end of a sentence.
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Result<Self, String> {
+        let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| "not an X.509 certificate".to_owned())?;
+        let validity = parsed.validity();
+        Ok(Self { not_before: validity.not_before.timestamp(), not_after: validity.not_after.timestamp() })
+    }
+}
+
+/// The subject alternative names of a certificate: DNS names, e-mail addresses, URIs and IP addresses.
+pub(super) fn alternative_names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Vec::new() };
+    let Ok(Some(extension)) = parsed.subject_alternative_name() else { return Vec::new() };
+    extension.value.general_names.iter().filter_map(text_of).collect()
+}
+
+fn text_of(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => Some((*text).to_owned()),
+        GeneralName::IPAddress(bytes) => {
+            let address = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            let address = address.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from));
+            address.ok().map(|address| address.to_string())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, SanType};
+
+    use super::*;
+
+    fn certificate() -> (CertificateDer<'static>, String, String) {
+        let mut parameters = CertificateParams::new(vec!["monitor.example".to_owned()]).unwrap();
+        let more = [
+            SanType::Rfc822Name("ops@example.org".try_into().unwrap()),
+            SanType::URI("spiffe://example.org/x".try_into().unwrap()),
+            SanType::IpAddress("192.0.2.1".parse().unwrap()),
+            SanType::IpAddress("2001:db8::1".parse().unwrap()),
+        ];
+        parameters.subject_alt_names.extend(more);
+        parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap();
+        (certificate.der().clone(), certificate.pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn names_of_every_kind_and_the_validity_are_read() {
+        let (der, _, _) = certificate();
+        let names = ["monitor.example", "ops@example.org", "spiffe://example.org/x", "192.0.2.1", "2001:db8::1"];
+        assert_eq!(alternative_names(&der), names);
+        assert_eq!(Validity::of(&der), Ok(Validity { not_before: 1_577_836_800, not_after: 1_609_459_200 }));
+    }
+
+    #[test]
+    fn texts_without_a_certificate_or_a_key_are_refused() {
+        let (_, pem, key) = certificate();
+        assert_eq!(certificates(pem.as_bytes()).unwrap().len(), 1);
+        assert!(private_key(key.as_bytes()).is_ok());
+        assert!(certificates(b"").unwrap_err().starts_with("no certificate in PEM format"));
+        assert!(certificates(key.as_bytes()).unwrap_err().starts_with("no certificate in PEM format"));
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(certificates(broken.as_bytes()).unwrap_err(), "not an X.509 certificate");
+        assert!(private_key(pem.as_bytes()).unwrap_err().starts_with("no private key in PEM format"));
+        let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        assert!(private_key(encrypted.as_bytes()).unwrap_err().starts_with("the key is encrypted; "));
+    }
+}
