@@ -43,6 +43,8 @@ mod kernel;
 mod lan;
 #[path = "live/masquerade.rs"]
 mod masquerade;
+#[path = "live/names.rs"]
+mod names;
 #[path = "live/output.rs"]
 mod output;
 #[path = "live/pages.rs"]

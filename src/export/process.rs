@@ -13,11 +13,13 @@ use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollecto
 use super::connections::ConnectionCounters;
 use super::evidence;
 use super::family::{self, MetricKind};
+use super::naming;
 use super::notifications::{self, NotificationFigures};
 use super::text::TextWriter;
 use super::vitals::Vitals;
 use crate::events::log::EventLogFigures;
 use crate::evidence::FiguresReader;
+use crate::names::NamesFigures;
 use crate::notify::FailureReason;
 
 /// A queue that may drop entries.
@@ -57,6 +59,7 @@ pub struct SelfMetrics {
     lost: BTreeMap<Queue, Arc<AtomicU64>>,
     vitals: Option<Vitals>,
     evidence: Option<FiguresReader>,
+    names: Option<Arc<NamesFigures>>,
     notifications: Option<NotificationFigures>,
     events: Option<EventLogFigures>,
 }
@@ -83,6 +86,7 @@ impl SelfMetrics {
             lost,
             vitals: None,
             evidence: None,
+            names: None,
             notifications: None,
             events: None,
         })
@@ -101,6 +105,11 @@ impl SelfMetrics {
     /// Exports the figures of kept packets.
     pub fn show_evidence(&mut self, figures: FiguresReader) {
         self.evidence = Some(figures);
+    }
+
+    /// Exports the figures of names.
+    pub fn show_names(&mut self, figures: Arc<NamesFigures>) {
+        self.names = Some(figures);
     }
 
     /// Exports the figures of receivers.
@@ -158,6 +167,7 @@ impl SelfMetrics {
         self.write_queues(writer)?;
         self.write_events(writer)?;
         self.evidence.iter().try_for_each(|figures| evidence::write(&figures.read(), writer))?;
+        self.names.iter().try_for_each(|figures| naming::write(figures, writer))?;
         self.notifications.iter().try_for_each(|figures| notifications::write(figures, writer))
     }
 

@@ -59,7 +59,7 @@ fn routes_of(family: AddressFamily) -> RouteNetlinkMessage {
 }
 
 /// Reads the kernel's answers to `requests` into one value. Repeats this if the network has changed meanwhile.
-fn dump<T: Default>(
+pub(super) fn dump<T: Default>(
     what: &'static str,
     requests: &[RouteNetlinkMessage],
     read: impl Fn(&mut T, &[u8]) -> Option<()>,
@@ -100,7 +100,7 @@ pub(super) fn attribute(message: &[u8], header_bytes: usize, wanted: u16) -> Opt
     attributes(message, header_bytes).find(|&(kind, _)| kind == wanted).map(|(_, value)| value)
 }
 
-fn number(value: &[u8]) -> Option<u32> {
+pub(super) fn number(value: &[u8]) -> Option<u32> {
     Some(u32::from_ne_bytes(*value.first_chunk()?))
 }
 
@@ -109,7 +109,7 @@ fn before_zero(value: &[u8]) -> &[u8] {
     &value[..end]
 }
 
-fn address(value: &[u8]) -> Option<IpAddr> {
+pub(super) fn address(value: &[u8]) -> Option<IpAddr> {
     match value.len() {
         4 => Some(IpAddr::V4(Ipv4Addr::from(*value.first_chunk::<4>()?))),
         16 => Some(IpAddr::V6(Ipv6Addr::from(*value.first_chunk::<16>()?))),
