@@ -160,6 +160,7 @@ impl Collector {
             }
         }
         self.vendors = Vendors::parse(contents.iter().flatten().map(Vec::as_slice));
+        self.figures.count_refused(self.vendors.refused());
     }
 
     // ---- This host -------------------------------------------------------------------------------------------------------

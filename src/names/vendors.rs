@@ -56,6 +56,8 @@ struct VendorPrefix {
 pub(super) struct Vendors {
     prefixes: Vec<VendorPrefix>,
     names: String,
+    /// Prefixes that did not fit.
+    refused: u64,
 }
 
 impl Vendors {
@@ -78,6 +80,8 @@ impl Vendors {
         if self.prefixes.len() < MOST_PREFIXES {
             self.prefixes.push(VendorPrefix { bits, length, start, bytes });
             self.names.push_str(&name);
+        } else {
+            self.refused += 1;
         }
     }
 
@@ -94,6 +98,11 @@ impl Vendors {
             let VendorPrefix { start, bytes, .. } = self.prefixes[at];
             self.names.get(start as usize..start as usize + usize::from(bytes))
         })
+    }
+
+    /// The number of prefixes that did not fit.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// The number of prefixes.
@@ -237,7 +246,7 @@ mod tests {
     fn prefixes_are_bounded_and_small() {
         let file: String = (0..MOST_PREFIXES + 10).map(|number| format!("{number:07X}\tv\n")).collect();
         let vendors = Vendors::parse([file.as_bytes()]);
-        assert_eq!(vendors.len(), MOST_PREFIXES);
+        assert_eq!((vendors.len(), vendors.refused()), (MOST_PREFIXES, 10));
         assert!(vendors.memory_bytes() < MOST_PREFIXES * 40, "{}", vendors.memory_bytes());
     }
 
