@@ -14,6 +14,9 @@ mod database {
     pub(super) enum Value {
         Text(&'static str),
         Number(u32),
+        Short(u16),
+        Long(u64),
+        NoArray,
         Map(Vec<(&'static str, Value)>),
     }
 
@@ -35,6 +38,16 @@ mod database {
                 control(6, 4, out);
                 out.extend(number.to_be_bytes());
             }
+            Value::Short(number) => {
+                control(5, 2, out);
+                out.extend(number.to_be_bytes());
+            }
+            // Types past 7 follow in a byte of their own, less 7.
+            Value::Long(number) => {
+                out.extend([8, 9 - 7]);
+                out.extend(number.to_be_bytes());
+            }
+            Value::NoArray => out.extend([0, 11 - 7]),
             Value::Map(entries) => {
                 control(7, entries.len(), out);
                 for (key, value) in entries {
@@ -76,13 +89,15 @@ mod database {
         file.extend(b"\xab\xcd\xefMaxMind.com");
         write(
             &Value::Map(vec![
-                ("binary_format_major_version", Value::Number(2)),
-                ("binary_format_minor_version", Value::Number(0)),
-                ("build_epoch", Value::Number(1)),
+                ("binary_format_major_version", Value::Short(2)),
+                ("binary_format_minor_version", Value::Short(0)),
+                ("build_epoch", Value::Long(1)),
                 ("database_type", Value::Text("Test")),
-                ("ip_version", Value::Number(4)),
+                ("description", Value::Map(Vec::new())),
+                ("languages", Value::NoArray),
+                ("ip_version", Value::Short(4)),
                 ("node_count", Value::Number(count as u32)),
-                ("record_size", Value::Number(24)),
+                ("record_size", Value::Short(24)),
             ]),
             &mut file,
         );

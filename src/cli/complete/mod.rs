@@ -112,6 +112,7 @@ mod tests {
         "ADDR[/BITS],...",
         "P",
         "[HOST]:PORT",
+        "ADDRESS[:PORT]",
         "KIND[.SIDE]=SEVERITY,...",
     ];
 
