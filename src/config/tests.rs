@@ -104,7 +104,10 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("evidence.packet_bytes", _) => "200",
             ("xdp.ring-size", _) => "64KiB",
             ("names.resolver", _) => "192.0.2.53",
-            (id, _) if id.starts_with("names.") && declaration.value == "FILE" => "names.txt",
+            (
+                "names.lease_files" | "names.hosts_file" | "names.oui_file" | "names.country_file" | "names.asn_file",
+                _,
+            ) => "names.txt",
             (_, "true") => "false",
             (_, "false") => "true",
             (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",
