@@ -33,6 +33,7 @@ soak: ## run the tests that take minutes each
 	@scripts/install.sh test
 	scripts/unpack.sh prometheus prometheus-alertmanager
 	EVENT_LOG_TEST_KILLS=200 $(CARGO) test --locked --lib -- --show-output every_whole_line_of_a_killed_process
+	EVENT_LOG_TEST_KILLS=200 $(CARGO) test --locked --test events -- --show-output every_whole_line_of_the_killed_program
 	$(CARGO) test --locked --lib -- --ignored --test-threads=1 --show-output soak
 	EVIDENCE_TEST_KILLS=200 $(CARGO) test --locked --lib -- --show-output killed_process_can_be_read
 	$(CARGO) test --locked --test prometheus -- --test-threads=1 --show-output soak
@@ -76,6 +77,7 @@ audit: ## check the dependencies for published vulnerabilities (needs the networ
 
 .PHONY: ebpf
 ebpf: ## rebuild the kernel's program, compare it with the committed one (ARGS=--replace)
+	@scripts/install.sh build
 	scripts/ebpf.sh $(ARGS)
 
 .PHONY: picture

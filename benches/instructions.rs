@@ -47,9 +47,9 @@ fn main() {
             record_frames(&decoder, &frames, &mut interval, recorder::recorder(&evidence));
             recorder::finish(evidence);
         }
-        "merge" => merge_rows(&counted(&decoder, &frames), &mut Idle),
+        "merge" => merge_frames(&counted(&decoder, &frames), &mut Idle),
         "history" => {
-            history_rows(&counted(&decoder, &frames), &mut WithHistory(History::new(FlowKeying::Service, SEED)))
+            history_frames(&counted(&decoder, &frames), &mut WithHistory(History::new(FlowKeying::Service, SEED)))
         }
         _ => {}
     }
@@ -66,7 +66,6 @@ fn decode_frames(decoder: &Decoder, frames: &[Kept]) {
 fn counted(decoder: &Decoder, frames: &[Kept]) -> Interval {
     let mut interval = Interval::new(Arc::new(Classifier::default()), SEED);
     observe_frames(decoder, frames, &mut interval);
-    eprintln!("{} rows", interval.rows_v4().len() + interval.rows_v6().len());
     interval
 }
 
@@ -92,12 +91,12 @@ impl RowObserver for WithHistory {
 }
 
 #[inline(never)]
-fn merge_rows(interval: &Interval, observer: &mut Idle) {
+fn merge_frames(interval: &Interval, observer: &mut Idle) {
     merge(interval, observer);
 }
 
 #[inline(never)]
-fn history_rows(interval: &Interval, observer: &mut WithHistory) {
+fn history_frames(interval: &Interval, observer: &mut WithHistory) {
     merge(interval, observer);
 }
 

@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench kernel`, as root: it makes network namespaces, and no frame leaves them. The sender's thread does
 //! the kernel's work for its packets, so the kernel's cost is what a packet costs it beyond the same without a capture.
-//! CPU time of threads counts, so other work on the machine shows little.
+//! CPU time of threads counts, so other work on the machine shows little. Fails if tc costs as much as libpcap, or if
+//! permitted networks cost much.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -14,7 +15,7 @@ mod tasks;
 mod wire;
 
 use std::io::Write as _;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use common::ip::{Ipv4, udp};
 use common::link::Link;
@@ -30,6 +31,8 @@ const BURST: usize = 100;
 const ROUNDS: usize = 5;
 /// The permitted networks of the measurement with a policy.
 const NETWORKS: u32 = 10_000;
+/// The bound of the part that a policy with [`NETWORKS`] adds to the cost of a packet by tc.
+const MOST_GROWTH: f64 = 0.2;
 /// Threads that read what the kernel has captured or counted.
 const READERS: [&str; 2] = ["capture-eth0", "kernel"];
 
@@ -40,11 +43,11 @@ struct Cost {
     reading: f64,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let is_root = Command::new("unshare").args(["--net", "true"]).output().is_ok_and(|output| output.status.success());
     if !is_root {
         println!("kernel: SKIPPED, it needs root and leave to make network namespaces");
-        return;
+        return ExitCode::SUCCESS;
     }
     let policy = policy_file();
     let policy = ["-c", policy.path().to_str().expect("a path of letters")];
@@ -79,7 +82,23 @@ fn main() {
             total(cost)
         );
     }
-    println!("kernel: 10,000 permitted networks cost {:+.1} %", (total(&costs[2]) / total(&costs[1]) - 1.0) * 100.0);
+    let growth = total(&costs[2]) / total(&costs[1]) - 1.0;
+    println!("kernel: 10,000 permitted networks cost {:+.1} %", growth * 100.0);
+    let [libpcap, tc] = [&costs[0], &costs[1]].map(total);
+    judge(libpcap, tc, growth)
+}
+
+/// Success if tc costs less than libpcap, and permitted networks little.
+fn judge(libpcap: f64, tc: f64, growth: f64) -> ExitCode {
+    let is_cheaper = tc < libpcap;
+    if !is_cheaper {
+        println!("kernel: FAILED, tc costs {tc:.0} ns a packet and libpcap {libpcap:.0}; tc must cost less");
+    }
+    let grows_little = growth < MOST_GROWTH;
+    if !grows_little {
+        println!("kernel: FAILED, 10,000 permitted networks must cost less than {:.0} % more", MOST_GROWTH * 100.0);
+    }
+    if is_cheaper && grows_little { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A configuration with [`NETWORKS`] permitted networks, of which one has all sources.

@@ -87,6 +87,7 @@ test)
     want tcpdump tcpdump
     want tshark tshark
     want curl curl
+    want ssh openssh-client
     want nmap nmap
     want fping fping
     want dnsmasq dnsmasq-base

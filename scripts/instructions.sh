@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Counts the instructions of decode, of observe, and of both with the packets recorded (callgrind), and compares them with
-# benches/instructions.txt: more than 5 % off, either way, fails. A change on purpose changes the file, with a line why.
+# Counts the instructions of decode, of observe, of both with the packets recorded, and of merging the interval, without
+# and with a history (callgrind). Compares them with benches/instructions.txt: more than 5 % off, either way, fails. A
+# change on purpose changes the file, with a line why.
 # Recording also has a limit of its own.
 #
 #   scripts/instructions.sh           compare
@@ -31,7 +32,7 @@ count() {
 
 status=0
 declare -A all
-for mode in decode observe record; do
+for mode in decode observe record merge history; do
     counted=$(count "$mode")
     all[$mode]=$counted
     if [ "${1:-}" = --print ]; then

@@ -4,6 +4,9 @@
 # A cargo test function counts as one, a group that is no cargo test counts as one. What a group needs and does not find
 # skips it, with a line that says how to get it; as root with the captures at hand nothing may be skipped.
 #
+# A test that the kernel refuses a mode or an interface prints `skipped: ` and the reason. That counts as one that was
+# skipped and is shown again at the end. A kernel that has all modes must take the program.
+#
 #   scripts/test.sh [GROUP…]            all groups when none is named
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
@@ -24,7 +27,7 @@ own_groups=(captures live prometheus)
 group_seconds=900
 
 passed=0 failed=0 skipped=0
-failures=()
+failures=() refusals=()
 
 # --- what a group needs: a line why it cannot run, nothing when it can ---
 
@@ -87,10 +90,10 @@ captures_group() { cargo_test --test captures; }
 # Besides its own file the tests of the common targets that are marked `ignore`: they need root.
 live_group() {
     local status=0 targets
-    scripts/unpack.sh prometheus logrotate libpopt0 || return
+    scripts/unpack.sh prometheus logrotate libpopt0 openssh-server libwrap0 || return
     mapfile -t targets < <(common_targets)
-    cargo_test "${targets[@]}" -- --ignored --test-threads=1 --skip soak || status=1
-    # A mode that the kernel refuses is skipped with a line, which must be seen.
+    # What the kernel refuses is skipped with a line, which must be seen.
+    cargo_test "${targets[@]}" -- --ignored --test-threads=1 --show-output --skip soak || status=1
     cargo_test --test live -- --test-threads=1 --show-output --skip soak || status=1
     return "$status"
 }
@@ -138,7 +141,21 @@ count() {
     [ "$group" != "unit and integration" ] || ignored=0
     if [ "$ignored" != 0 ]; then forbid_skips "$group"; fi
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + ignored))
+    count_refusals "$group" "$log"
 }
+
+# What the kernel refused to the tests of a group.
+count_refusals() {
+    local group=$1 log=$2 line
+    while IFS= read -r line; do
+        refusals+=("$group: ${line#skipped: }")
+        skipped=$((skipped + 1))
+        if has_all_modes && [[ $line == *"the kernel does not take"* ]]; then forbid_skips "$group"; fi
+    done < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep '^skipped: ')
+}
+
+# TCX, the youngest mode of the kernel path, came with Linux 6.6.
+has_all_modes() { [ "$(printf '%s\n' 6.6 "$(uname -r)" | sort -V | head -n1)" = 6.6 ]; }
 
 skip() {
     printf 'SKIPPED %s: %s\n' "$1" "$2"
@@ -181,6 +198,7 @@ for group in "${groups[@]}"; do
 done
 
 printf '\n'
+[ "${#refusals[@]}" = 0 ] || printf 'SKIPPED %s\n' "${refusals[@]}"
 [ "${#failures[@]}" = 0 ] || printf 'FAILED %s\n' "${failures[@]}"
 printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ]

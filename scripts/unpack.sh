@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Unpacks Debian packages under target/tools, without installing them: on a machine with systemd an installed
-# `prometheus` would start a service.
+# `prometheus` would start a service. UNPACK_INTO names another folder.
 #
-#   scripts/unpack.sh PACKAGE…
+#   scripts/unpack.sh PACKAGE[=VERSION]…
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools=$PWD/target/tools
+tools=${UNPACK_INTO:-$PWD/target/tools}
 
 # The sandbox user `_apt` cannot write here; without the option apt says so each time.
 fetch() {
@@ -26,7 +26,7 @@ for package in "$@"; do
         exit 1
     }
     mkdir -p "$tools/unpacked"
-    dpkg -x "$download"/"$package"_*.deb "$tools"
+    dpkg -x "$download"/*.deb "$tools"
     touch "$tools/unpacked/$package"
     rm -rf "$download"
 done

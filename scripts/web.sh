@@ -7,7 +7,7 @@
 #   scripts/web.sh unit             the unit tests
 #   scripts/web.sh browser URL      the tests in headless Chromium, over the exporter at URL
 #   scripts/web.sh measure URL      frames per second, longest task, time to the first view
-#   scripts/web.sh pictures URL     draws docs/dashboard-*.png
+#   scripts/web.sh pictures URL     draws docs/dashboard-*.webp
 set -euo pipefail
 cd "$(dirname "$0")/../web"
 

@@ -350,7 +350,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --alert.severity host_scan=critical,port_scan=info,group_scan=critical,bandwidth=critical,anomaly=warning,policy=info \
                    --policy.permitted 192.0.2.0/24,2001:db8::/32 --policy.denied 192.0.2.7 --policy.limit_packets 1 --policy.interval 30 \
                    --policy.events_burst 9 --policy.events_per_second 2 \
-                   --xdp.mode native --tc.hook clsact --xdp.ring-size 1MiB --force \
+                   --xdp.mode native --tc.hook clsact --xdp.ring-size 1MiB --xdp.map-memory 32MiB --force \
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -slack_url_file /f -slack_channel #x -slack_emoji nil -slack_icon nil \

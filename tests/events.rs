@@ -4,6 +4,9 @@
 
 mod common;
 
+#[path = "events/flowing.rs"]
+mod flowing;
+
 use std::fs;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
@@ -12,9 +15,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::client::get;
+use common::compress::Form;
 use common::exporter::{Exporter, program, wait_for};
 use common::exposition::{parse, sum};
-use common::ip::{Ipv4, udp};
+use common::ip::{Ipv4, Transport, tcp, udp};
 use common::link::Link;
 use common::savefile::Savefile;
 use serde_json::Value;
@@ -55,6 +59,18 @@ fn analyzed(folder: &Path, arguments: &[&str]) -> (Option<i32>, Value, String) {
     (output.status.code(), serde_json::from_slice(&report).unwrap(), text)
 }
 
+/// Removes the places of lines, which depend on the format: a header, brackets.
+fn remove_places(report: &mut Value) {
+    match report {
+        Value::Object(members) => {
+            members.retain(|name, _| !["first_line", "last_line"].contains(&name.as_str()));
+            members.values_mut().for_each(remove_places);
+        }
+        Value::Array(values) => values.iter_mut().for_each(remove_places),
+        _ => {}
+    }
+}
+
 #[test]
 fn replay_writes_logs_whose_analyses_are_equal() {
     let folder = tempfile::tempdir().unwrap();
@@ -62,6 +78,7 @@ fn replay_writes_logs_whose_analyses_are_equal() {
         let mut report = logged(folder.path(), format, &format!("events.{format}"));
         assert_eq!(report["logs"][0]["format"], format);
         report["logs"] = Value::Null;
+        remove_places(&mut report);
         report
     });
     assert_eq!(reports[0], reports[1]);
@@ -169,27 +186,32 @@ fn hangup_after_a_rename_begins_a_new_file_and_loses_nothing() {
     assert_eq!(fired(&[&old, &log]).len() as u32, 2 * SOURCES);
 }
 
-/// `logrotate` itself, with each of its two ways.
+/// Rotates a log once by `logrotate` itself. `way` is one of its two ways; `script` runs after it.
+fn logrotate(folder: &Path, log: &Path, way: &str, script: &str) {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/usr");
+    let (configuration, state) = (folder.join("conf"), folder.join("state"));
+    let text = format!("{} {{\n {way}\n rotate 9\n su root root\n {script}\n}}\n", log.display());
+    fs::write(&configuration, text).unwrap();
+    let rotated = Command::new(tools.join("sbin/logrotate"))
+        .env("LD_LIBRARY_PATH", tools.join("lib").join(format!("{}-linux-gnu", std::env::consts::ARCH)))
+        .args(["--force", "--state"])
+        .args([&state, &configuration])
+        .output()
+        .expect("the tests need logrotate: scripts/unpack.sh logrotate libpopt0");
+    assert!(rotated.status.success(), "{rotated:?}");
+}
+
+/// `logrotate`, with each of its two ways.
 #[test]
 #[ignore = "needs root: logrotate refuses files of others"]
 fn logrotate_rotates_the_log() {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/usr");
     for (way, script) in [("create", "postrotate\n kill -HUP PROCESS\n endscript"), ("copytruncate", "")] {
         let mut streamed = Streamed::start("jsonl");
         streamed.send(1);
         streamed.wait_for_events(u64::from(SOURCES) - 10);
         streamed.is_at_rest();
-        let (configuration, state) = (streamed.folder.path().join("conf"), streamed.folder.path().join("state"));
         let script = script.replace("PROCESS", &streamed.exporter.id().to_string());
-        let text = format!("{} {{\n {way}\n rotate 3\n su root root\n {script}\n}}\n", streamed.log.display());
-        fs::write(&configuration, text).unwrap();
-        let rotated = Command::new(tools.join("sbin/logrotate"))
-            .env("LD_LIBRARY_PATH", tools.join("lib").join(format!("{}-linux-gnu", std::env::consts::ARCH)))
-            .args(["--force", "--state"])
-            .args([&state, &configuration])
-            .output()
-            .unwrap();
-        assert!(rotated.status.success(), "{rotated:?}");
+        logrotate(streamed.folder.path(), &streamed.log, way, &script);
         streamed.send(1_000);
         streamed.wait_for_events(2 * u64::from(SOURCES) - 10);
         let (folder, log, _) = streamed.end();
@@ -284,4 +306,160 @@ fn standard_input_is_analyzed() {
     let output = program(["analyze", "-"]).stdin(input).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8(output.stdout).unwrap().contains("1 violations: 1 packets"));
+}
+
+// ---- Threats, from the packets to the report -----------------------------------------------------------------------------
+
+const SWEEPER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+const SCANNER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 11);
+const FLOODER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 12);
+const OFFENDER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 13);
+const FLOODED: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 1);
+
+/// Times in microseconds, with packets.
+type Timed = Vec<(u64, Vec<u8>)>;
+
+/// A refused connection: SYN and RST.
+fn refused(time: u64, source: Ipv4Addr, target: Ipv4Addr, port: u16) -> Timed {
+    let packet = |from, to, above: Transport| Ipv4::carrying(above).between(from, to).build();
+    vec![
+        (time, packet(source, target, tcp(40_000, port, 0x02, b""))),
+        (time + 100, packet(target, source, tcp(port, 40_000, 0x14, b""))),
+    ]
+}
+
+/// A sweep of 60 hosts, a scan of 150 ports, a flood of 3,000 packets per second for 4 s, and a source that comes four
+/// times. Scans end within two seconds: most of their packets have no event.
+fn attack(folder: &Path) -> PathBuf {
+    let sweep = (1..=60).flat_map(|host| refused(u64::from(host) * 20_000, SWEEPER, Ipv4Addr::new(10, 0, 0, host), 23));
+    let scan =
+        (1..=150).flat_map(|port| refused(5_000_000 + u64::from(port) * 10_000, SCANNER, [10, 0, 1, 1].into(), port));
+    let flood = (0..12_000_u64).map(|number| {
+        let datagram = udp(20_000 + number as u16, 9, &[0; 8]);
+        (10_000_000 + number * 1_000 / 3, Ipv4::carrying(datagram).between(FLOODER, FLOODED).build())
+    });
+    let visits =
+        (0..4).flat_map(|visit| refused(visit * 1_000_000_000 + 30_000_000, OFFENDER, [10, 0, 3, 1].into(), 443));
+    let mut packets: Timed = sweep.chain(scan).chain(flood).chain(visits).collect();
+    packets.sort();
+    let add = |file: Savefile, (time, packet): &(u64, Vec<u8>)| {
+        let seconds = 1_700_000_000 + (time / 1_000_000) as u32;
+        file.frame_at(seconds, (time % 1_000_000) as u32, &Link::ethernet().carrying(packet))
+    };
+    packets.iter().fold(Savefile::new(1), add).write(folder, "attack.pcap")
+}
+
+/// Replays the attack into a log of this format; gives its path in `folder`.
+fn attack_log(folder: &Path, format: &str) -> String {
+    let (capture, log) = (attack(folder), format!("attack.{format}"));
+    let arguments = ["replay", capture.to_str().unwrap(), "--output", "none", "--policy.permitted", "10.0.0.0/8"];
+    let output =
+        program(arguments).args(["--log-format", format, "--log-file", &log]).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    log
+}
+
+/// The kind, address, value and basis of each threat.
+fn threats(report: &Value) -> Vec<(String, String, u64, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let threats = report["threats"].as_array().unwrap().iter();
+    threats
+        .map(|threat| {
+            let value = threat["value"].as_u64().unwrap();
+            (text(&threat["kind"]), text(&threat["address"]), value, text(&threat["basis"]))
+        })
+        .collect()
+}
+
+/// Checks that each threat of the attack is named, with its source and its figure.
+fn attack_is_found(report: &Value) {
+    let found = threats(report);
+    let expected = [
+        ("port_scan", SCANNER, 150, "alerts"),
+        ("single_port_sweep", SWEEPER, 60, "alerts"),
+        ("flood", FLOODER, 3_000, "events"),
+        ("flooded_target", FLOODED, 3_000, "events"),
+        ("repeat_offender", OFFENDER, 4, "both"),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for ((kind, address, value, basis), of) in expected.iter().zip(&found) {
+        assert_eq!((of.0.as_str(), of.1.as_str(), of.3.as_str()), (*kind, address.to_string().as_str(), *basis));
+        // The value of an alert is that of the last moment over its limit; a second of a flood begins anywhere.
+        assert!((value - value / 20..=value + value / 20).contains(&of.2), "{of:?}");
+    }
+    let flood = &report["threats"][2]["evidence"];
+    let peak = ["peak_packets_per_second", "peak_suppressed_per_second"].map(|key| flood[key].as_u64().unwrap());
+    assert!(peak[1] > 2_900 && peak[1] < peak[0], "nearly all are without an event: {peak:?}");
+    let offender = &report["threats"][4]["alerts"][0];
+    assert_eq!(
+        (&offender["kind"], &offender["episodes"], &offender["resolved"]),
+        (&"policy".into(), &4.into(), &4.into())
+    );
+}
+
+#[test]
+fn analyze_names_each_threat_of_a_replayed_attack_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["jsonl", "json", "csv"] {
+        let log = attack_log(folder.path(), format);
+        let (status, report, text) = analyzed(folder.path(), &[&log]);
+        assert_eq!(status, Some(0), "{text}");
+        attack_is_found(&report);
+        for words in
+            ["targets on port 23/tcp (by alerts)", "periods of activity (by alerts and events)", "alerts of port_scan"]
+        {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+}
+
+#[test]
+fn csv_log_that_lost_its_header_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = attack_log(folder.path(), "csv");
+    let text = fs::read_to_string(folder.path().join(&log)).unwrap();
+    let (header, rest) = text.split_once('\n').unwrap();
+    assert!(header.starts_with("event,ts,"));
+    // As after copytruncate: a header may also follow.
+    let (first, last) = rest.split_at(rest.len() / 2 + rest[rest.len() / 2..].find('\n').unwrap() + 1);
+    for lines in [rest.to_owned(), format!("{first}{header}\n{last}")] {
+        fs::write(folder.path().join("rest.csv"), lines).unwrap();
+        let (status, report, text) = analyzed(folder.path(), &["rest.csv"]);
+        assert_eq!((status, &report["totals"]["broken_lines"]), (Some(0), &0.into()), "{text}");
+        attack_is_found(&report);
+    }
+}
+
+#[test]
+fn order_in_which_rotated_logs_are_named_does_not_matter() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = attack_log(folder.path(), "jsonl");
+    let text = fs::read_to_string(folder.path().join(&log)).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let third = lines.len() / 3;
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    write("a.jsonl", lines[2 * third..].concat().as_bytes());
+    write("b.jsonl.1", lines[third..2 * third].concat().as_bytes());
+    write("c.jsonl.2.gz", &Form::Gzip.of(lines[..third].concat().as_bytes()));
+    let in_order = ["c.jsonl.2.gz", "b.jsonl.1", "a.jsonl"];
+    let (_, expected, _) = analyzed(folder.path(), &in_order);
+    attack_is_found(&expected);
+    let names: Vec<&str> =
+        expected["logs"].as_array().unwrap().iter().map(|log| log["name"].as_str().unwrap()).collect();
+    assert_eq!(names, in_order);
+    for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let (status, report, _) = analyzed(folder.path(), &order.map(|at| in_order[at]));
+        assert_eq!((status, &report), (Some(0), &expected), "{order:?}");
+    }
+    // Standard input cannot be read twice.
+    let input = fs::File::open(folder.path().join("b.jsonl.1")).unwrap();
+    let output = program(["analyze", "a.jsonl", "-", "c.jsonl.2.gz", "--export-report", "report.json"])
+        .current_dir(folder.path())
+        .stdin(input)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&fs::read(folder.path().join("report.json")).unwrap()).unwrap();
+    assert_eq!(report["logs"][1]["name"], "standard input");
+    assert_eq!((&report["totals"], threats(&report)), (&expected["totals"], threats(&expected)));
 }

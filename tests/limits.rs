@@ -125,7 +125,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "sources that are not permitted",
         Counted(&["trafficmonitor_detection_table_evicted_total{table=\"policy_sources\"}"]),
-        &[],
+        &["detect/policy/sender.rs MAXIMUM_PIECES"],
     ),
     Limit("sources with a pace of events", Counted(&["trafficmonitor_policy_events_suppressed_total"]), &[]),
     Limit(
@@ -210,7 +210,11 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_policy_events_suppressed_total"]),
         &["kernel/bpf/rings.rs MAXIMUM_VIOLATIONS"],
     ),
-    Limit("interfaces of the kernel path", Kept("the interface is tried again; a line in the log names it"), &[]),
+    Limit(
+        "interfaces of the kernel path",
+        Kept("the interface is tried again; a line in the log names it"),
+        &["kernel/bpf/memory.rs MOST_OVERFLOW", "kernel/bpf/memory.rs MOST_TOTALS"],
+    ),
     Limit(
         "refusals of an interval",
         Counted(&["trafficmonitor_refusals_lost_total"]),
@@ -438,6 +442,7 @@ const OTHERS: &[&str] = &[
     "names/processes/files.rs MOST_FILES",
     "notify/client.rs MOST_ANSWER",
     "notify/receivers/alertmanager.rs MOST",
+    "os/processes.rs MOST_ANCESTORS",
 ];
 
 /// The words by which the name of a capacity is known.
@@ -448,7 +453,7 @@ const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
 const CHANNELS: [&str; 16] = [
-    "app/live.rs",
+    "app/live/file.rs",
     "app/signals.rs",
     "capture/filter/mod.rs",
     "capture/savefile/ahead.rs",
@@ -461,7 +466,7 @@ const CHANNELS: [&str; 16] = [
     "http/stream.rs",
     "notify/engine.rs",
     "notify/notifier.rs",
-    "pipeline/handover.rs",
+    "pipeline/handover/exchange.rs",
     "pipeline/supervisor/mod.rs",
     "pipeline/supervisor/thread.rs",
 ];

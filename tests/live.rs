@@ -11,6 +11,8 @@ mod common;
 
 #[path = "live/alerts.rs"]
 mod alerts;
+#[path = "live/attachments.rs"]
+mod attachments;
 #[path = "live/benign.rs"]
 mod benign;
 #[path = "live/changes.rs"]
@@ -39,8 +41,14 @@ mod increase;
 mod interfaces;
 #[path = "live/kernel.rs"]
 mod kernel;
+#[path = "live/kernel_policy.rs"]
+mod kernel_policy;
+#[path = "live/labelled.rs"]
+mod labelled;
 #[path = "live/lan.rs"]
 mod lan;
+#[path = "live/lockout.rs"]
+mod lockout;
 #[path = "live/masquerade.rs"]
 mod masquerade;
 #[path = "live/names.rs"]
@@ -51,6 +59,8 @@ mod output;
 mod pages;
 #[path = "live/policy.rs"]
 mod policy;
+#[path = "live/printed.rs"]
+mod printed;
 #[path = "live/recording.rs"]
 mod recording;
 #[path = "live/refused.rs"]
@@ -61,6 +71,9 @@ mod rights;
 mod router;
 #[path = "live/scanners.rs"]
 mod scanners;
+#[allow(dead_code)]
+#[path = "command_line/seeds.rs"]
+mod seeds;
 #[path = "live/start.rs"]
 mod start;
 #[path = "live/supervision.rs"]

@@ -5,11 +5,13 @@
 mod common;
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use common::client::{self, get};
+use common::event_log::{PolicyLine, policy_lines};
 use common::exporter::{Exporter, program};
 use common::exposition::{Family, family, parse};
 use common::ip::{Ipv4, Ipv6, Transport, icmp, icmpv6, tcp, udp};
@@ -201,6 +203,27 @@ fn each_source_that_is_not_permitted_raises_one_alert_and_the_same_with_several_
 }
 
 #[test]
+fn replay_writes_events_to_standard_error_if_the_console_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = capture(folder.path());
+    let config = written(folder.path(), "policy.yml", POLICY);
+    for output in ["table", "jsonl", "csv", "prometheus", "alerts", "none"] {
+        let fixed = [file.to_str().unwrap(), "-c", &config, "--output", output];
+        let run = |more: &[&str]| replay(fixed.iter().chain(more));
+        let (without, with) = (run(&[]), run(&["--log-format", "console"]));
+        assert_eq!((without.messages.as_str(), &without.output), ("", &with.output), "{output}");
+        let count = |message: &str| with.messages.lines().filter(|line| line.contains(message)).count();
+        let counts = ["source is not permitted", "alert firing", "alert resolved"].map(count);
+        assert_eq!(counts, [5, 3, 3], "{output}: {}", with.messages);
+        assert_eq!(with.messages.lines().count(), 11, "{output}: {}", with.messages);
+    }
+    let log = folder.path().join("events.log");
+    let fixed = [file.to_str().unwrap(), "-c", &config, "--log-format", "console", "--log-file", log.to_str().unwrap()];
+    assert_eq!(replay(fixed).messages, "", "a file takes the place of the console");
+    assert_eq!(fs::read_to_string(log).unwrap().lines().count(), 11);
+}
+
+#[test]
 fn cases_of_a_rule_test_expect_policy_alerts() {
     let folder = tempfile::tempdir().unwrap();
     capture(folder.path());
@@ -228,4 +251,107 @@ fn ten_thousand_networks_are_taken_and_the_longest_prefix_decides() {
     assert_eq!(run.messages, "");
     let sums = run.sums();
     assert_eq!([number(&sums, "permitted_packets"), number(&sums, "not_permitted_packets")], [3, 4]);
+}
+
+/// Two strangers send 50 packets each, one of them in the first second, the other in the last one.
+fn bursts(folder: &Path) -> PathBuf {
+    let frame = |source, port| Link::ethernet().carrying(&v4(source, INSIDE, udp(5_000, port, b"")));
+    let mut file = Savefile::new(1);
+    for (second, source) in [(0, STRANGER), (40, PRINTER)] {
+        for port in 1..=50 {
+            file = file.frame_at(1_700_000_000 + second, u32::from(port), &frame(source, port));
+        }
+        file = file.frame_at(1_700_000_020 + second, 0, &frame(INSIDE, 53));
+    }
+    file.write(folder, "bursts.pcap")
+}
+
+/// The packets that are not permitted; 0 before the first snapshot with a policy.
+fn not_permitted(page: &str) -> u64 {
+    const FAMILY: &str = "trafficmonitor_policy_packets_total";
+    if page.contains(FAMILY) { by_verdict(&parse(page), FAMILY)[1] } else { 0 }
+}
+
+fn sum(lines: &[PolicyLine]) -> u64 {
+    lines.iter().map(PolicyLine::all).sum()
+}
+
+#[test]
+fn every_packet_that_is_not_permitted_is_in_one_line_of_the_event_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = bursts(folder.path());
+    let suppressed = ["198.51.100.7", "10.66.0.9"].map(|source| PolicyLine {
+        event: "suppressed".to_owned(),
+        source: source.to_owned(),
+        packets: 0,
+        suppressed: 40,
+    });
+    for (format, more) in [
+        ("console", &[][..]),
+        ("json", &["--workers", "3"]),
+        ("csv", &["--detect.enabled=false"]),
+        ("jsonl", &["--workers", "2", "--detect.enabled=false"]),
+    ] {
+        let log = folder.path().join(format);
+        let fixed = [file.to_str().unwrap(), "--output", "prometheus", "--policy.permitted", "10.0.0.0/16"];
+        let written = ["--log-format", format, "--log-file", log.to_str().unwrap()];
+        let run = replay(fixed.iter().chain(&written).chain(more));
+        assert_eq!((run.status, not_permitted(&run.output)), (Some(0), 100), "{}", run.messages);
+        let lines = policy_lines(&log, format);
+        assert_eq!(sum(&lines), 100, "{format}: {lines:?}");
+        let of_silent: Vec<&PolicyLine> = lines.iter().filter(|line| line.event == "suppressed").collect();
+        assert_eq!(of_silent, suppressed.iter().collect::<Vec<_>>(), "{format}");
+        let position = |wanted| lines.iter().position(|line| line == wanted).unwrap();
+        let first_of_second = lines.iter().position(|line| line.source == "10.66.0.9").unwrap();
+        assert!(position(&suppressed[0]) < first_of_second, "{format}: the first is told when its source is silent");
+    }
+}
+
+#[test]
+fn sources_past_the_limit_do_not_get_the_suppressed_packets_of_others() {
+    const SOURCES: u32 = 65_600;
+    let folder = tempfile::tempdir().unwrap();
+    let frame = |number: u32| {
+        Link::ethernet().carrying(&v4(Ipv4Addr::from_bits(0x2000_0000 + number), INSIDE, udp(5_000, 53, b"")))
+    };
+    let file = (0..SOURCES).fold(Savefile::new(1), |file, number| file.frame_at(1_700_000_000, number, &frame(number)));
+    let file = file.write(folder.path(), "many.pcap");
+    let log = folder.path().join("log");
+    let run = replay([
+        file.to_str().unwrap(),
+        "--output",
+        "prometheus",
+        "--policy.permitted",
+        "10.0.0.0/8",
+        "--log-format",
+        "jsonl",
+        "--log-file",
+        log.to_str().unwrap(),
+    ]);
+    assert_eq!(not_permitted(&run.output), u64::from(SOURCES), "{}", run.messages);
+    let (violations, others): (Vec<_>, Vec<_>) =
+        policy_lines(&log, "jsonl").into_iter().partition(|line| line.event == "violation");
+    assert!(violations.iter().all(|line| line.suppressed == 0));
+    assert_eq!((violations.len(), others.len()), (65_536 + 10, 1), "ten events of those that share a bucket");
+    assert_eq!((others[0].source.as_str(), others[0].suppressed), ("", u64::from(SOURCES) - 65_536 - 10));
+}
+
+#[test]
+fn suppressed_packets_are_in_the_log_after_a_stop_by_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = fs::read(bursts(folder.path())).unwrap();
+    let (reader, mut input) = std::io::pipe().unwrap();
+    let log = folder.path().join("log");
+    let mut command = program(["-promHTTP", "127.0.0.1:0", "-r", "-", "--policy.permitted", "10.0.0.0/16"]);
+    command.args(["--log-format", "jsonl", "--log-file", log.to_str().unwrap()]).stdin(Stdio::from(reader));
+    let exporter = Exporter::spawn_onto(&mut command, 1, Stdio::null());
+    // All but the last packet, and the input stays open.
+    input.write_all(&bytes[..bytes.len() - 58]).unwrap();
+    common::exporter::wait_for("all packets", || {
+        (not_permitted(&get(exporter.address(), "/metrics")) == 100).then_some(())
+    });
+    exporter.signal("TERM");
+    let (status, messages) = exporter.ended();
+    assert_eq!(status.code(), Some(0), "{messages}");
+    assert_eq!(sum(&policy_lines(&log, "jsonl")), 100);
 }

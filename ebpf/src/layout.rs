@@ -54,7 +54,7 @@ pub const HAS_ICMP_TYPE: u8 = 1;
 /// A bit of [`Counted::marks`]: a packet was TCP with data.
 pub const HAS_PAYLOAD: u8 = 2;
 
-/// The source has not been looked up yet.
+/// The source has not been looked up: there was no policy when its packets came.
 pub const UNKNOWN: u8 = 0;
 /// The source is permitted; also a value of the policy tries.
 pub const PERMITTED: u8 = 1;

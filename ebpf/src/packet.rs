@@ -6,7 +6,7 @@ use aya_ebpf::helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns};
 use aya_ebpf::maps::{PerCpuArray, PerCpuHashMap};
 
 use crate::layout::{
-    Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, UNKNOWN, VERSION_4, VERSION_6,
+    Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, Sum, UNKNOWN, VERSION_4, VERSION_6,
 };
 use crate::maps::{V4_EVEN, V4_ODD, V6_EVEN, V6_ODD, WORK_V4, WORK_V6};
 
@@ -158,15 +158,29 @@ pub fn placed<A: Version>() -> Option<(&'static Packet<A>, *mut A::Key)> {
     unsafe { Some((&(*workspace).packet, &raw mut (*workspace).key)) }
 }
 
-/// Counts a packet in its conversation, and judges its source if it is the first one here. Gives the verdict; none if
-/// there is no space for the conversation.
+/// A verdict, and the packets that it was now found for.
+pub struct Judged {
+    pub verdict: u8,
+    pub packets: Sum,
+}
+
+impl<A: Copy> Packet<A> {
+    /// The packet alone.
+    #[inline(always)]
+    pub fn alone(&self) -> Sum {
+        Sum { packets: 1, bytes: u64::from(self.bytes) }
+    }
+}
+
+/// Counts a packet in its conversation, and judges its source if that has no verdict here. A first verdict is about the
+/// earlier packets too, which came before there was a policy. Gives none if there is no space for the conversation.
 #[inline(always)]
 pub fn add<A: Version>(
     packet: &Packet<A>,
     space: *mut A::Key,
     generation: u32,
     judge: impl Fn() -> u8,
-) -> Option<u8> {
+) -> Option<Judged> {
     let (key, forward) = A::key(packet);
     // SAFETY: as in `place`; nothing else refers to the key.
     let key = unsafe {
@@ -205,7 +219,7 @@ const NOTHING: Counted = Counted {
 };
 
 #[inline(always)]
-fn count<A>(counted: &mut Counted, packet: &Packet<A>, judge: impl Fn() -> u8) -> u8 {
+fn count<A: Version>(counted: &mut Counted, packet: &Packet<A>, judge: impl Fn() -> u8) -> Judged {
     let Transport { flags, has_payload, icmp_type, .. } = packet.transport;
     if counted.packets == 0 {
         // SAFETY: the helper has no conditions.
@@ -213,7 +227,6 @@ fn count<A>(counted: &mut Counted, packet: &Packet<A>, judge: impl Fn() -> u8) -
         counted.last = counted.first;
         counted.first_control = icmp_type.unwrap_or(flags);
         counted.marks = if icmp_type.is_some() { HAS_ICMP_TYPE } else { 0 };
-        counted.verdict = judge();
     }
     // The coarse clock is some milliseconds late at most, and much cheaper. The first packets have the exact one, because
     // it tells which direction opened a conversation.
@@ -229,5 +242,10 @@ fn count<A>(counted: &mut Counted, packet: &Packet<A>, judge: impl Fn() -> u8) -
     counted.packets += 1;
     counted.segments += packet.segments;
     counted.bytes += u64::from(packet.bytes);
-    counted.verdict
+    if counted.verdict != UNKNOWN {
+        return Judged { verdict: counted.verdict, packets: packet.alone() };
+    }
+    counted.verdict = judge();
+    let packets = Sum { packets: u64::from(counted.packets), bytes: counted.bytes };
+    Judged { verdict: counted.verdict, packets }
 }

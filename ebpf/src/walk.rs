@@ -13,7 +13,7 @@ use crate::layout::{
     Settings, Sum, Totals, TotalsKey, UNCOUNTED, UNKNOWN, not_ip,
 };
 use crate::maps::{NO_WAKEUP, MESSAGES, OVERFLOW, SETTINGS, TOTALS};
-use crate::packet::{self, Packet, Transport, Version};
+use crate::packet::{self, Judged, Packet, Transport, Version};
 use crate::policy::{self, Prefixes};
 
 /// The most VLAN tags in a frame that are walked here.
@@ -172,32 +172,35 @@ impl<H: Hook> Frame<'_, H> {
         self.count_frame();
         let judges = self.settings.flags & JUDGES != 0;
         let judge = || if judges { policy::judge(packet) } else { UNKNOWN };
-        let verdict = match packet::add(packet, key, self.settings.generation, judge) {
-            Some(verdict) => verdict,
+        let judged = match packet::add(packet, key, self.settings.generation, judge) {
+            Some(judged) => judged,
             None => {
                 overflow(packet, self.settings.generation);
-                judge()
+                Judged { verdict: judge(), packets: packet.alone() }
             }
         };
         if concerns_neighbours(&packet.transport) {
             self.message(COUNTED);
         }
-        if judges { self.judged(packet, verdict) } else { Fate::Pass }
+        if judges { self.judged(packet, &judged) } else { Fate::Pass }
     }
 
-    /// Counts the verdict, and reports and drops what is not permitted.
+    /// Counts the verdict, and reports and drops what is not permitted. The earlier packets of a first verdict are past:
+    /// they count as packets without an event.
     #[inline(always)]
-    fn judged<A: Version>(&mut self, packet: &Packet<A>, verdict: u8) -> Fate {
+    fn judged<A: Version>(&mut self, packet: &Packet<A>, judged: &Judged) -> Fate {
         let bytes = u64::from(packet.bytes);
-        if verdict == PERMITTED {
-            self.totals.verdicts[0].packets += 1;
-            self.totals.verdicts[0].bytes += bytes;
+        let Judged { verdict, packets } = judged;
+        if *verdict == PERMITTED {
+            self.totals.verdicts[0].packets += packets.packets;
+            self.totals.verdicts[0].bytes += packets.bytes;
             return Fate::Pass;
         }
-        self.totals.verdicts[1].packets += 1;
-        self.totals.verdicts[1].bytes += bytes;
+        self.totals.verdicts[1].packets += packets.packets;
+        self.totals.verdicts[1].bytes += packets.bytes;
+        self.totals.suppressed += packets.packets - 1;
         let is_dropped = H::CAN_DROP
-            && verdict == NOT_PERMITTED
+            && *verdict == NOT_PERMITTED
             && self.settings.flags & DROPS != 0
             && !is_neighbour_discovery(&packet.transport);
         if is_dropped {

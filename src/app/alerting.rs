@@ -11,14 +11,14 @@ use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
-use crate::events::log::{EventLog, EventSender, SendingPace};
+use crate::events::log::{ConsoleEvents, EventLog, EventSender, SendingPace};
 use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
 use crate::export::NotificationFigures;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::names::NamesReader;
 use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
-use crate::policy::{Violation, ViolationSink};
+use crate::policy::{SuppressedPackets, Violation, ViolationSink};
 use crate::{events, evidence, notify};
 
 /// The part of the time at the end that each output leaves to those after it.
@@ -69,6 +69,10 @@ impl ViolationSink for AlertOutputs {
     fn report(&mut self, violation: &Violation) {
         self.events.report(violation);
     }
+
+    fn report_suppressed(&mut self, suppressed: &SuppressedPackets) {
+        self.events.report_suppressed(suppressed);
+    }
 }
 
 /// The outputs of alerts, running.
@@ -90,7 +94,8 @@ impl Alerting {
         let style = Style { form: config.log.format, explain: config.explain };
         let lines = AlertLines::start(style, pace)?;
         let console = lines.clone();
-        let event_log = EventLog::start(config.events.clone(), style, Box::new(move |line| console.offer(line)))?;
+        let console = ConsoleEvents::Violations(Box::new(move |line| console.offer(line)));
+        let event_log = EventLog::start(config.events.clone(), style, console)?;
         signals::reopen_on_hangup(event_log.reopener());
         let files = announced(&lines, style);
         let evidence = start_evidence(config, version, &files)?;

@@ -66,6 +66,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
             live::user_filter(&config)?;
             start::check_source_file(&config)?;
             start::inspect_files(&config)?;
+            start::locked_files(&config)?.iter().for_each(|locked| say(locked));
             print("configuration OK\n").map(|()| DONE)
         }
         Invocation::PrintConfig(config) => print(&config.to_yaml()?).map(|()| DONE),

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::detect;
 use crate::events::log::EventLog;
 use crate::export::units;
+use crate::notify::Notifier;
 use crate::os::files::{PathUse, check_access};
 use crate::pipeline;
 
@@ -61,6 +62,15 @@ pub(super) fn check_files(config: &Config) -> Result<(), UnusableFile> {
 pub(super) fn inspect_files(config: &Config) -> Result<(), UnusableFile> {
     let of_log = EventLog::inspect(&config.events).err().map(|error| error.to_string());
     faults_of_files(config).chain(of_log).next().map_or(Ok(()), |fault| Err(UnusableFile(fault)))
+}
+
+/// The files and directories that another process keeps locked, in sentences. A start would be refused now. They are no
+/// fault of the configuration: that process may be the one that is to be started anew.
+pub(super) fn locked_files(config: &Config) -> anyhow::Result<Vec<String>> {
+    let of_log = EventLog::locked_file(&config.events);
+    let of_journal = Notifier::used_elsewhere(&config.notify)?;
+    let sentence = |path: &Path| format!("{}: another process uses it; a start would be refused now", path.display());
+    Ok(of_log.into_iter().chain(of_journal).map(sentence).collect())
 }
 
 /// The faults of secrets, certificates and directories to write in.

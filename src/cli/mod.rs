@@ -28,6 +28,7 @@ use crate::config::kinds::keywords::Keywords;
 use crate::config::kinds::{Scalar, Scalars};
 use crate::config::{Config, Error, Log, Settings};
 use crate::events::analysis::LogFormat;
+use crate::events::log::EventFormat;
 use argv::Arguments;
 use cases::CaseFile;
 use options::Occurrence;
@@ -64,6 +65,8 @@ pub(crate) struct ReplayInvocation {
     pub exact: bool,
     /// Counting threads.
     pub workers: usize,
+    /// True if events without a file are lines on standard error: the format of the console was asked for.
+    pub shows_events: bool,
     /// All other settings. The `source` is none.
     pub config: Config,
 }
@@ -218,9 +221,11 @@ fn configured(
         }
         _ if only_checks => settings.validate().map(Invocation::CheckConfig),
         Some((command::REPLAY, matches)) => {
+            let gives_event_format = settings.gives_event_format();
             let config = Config { source: None, ..settings.validate()? };
+            let shows_events = gives_event_format && config.events.format == EventFormat::Console;
             let files = words_of(matches, command::FILES);
-            Ok(Invocation::Replay(ReplayInvocation { files, output, top, exact, workers, config }))
+            Ok(Invocation::Replay(ReplayInvocation { files, output, top, exact, workers, shows_events, config }))
         }
         Some((command::ANALYZE, matches)) => {
             let files = words_of(matches, command::LOGS);

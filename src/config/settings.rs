@@ -79,6 +79,11 @@ impl Settings {
         self.value(key).is_some()
     }
 
+    /// True if the format of the event log was given.
+    pub(crate) fn gives_event_format(&self) -> bool {
+        self.gives(("events", "format"))
+    }
+
     /// The place where a key was given: an option as typed, a variable, or a line of the file.
     pub(super) fn place(&self, key: FileKey) -> String {
         self.value(key).map_or(&SettingOrigin::Default, |given| &given.origin).to_string()

@@ -108,6 +108,7 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
                 "names.lease_files" | "names.hosts_file" | "names.oui_file" | "names.country_file" | "names.asn_file",
                 _,
             ) => "names.txt",
+            ("xdp.map-memory", _) => "32MiB",
             (_, "true") => "false",
             (_, "false") => "true",
             (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",

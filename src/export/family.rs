@@ -141,6 +141,8 @@ families! {
         "Kernel memory of all capture rings; without -iface at most 512 MiB.";
     RINGS_REFUSED = Counter "trafficmonitor_rings_refused_total" []
         "Times an interface was not captured because there was no memory left for its capture ring.";
+    KERNEL_REATTACHED = Counter "trafficmonitor_kernel_reattached_total" []
+        "Times the kernel's program was attached to an interface again because another program had removed it (only with -daq xdp or tc).";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory used by the program's own tables, by part.";
     SOURCE_WINDOW_BYTES = Gauge "trafficmonitor_source_window_bytes" ["source"]
         "IP bytes sent within the bandwidth window, for the heaviest sources (--detect.top_sources).";
@@ -197,7 +199,7 @@ families! {
         "Requests to the API refused with status 503 because too many answers were being rendered or sent for 5 s, or too many event streams were open; reasons as in trafficmonitor_http_connections_refused_total.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"]
         "Entries lost because a queue was full or its reader was gone, by queue: alerts, alert lines for standard output; events, violations and alerts for the event log; log, log lines for standard error; scrapes, reports of finished scrapes.";
-    EVENTS_WRITTEN = Counter "trafficmonitor_events_written_total" [] "Violations and alerts written to the event log.";
+    EVENTS_WRITTEN = Counter "trafficmonitor_events_written_total" [] "Events written to the event log: violations, suppressed packets and alerts.";
     EVENT_LOG_WRITE_ERRORS = Counter "trafficmonitor_event_log_write_errors_total" []
         "Failed attempts to write, to open or to rotate the event log; events wait until it can be written again.";
     EVIDENCE_RING_BYTES = Gauge "trafficmonitor_evidence_ring_bytes" [] "Memory of the ring of recent packets (--evidence.ring).";
@@ -311,5 +313,6 @@ pub const LIVE_ONLY: &[Family] = &[
     NETWORK_STALE,
     RING_BYTES,
     RINGS_REFUSED,
+    KERNEL_REATTACHED,
     MEMORY,
 ];

@@ -14,6 +14,7 @@ pub struct Vitals {
     network_stale: IntGauge,
     ring_bytes: IntGauge,
     refused_rings: IntCounter,
+    reattached: IntCounter,
 }
 
 impl Vitals {
@@ -28,6 +29,7 @@ impl Vitals {
             network_stale: IntGauge::with_opts(options(&family::NETWORK_STALE))?,
             ring_bytes: IntGauge::with_opts(options(&family::RING_BYTES))?,
             refused_rings: IntCounter::with_opts(options(&family::RINGS_REFUSED))?,
+            reattached: IntCounter::with_opts(options(&family::KERNEL_REATTACHED))?,
         })
     }
 
@@ -35,7 +37,8 @@ impl Vitals {
         registry.register(Box::new(self.thread_up.clone()))?;
         registry.register(Box::new(self.network_stale.clone()))?;
         registry.register(Box::new(self.ring_bytes.clone()))?;
-        registry.register(Box::new(self.refused_rings.clone()))
+        registry.register(Box::new(self.refused_rings.clone()))?;
+        registry.register(Box::new(self.reattached.clone()))
     }
 
     /// Says whether a thread works.
@@ -64,6 +67,11 @@ impl Vitals {
     /// Counts a ring for which there was no memory left.
     pub fn count_refused_ring(&self) {
         self.refused_rings.inc();
+    }
+
+    /// Counts an interface to which the kernel's program was attached again.
+    pub fn count_reattached(&self) {
+        self.reattached.inc();
     }
 }
 

@@ -25,11 +25,10 @@ impl OpenRows {
     pub(super) fn add(&mut self, hash: u64, row: HistoryRow) {
         match self.table.add(hash, row.bytes, |known| known.key == row.key) {
             HeavySlot::Known(known) => known.add(&row),
-            HeavySlot::New { item, evicted } => {
-                *item = row;
-                if let Some(evicted) = evicted {
-                    self.unlisted[evicted.direction() as usize].add(evicted.counters());
-                }
+            HeavySlot::New(slot) => *slot = row,
+            HeavySlot::Evicted(slot) => {
+                self.unlisted[slot.direction() as usize].add(slot.counters());
+                *slot = row;
             }
         }
     }

@@ -58,11 +58,13 @@ pub struct Config {
     pub tc_hook: TcHook,
     /// Bytes of each ring between the kernel and this program: a power of two.
     pub ring_bytes: u32,
+    /// The most memory of the kernel's maps that have values for each processor, in bytes.
+    pub map_bytes: u64,
     /// True if packets of sources that are not permitted are dropped.
     pub drops_packets: bool,
     /// True if packets are dropped even where that may cut this host off.
     pub force: bool,
-    /// The most conversations of each IP version in an interval.
+    /// The most conversations of each IP version in an interval, if `map_bytes` has space for them.
     pub max_conversations: u32,
 }
 
@@ -73,6 +75,7 @@ impl Default for Config {
             xdp_mode: XdpMode::Auto,
             tc_hook: TcHook::Auto,
             ring_bytes: 256 * 1024,
+            map_bytes: 256 << 20,
             drops_packets: false,
             force: false,
             max_conversations: 65_536,

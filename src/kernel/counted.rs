@@ -126,9 +126,9 @@ pub struct KernelViolation {
 /// All that the kernel counted in an interval.
 #[derive(Debug, Default)]
 pub struct KernelInterval {
-    /// The IPv4 conversations by interface, in the order of their first packets.
+    /// The IPv4 conversations.
     pub rows_v4: Vec<CountedRow<Ipv4Addr>>,
-    /// The IPv6 conversations likewise.
+    /// The IPv6 conversations.
     pub rows_v6: Vec<CountedRow<Ipv6Addr>>,
     /// Packets without a conversation.
     pub overflow: Vec<OverflowSum>,
@@ -142,6 +142,54 @@ pub struct KernelInterval {
     pub violations: Vec<KernelViolation>,
     /// Violations that were dropped because there were too many.
     pub violations_lost: u64,
+}
+
+/// The part of an interval that is of one interface.
+#[derive(Debug, Clone, Copy)]
+pub struct InterfaceInterval<'a> {
+    /// The IPv4 conversations, in the order of their first packets.
+    pub rows_v4: &'a [CountedRow<Ipv4Addr>],
+    /// The IPv6 conversations likewise.
+    pub rows_v6: &'a [CountedRow<Ipv6Addr>],
+    /// Packets without a conversation.
+    pub overflow: &'a [OverflowSum],
+    /// The totals.
+    pub totals: &'a [InterfaceTotals],
+    /// The beginnings of frames.
+    pub messages: &'a [KernelMessage],
+    /// Packets whose sources are not permitted.
+    pub violations: &'a [KernelViolation],
+}
+
+impl KernelInterval {
+    /// Sorts all by interface, and rows then by their first packets; the others keep their order.
+    pub fn sort(&mut self) {
+        self.rows_v4.sort_unstable_by_key(|row| (row.interface, row.first));
+        self.rows_v6.sort_unstable_by_key(|row| (row.interface, row.first));
+        self.overflow.sort_by_key(|sum| sum.interface);
+        self.totals.sort_by_key(|totals| totals.interface);
+        self.messages.sort_by_key(|message| message.interface);
+        self.violations.sort_by_key(|violation| violation.interface);
+    }
+
+    /// The part of an interface. All is sorted.
+    pub fn of(&self, interface: u32) -> InterfaceInterval<'_> {
+        InterfaceInterval {
+            rows_v4: part(&self.rows_v4, interface, |row| row.interface),
+            rows_v6: part(&self.rows_v6, interface, |row| row.interface),
+            overflow: part(&self.overflow, interface, |sum| sum.interface),
+            totals: part(&self.totals, interface, |totals| totals.interface),
+            messages: part(&self.messages, interface, |message| message.interface),
+            violations: part(&self.violations, interface, |violation| violation.interface),
+        }
+    }
+}
+
+/// The items of an interface, which stand together.
+fn part<T>(items: &[T], interface: u32, interface_of: impl Fn(&T) -> u32) -> &[T] {
+    let first = items.partition_point(|item| interface_of(item) < interface);
+    let behind = items.partition_point(|item| interface_of(item) <= interface);
+    &items[first..behind]
 }
 
 impl OverflowSum {
@@ -218,5 +266,27 @@ impl KernelMessage {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn part_of_each_interface_is_found_and_keeps_its_order() {
+        let mut interval = KernelInterval::default();
+        for (interface, frames) in [(7, 1), (2, 2), (7, 3), (4, 4), (2, 5)] {
+            let frames = FrameCounters { frames, bytes: 0 };
+            interval.totals.push(InterfaceTotals { frames, ..InterfaceTotals::nothing(interface) });
+        }
+        interval.sort();
+        let frames = |interface| {
+            let totals = interval.of(interface).totals.iter();
+            totals.map(|totals| totals.frames.frames).collect::<Vec<_>>()
+        };
+        assert_eq!([2, 4, 7].map(frames), [vec![2, 5], vec![4], vec![1, 3]]);
+        assert!([1, 3, 9].map(frames).iter().all(Vec::is_empty));
+        assert!(interval.of(2).rows_v4.is_empty() && interval.of(2).messages.is_empty());
     }
 }

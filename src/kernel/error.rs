@@ -49,6 +49,21 @@ pub enum Error {
         /// The interface.
         name: String,
     },
+    /// Another process of this program is attached.
+    #[error(
+        "{}: another trafficmonitor ({process}) is attached by {way}; stop that one, or take -daq {other}",
+        printable(name)
+    )]
+    InUse {
+        /// The interface.
+        name: String,
+        /// The other process, in words.
+        process: String,
+        /// The way in which it is attached.
+        way: &'static str,
+        /// A source of packets that stands beside it.
+        other: &'static str,
+    },
     /// The driver has no XDP.
     #[error(
         "{}: its driver has no native XDP as it is set up ({reason}); take --xdp.mode generic, or -daq tc",
@@ -85,4 +100,9 @@ pub enum Error {
     /// Dropping would cut this host off.
     #[error("--drop-packets would cut this host off: {0}; permit it, or add --force")]
     Lockout(String),
+    /// It is not known whether dropping would cut this host off.
+    #[error(
+        "cannot check that --drop-packets leaves this host within reach: {0}; add --force to drop packets without the check"
+    )]
+    LockoutUnknown(String),
 }

@@ -10,6 +10,7 @@ mod bpf;
 mod config;
 mod counted;
 mod error;
+pub mod leftovers;
 pub mod lockout;
 #[cfg(not(feature = "xdp"))]
 mod without;
@@ -17,7 +18,9 @@ mod without;
 #[cfg(feature = "xdp")]
 pub use bpf::Kernel;
 pub use config::{Config, Daq, TcHook, XdpMode};
-pub use counted::{CountedRow, InterfaceTotals, KernelInterval, KernelMessage, KernelViolation, OverflowSum};
+pub use counted::{
+    CountedRow, InterfaceInterval, InterfaceTotals, KernelInterval, KernelMessage, KernelViolation, OverflowSum,
+};
 pub use error::Error;
 #[cfg(not(feature = "xdp"))]
 pub use without::Unbuilt as Kernel;

@@ -20,6 +20,10 @@ impl Unbuilt {
         match *self {}
     }
 
+    pub fn keep_attached(&mut self, _: u32, _: &str) -> Result<bool, Error> {
+        match *self {}
+    }
+
     pub fn detach(&mut self, _: u32) {
         match *self {}
     }

@@ -3,7 +3,7 @@
 //! Takes settings; gives a sink and figures. Must not know how notices are delivered. All deliveries run on one thread,
 //! so that none can delay the capture.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
@@ -94,6 +94,18 @@ impl Notifier {
         let (engine, sink) = engine(config, (evidence, host), journal, lanes, outlets);
         let (stop, ended) = engine.start()?;
         Ok(Self { sink, journal_failures, stop, ended })
+    }
+
+    /// Checks that the journal could be opened now. Gives the state directory if another process uses it, so that a start
+    /// would be refused. Nothing is created or changed.
+    ///
+    /// # Errors
+    /// If the journal cannot be used.
+    pub fn used_elsewhere(config: &Config) -> Result<Option<&Path>, JournalError> {
+        let Some(directory) = config.state_dir.as_deref().filter(|_| !config.receivers.is_empty()) else {
+            return Ok(None);
+        };
+        Ok(Journal::inspect(directory)?.then_some(directory))
     }
 
     /// A sink for the changes of alerts.

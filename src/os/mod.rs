@@ -6,4 +6,9 @@
 pub mod bpf;
 pub mod ethtool;
 pub mod files;
+pub mod namespace_lock;
+pub mod processes;
+#[cfg(test)]
+pub(crate) mod rerun;
 pub mod socket;
+pub mod traffic_control;

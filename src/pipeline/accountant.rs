@@ -91,6 +91,7 @@ impl<T: AlertSink> Accountant<T> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.alarms.end_violations();
         self.publish();
         self.publish_history();
         self.published.latest().accounts.clone()
@@ -198,7 +199,7 @@ impl<T: AlertSink> Accountant<T> {
         if let Some(advance) = self.watermarks.report(thread, full.time) {
             advance.notify(&mut self.alarms);
         }
-        full.give_back(&plan.classifier, plan.policy.as_ref());
+        full.give_back(&plan.classifier);
         self.ledger.is_up(interface) != was_up
     }
 

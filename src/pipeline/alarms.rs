@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock::ClockObserver;
 use super::violations::{KernelReports, Violations};
@@ -20,6 +21,9 @@ use crate::locality::Classifier;
 use crate::packet::{Resolution, Timestamp};
 use crate::policy::EventCounts;
 use crate::time_grid::TimeGrid;
+
+/// The cell of events, where no detector has another.
+const EVENT_CELL: Duration = Duration::from_secs(1);
 
 /// The observers of merged rows: the detectors, the events of violations if there is a policy, and the history if it is
 /// served.
@@ -50,9 +54,12 @@ impl<T: AlertSink> Alarms<T> {
         Self { grids, observers: Observers { detectors, violations: None, history: None }, alerts, sink, ended: None }
     }
 
-    /// Makes events of violations too.
+    /// Makes events of violations too. They need packet time, with detectors or without.
     #[must_use]
     pub fn with_violations(mut self, violations: Option<Violations>) -> Self {
+        if violations.is_some() && self.grids.is_empty() {
+            self.grids.push(TimeGrid::of(EVENT_CELL));
+        }
         self.observers.violations = violations;
         self
     }
@@ -122,6 +129,11 @@ impl<T: AlertSink> Alarms<T> {
         self.observers.violations.as_ref().map(Violations::counts)
     }
 
+    /// Reports the packets of violations that have no event: no packet follows.
+    pub(super) fn end_violations(&mut self) {
+        self.observers.violations.iter_mut().for_each(Violations::close);
+    }
+
     /// The receiver of changes.
     pub fn sink(&self) -> &T {
         &self.sink
@@ -160,12 +172,13 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
         self.observers.history.iter_mut().for_each(|history| history.advance(watermark));
         let detections = self.observers.detectors.advance(watermark);
         self.apply(&detections, watermark);
+        self.observers.violations.iter_mut().for_each(|violations| violations.advance(watermark));
     }
 
     fn step(&mut self, to: Timestamp) {
         self.observers.detectors.restart(to);
         self.observers.history.iter_mut().for_each(|history| history.restart(to));
-        self.observers.violations.iter_mut().for_each(Violations::restart);
+        self.observers.violations.iter_mut().for_each(Violations::close);
         self.alerts.restart(to);
     }
 
@@ -173,6 +186,7 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
         self.observers.history.iter_mut().for_each(|history| history.finish(end));
         let (detections, now) = self.observers.detectors.finish(end);
         self.apply(&detections, now);
+        self.end_violations();
         self.ended = Some(last);
     }
 }

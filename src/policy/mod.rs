@@ -9,7 +9,7 @@ mod violation;
 pub use bucket::EventBuckets;
 pub use config::{Config, EventPace};
 pub use networks::Networks;
-pub use violation::{Action, EventCounts, Violation};
+pub use violation::{Action, EventCounts, SuppressedPackets, Violation};
 
 /// The judgement of a packet by its source address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,13 +33,18 @@ impl Verdict {
     }
 }
 
-/// Receives violations.
+/// Receives violations, and the packets that none of them tells of.
 pub trait ViolationSink {
     /// Receives a violation, in the order in which they are found.
     fn report(&mut self, violation: &Violation);
+
+    /// Receives packets that no violation tells of, nor will.
+    fn report_suppressed(&mut self, suppressed: &SuppressedPackets);
 }
 
 /// Discards all violations.
 impl ViolationSink for () {
     fn report(&mut self, _: &Violation) {}
+
+    fn report_suppressed(&mut self, _: &SuppressedPackets) {}
 }

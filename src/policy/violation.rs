@@ -1,6 +1,7 @@
 //! The violation: packets of a source that is not permitted, in one direction of one conversation. Takes nothing; gives
-//! the type that the event log writes. Must not know formats.
+//! the types that the event log writes. Must not know formats.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
@@ -33,6 +34,17 @@ pub struct EventCounts {
     pub packets: u64,
     /// Packets of sources that are not permitted without an event.
     pub suppressed_packets: u64,
+}
+
+/// Packets that are not permitted and that no violation tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SuppressedPackets {
+    /// Their source; none for packets of several or unknown sources.
+    pub source: Option<IpAddr>,
+    /// Time of the last packet.
+    pub last: Timestamp,
+    /// Number of packets.
+    pub packets: u64,
 }
 
 /// Packets of a source that is not permitted: those of one direction of a conversation in one time cell, or one packet

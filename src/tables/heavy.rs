@@ -7,17 +7,20 @@
 //! below the true weight of its item. An item stays while its weight exceeds the weight of the lighter items of its
 //! bucket, divided by the slots that these share.
 
-/// Slots of a bucket. Their tags fill one cache line.
+/// Slots of a bucket.
 const WAYS: usize = 16;
 
 /// The tag of an empty slot.
-const EMPTY: u32 = 0;
+const EMPTY: u8 = 0;
+
+/// The tags of a bucket, a byte each.
+type Tags = u128;
 
 /// Slots for items. `T::default()` stands in empty ones.
 #[derive(Debug)]
 pub struct HeavyTable<T> {
     /// A part of each item's hash.
-    tags: Vec<[u32; WAYS]>,
+    tags: Vec<Tags>,
     /// An upper bound of each item's weight.
     ranks: Vec<[u64; WAYS]>,
     items: Vec<[T; WAYS]>,
@@ -29,13 +32,10 @@ pub struct HeavyTable<T> {
 pub enum HeavySlot<'a, T> {
     /// The item has been in the table.
     Known(&'a mut T),
-    /// The item is new, and must be written here.
-    New {
-        /// Its slot.
-        item: &'a mut T,
-        /// The item that left the slot.
-        evicted: Option<T>,
-    },
+    /// The item is new, and must be written here. The slot was empty.
+    New(&'a mut T),
+    /// The item is new, and must be written in the place of this one, which leaves.
+    Evicted(&'a mut T),
 }
 
 impl<T: Copy + Default> HeavyTable<T> {
@@ -43,7 +43,7 @@ impl<T: Copy + Default> HeavyTable<T> {
     pub fn new(limit: usize) -> Self {
         let buckets = limit.div_ceil(WAYS).next_power_of_two();
         Self {
-            tags: vec![[EMPTY; WAYS]; buckets],
+            tags: vec![0; buckets],
             ranks: vec![[0; WAYS]; buckets],
             items: vec![[T::default(); WAYS]; buckets],
             has_items: false,
@@ -60,60 +60,73 @@ impl<T: Copy + Default> HeavyTable<T> {
     pub fn add(&mut self, hash: u64, weight: u64, is_it: impl Fn(&T) -> bool) -> HeavySlot<'_, T> {
         self.has_items = true;
         let bucket = hash as usize & (self.tags.len() - 1);
-        let tag = (hash >> 32) as u32 | 1;
+        let tag = ((hash >> 56) as u8).max(1);
         let (tags, ranks) = (&mut self.tags[bucket], &mut self.ranks[bucket]);
         let items = &mut self.items[bucket];
-        let mut equal = equal_to(tags, tag);
-        while equal != 0 {
-            let way = equal.trailing_zeros() as usize;
-            if is_it(&items[way]) {
+        let mut likely = likely_equal(*tags, tag);
+        while likely != 0 {
+            let way = way_of(likely);
+            if is_it(&items[way]) && tag_of(*tags, way) == tag {
                 ranks[way] = ranks[way].saturating_add(weight);
                 return HeavySlot::Known(&mut items[way]);
             }
-            equal &= equal - 1;
+            likely &= likely - 1;
         }
-        let empty = equal_to(tags, EMPTY);
-        let (way, evicted) = match empty {
-            0 => {
-                let way = least(ranks);
-                (way, Some(items[way]))
-            }
-            _ => (empty.trailing_zeros() as usize, None),
-        };
-        let before = if evicted.is_some() { ranks[way] } else { 0 };
-        (tags[way], ranks[way]) = (tag, before.saturating_add(weight));
-        HeavySlot::New { item: &mut items[way], evicted }
+        // The lowest bit is exact.
+        let empty = likely_equal(*tags, EMPTY);
+        if empty != 0 {
+            let way = way_of(empty);
+            *tags |= u128::from(tag) << (8 * way);
+            ranks[way] = weight;
+            return HeavySlot::New(&mut items[way]);
+        }
+        let way = least(ranks);
+        *tags = *tags & !(0xff << (8 * way)) | u128::from(tag) << (8 * way);
+        ranks[way] = ranks[way].saturating_add(weight);
+        HeavySlot::Evicted(&mut items[way])
     }
 
     /// The items in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
         let buckets = if self.has_items { self.tags.len() } else { 0 };
-        let slots = self.tags[..buckets].as_flattened().iter().zip(self.items.as_flattened());
-        slots.filter(|&(&tag, _)| tag != EMPTY).map(|(_, item)| item)
+        let used = self.tags[..buckets].iter().zip(&self.items).filter(|(tags, _)| **tags != 0);
+        used.flat_map(|(tags, items)| (0..WAYS).filter(|&way| tag_of(*tags, way) != EMPTY).map(|way| &items[way]))
     }
 
     /// Removes all items and keeps the memory.
     pub fn clear(&mut self) {
         if std::mem::take(&mut self.has_items) {
-            self.tags.fill([EMPTY; WAYS]);
+            self.tags.fill(0);
         }
     }
 
     /// Memory in bytes.
     pub const fn memory_bytes(&self) -> usize {
-        let slot = size_of::<u32>() + size_of::<u64>() + size_of::<T>();
+        let slot = size_of::<u8>() + size_of::<u64>() + size_of::<T>();
         self.limit() * slot
     }
 }
 
-/// A bit for each tag that equals `tag`. (Without a branch, so that the compiler compares several tags at once.)
+/// The lowest bit of each byte.
+const LOW_BITS: Tags = u128::MAX / 0xff;
+
+/// The highest bit of each byte of `tags` that equals `tag`. The lowest such bit is exact. One above it may be wrong.
+/// (All tags are compared at once. See "Bit Twiddling Hacks" by S. E. Anderson, "Determine if a word has a zero byte".)
 #[inline(always)]
-fn equal_to(tags: &[u32; WAYS], tag: u32) -> u32 {
-    let mut equal = 0;
-    for (way, other) in tags.iter().enumerate() {
-        equal |= u32::from(*other == tag) << way;
-    }
-    equal
+const fn likely_equal(tags: Tags, tag: u8) -> u128 {
+    let differences = tags ^ (LOW_BITS * tag as u128);
+    differences.wrapping_sub(LOW_BITS) & !differences & (LOW_BITS << 7)
+}
+
+/// The slot of the lowest bit that [`likely_equal`] set.
+#[inline(always)]
+const fn way_of(likely: u128) -> usize {
+    likely.trailing_zeros() as usize / 8
+}
+
+#[inline(always)]
+const fn tag_of(tags: Tags, way: usize) -> u8 {
+    (tags >> (8 * way)) as u8
 }
 
 /// The first position of the least rank.
@@ -142,10 +155,11 @@ mod tests {
                 item.1 += weight;
                 0
             }
-            HeavySlot::New { item, evicted } => {
+            HeavySlot::New(item) => {
                 *item = (key, weight);
-                evicted.map_or(0, |(_, weight)| weight)
+                0
             }
+            HeavySlot::Evicted(item) => std::mem::replace(item, (key, weight)).1,
         }
     }
 

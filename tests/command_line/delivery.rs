@@ -113,6 +113,44 @@ fn check_makes_and_changes_no_file() {
 }
 
 #[test]
+fn check_names_what_another_process_has_locked_and_locks_nothing() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("events.json"), "[\n]\n").unwrap();
+    fs::create_dir(path("notify")).unwrap();
+    write_secret(&path("hook"), "https://hooks.example/x");
+    let line = "--log-file events.json --log-format json --state.dir . -slack_url_file hook";
+    let messages = || {
+        let ended = checked_without_a_trace(folder.path(), line);
+        assert_eq!((ended.status, ended.output.as_str()), (Some(0), "configuration OK\n"), "{ended:?}");
+        ended.messages
+    };
+    let locked = ["events.json", "notify"].map(|name| {
+        let file = fs::File::open(path(name)).unwrap();
+        file.try_lock().unwrap();
+        file
+    });
+    assert_eq!(
+        messages(),
+        "events.json: another process uses it; a start would be refused now\n\
+         .: another process uses it; a start would be refused now\n"
+    );
+    drop(locked);
+    assert_eq!(messages(), "");
+}
+
+#[test]
+fn check_refuses_a_journal_of_another_version() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("notify")).unwrap();
+    fs::write(folder.path().join("notify/journal"), b"tmnotify\xff\xff\xff\xff").unwrap();
+    write_secret(&folder.path().join("hook"), "https://hooks.example/x");
+    let ended = checked_without_a_trace(folder.path(), "--state.dir . -slack_url_file hook");
+    assert_eq!((ended.status, ended.output.as_str()), (Some(1), ""), "as at the start: {ended:?}");
+    assert!(ended.messages.contains("journal: written by another version of this program"), "{ended:?}");
+}
+
+#[test]
 fn files_and_directories_that_cannot_be_used_are_refused_at_start() {
     let folder = folder();
     let path = |name: &str| folder.path().join(name);

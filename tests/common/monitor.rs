@@ -15,8 +15,9 @@ use super::client::{self, Answer};
 use super::metrics::{Counted, Metrics};
 use super::namespace::{DEADLINE, Namespace, wait_for};
 
-/// Its address inside its namespace.
+/// Its address inside its namespace, and that of a second one beside it.
 const ADDRESS: &str = "127.0.0.1:8888";
+const SECOND_ADDRESS: &str = "127.0.0.1:8889";
 /// Longest time to stop.
 pub const STOPS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -28,6 +29,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_trafficmonitor");
 pub struct Monitor<'a> {
     namespace: &'a Namespace,
     process: Child,
+    address: &'static str,
     messages: NamedTempFile,
     events: NamedTempFile,
 }
@@ -48,6 +50,8 @@ pub struct Closing {
     pub captured: u64,
     pub received: u64,
     pub dropped: u64,
+    /// Packets that the policy dropped, where it may drop.
+    pub by_policy: Option<u64>,
 }
 
 fn text(of: &NamedTempFile) -> String {
@@ -63,6 +67,11 @@ impl<'a> Monitor<'a> {
         monitor.wait_until_ready()
     }
 
+    /// Started in a namespace where one is running, nothing more.
+    pub fn spawn_beside(namespace: &'a Namespace, arguments: &[&str]) -> Self {
+        Self::spawn_at(SECOND_ADDRESS, namespace, Command::new(PROGRAM), arguments, [None, None])
+    }
+
     /// Started, nothing more. `command` may be another program that runs this one.
     pub fn spawn(namespace: &'a Namespace, command: Command, arguments: &[&str]) -> Self {
         Self::spawn_onto(namespace, command, arguments, [None, None])
@@ -72,6 +81,16 @@ impl<'a> Monitor<'a> {
     /// [`Self::messages`].
     pub fn spawn_onto(
         namespace: &'a Namespace,
+        command: Command,
+        arguments: &[&str],
+        outputs: [Option<Stdio>; 2],
+    ) -> Self {
+        Self::spawn_at(ADDRESS, namespace, command, arguments, outputs)
+    }
+
+    fn spawn_at(
+        address: &'static str,
+        namespace: &'a Namespace,
         mut command: Command,
         arguments: &[&str],
         outputs: [Option<Stdio>; 2],
@@ -79,7 +98,7 @@ impl<'a> Monitor<'a> {
         let [messages, events] = [(); 2].map(|()| NamedTempFile::new().expect("a temporary file"));
         let into = |file: &NamedTempFile| Stdio::from(file.reopen().expect("it opens twice"));
         let [stdout, stderr] = outputs;
-        command.args(["-promHTTP", ADDRESS, "-promRefresh", "0.1"]).args(arguments).env_clear();
+        command.args(["-promHTTP", address, "-promRefresh", "0.1"]).args(arguments).env_clear();
         command.stdin(Stdio::null()).stdout(stdout.unwrap_or_else(|| into(&events)));
         command.stderr(stderr.unwrap_or_else(|| into(&messages)));
         // SAFETY: prctl is a system call without pointers here, safe between fork and exec.
@@ -90,7 +109,7 @@ impl<'a> Monitor<'a> {
             });
         }
         let process = namespace.enter(|| command.spawn()).expect("the program starts");
-        Self { namespace, process, messages, events }
+        Self { namespace, process, address, messages, events }
     }
 
     /// Waits until `/-/ready` says so.
@@ -121,7 +140,7 @@ impl<'a> Monitor<'a> {
 
     /// The answer to a request; none if the port is closed.
     pub fn ask(&self, method: &str, path: &str) -> Option<Answer> {
-        let mut stream = self.namespace.enter(|| TcpStream::connect(ADDRESS)).ok()?;
+        let mut stream = self.namespace.enter(|| TcpStream::connect(self.address)).ok()?;
         stream.set_read_timeout(Some(DEADLINE)).expect("the time is not 0");
         let request = format!("{method} {path} HTTP/1.1\r\nHost: monitor\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).ok()?;
@@ -176,7 +195,7 @@ impl<'a> Monitor<'a> {
         self.expect(expected);
         let ended = self.stop();
         let delivered = expected.delivered();
-        assert_eq!(ended.closing(), Closing { captured: delivered, received: delivered, dropped: 0 });
+        assert_eq!(ended.closing(), Closing { captured: delivered, received: delivered, dropped: 0, by_policy: None });
         ended
     }
 
@@ -233,7 +252,8 @@ pub fn refused(namespace: &Namespace, arguments: &[&str]) -> (Option<i32>, Strin
 }
 
 impl Ended {
-    /// The numbers of the last line: `N captured, N received by filter, N dropped by kernel`.
+    /// The numbers of the last line: `N captured, N received by filter, N dropped by kernel`, and with `--drop-packets`
+    /// also `N dropped by policy`.
     pub fn closing(&self) -> Closing {
         let line = self.messages.lines().last().unwrap_or_default();
         let number = |part: Option<&str>, words: &str| {
@@ -245,8 +265,10 @@ impl Ended {
             captured: number(parts.next(), "captured"),
             received: number(parts.next(), "received by filter"),
             dropped: number(parts.next(), "dropped by kernel"),
+            by_policy: None,
         };
+        let by_policy = parts.next().map(|part| number(Some(part), "dropped by policy"));
         assert_eq!(parts.next(), None, "{line}");
-        closing
+        Closing { by_policy, ..closing }
     }
 }

@@ -87,6 +87,6 @@ fn capture_and_metrics_go_on_while_the_disk_is_full_and_writing_resumes() {
         assert_eq!((metrics.sum(FRAMES), metrics.sum(DROPPED), metrics.sum(MISSED)), (sent, 0, 0));
         // The ring had all packets meanwhile.
         monitor.wait_for("all packets are in the file", |metrics| metrics.sum(WRITTEN) == sent);
-        assert_eq!(monitor.stop().closing(), Closing { captured: sent, received: sent, dropped: 0 });
+        assert_eq!(monitor.stop().closing(), Closing { captured: sent, received: sent, dropped: 0, by_policy: None });
     });
 }

@@ -27,6 +27,33 @@ export const withoutWord = (filter: string, word: string): string =>
 export const toggled = (filter: string, word: string): string =>
   has(filter, word) ? withoutWord(filter, word) : withWord(filter, word);
 
+/** Adds all of the words, or removes them where the filter has them all. */
+export function toggledAll(filter: string, together: string[]): string {
+  const change = together.every((word) => has(filter, word)) ? withoutWord : withWord;
+  return together.reduce(change, filter);
+}
+
+/** The network of an address that is typed in part: 10.0.1 → 10.0.1.0/24, 2001:db8: → 2001:db8::/32. */
+function networkOf(word: string): string | null {
+  const bytes = /^(\d{1,3}(?:\.\d{1,3}){0,2})\.?$/.exec(word)?.[1]?.split(".");
+  // A number without a dot may as well be a port or part of a name.
+  if (bytes !== undefined && word.includes(".")) {
+    const rest = Array.from({ length: 4 - bytes.length }, () => "0");
+    return `${[...bytes, ...rest].join(".")}/${8 * bytes.length}`;
+  }
+  const groups = /^([\da-f]{1,4}(?::[\da-f]{1,4}){0,6}):$/i.exec(word)?.[1]?.split(":");
+  return groups === undefined ? null : `${groups.join(":")}::/${16 * groups.length}`;
+}
+
+/** The filter with each address that is typed in part as a network. */
+export const completeNetworks = (filter: string): string =>
+  words(filter)
+    .map((word) => {
+      const [, sign = "", rest = ""] = /^([-!]?)(.*)$/.exec(word) ?? [];
+      return sign + (networkOf(rest) ?? rest);
+    })
+    .join(" ");
+
 /** The word at the caret, with its start and end in the text. */
 export function wordAt(text: string, caret: number): { word: string; start: number; end: number } {
   let start = caret;

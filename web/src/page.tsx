@@ -20,6 +20,7 @@ import { HealthLine } from "./overview/health_line.tsx";
 import { Tiles } from "./overview/tiles.tsx";
 import { TopHosts } from "./overview/top_hosts.tsx";
 import { TrafficChart } from "./overview/traffic_chart.tsx";
+import { Guard } from "./guard.tsx";
 import { announcement, snapshot, start } from "./store.ts";
 import { Tables } from "./tables/tables.tsx";
 import { followTheme } from "./theme.ts";
@@ -60,20 +61,38 @@ function Page(): JSX.Element {
       </a>
       <Header />
       <main id="figures" tabIndex={-1}>
-        <HealthLine />
+        <Guard name="Capture health">
+          <HealthLine />
+        </Guard>
         <div class="overview">
-          <Tiles />
-          <Firing />
-          <TrafficChart />
+          <Guard name="Rates">
+            <Tiles />
+          </Guard>
+          <Guard name="Alerts in short">
+            <Firing />
+          </Guard>
+          <Guard name="Traffic">
+            <TrafficChart />
+          </Guard>
         </div>
         <div class="talk">
-          <Network />
-          <TopHosts />
+          <Guard name="Network flow">
+            <Network />
+          </Guard>
+          <Guard name="Top hosts">
+            <TopHosts />
+          </Guard>
         </div>
-        <Tables />
-        <Alerts />
+        <Guard name="Tables">
+          <Tables />
+        </Guard>
+        <Guard name="Alerts">
+          <Alerts />
+        </Guard>
       </main>
-      <Foot />
+      <Guard name="Foot">
+        <Foot />
+      </Guard>
       <p class="unseen" aria-live="polite">
         {visible(announcement.value)}
       </p>

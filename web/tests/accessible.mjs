@@ -9,7 +9,7 @@ import { eventually, withPage } from "./browser.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe finds, of any impact. */
+/** All findings of axe, of any impact. */
 async function findings(page) {
   // The page's own policy forbids scripts of others: this one is put in past it.
   await page.evaluate(AXE);
@@ -150,7 +150,7 @@ test("the keyboard alone changes tables, sorts them and opens an alert", () =>
     );
   }));
 
-/** How often the chart is drawn from the first answer on, in 3 s. */
+/** The number of drawings of the chart in 3 s from the first answer on. */
 async function drawings(reducedMotion) {
   let count;
   await withPage({ reducedMotion, fragment: "#range=all" }, async (page) => {

@@ -73,7 +73,7 @@ export async function withPage({ fragment = "", change, expects, ...options }, t
     if (change !== undefined) await changeAnswers(page, change);
     const answer = await page.goto(`${EXPORTER}/dashboard${fragment}`);
     assert.equal(answer.status(), 200);
-    await page.locator(".top-hosts li, .top-hosts .empty, .top-hosts .trouble").first().waitFor();
+    await page.locator(".top-hosts li, .top-hosts .empty, .talk .trouble").first().waitFor();
     await test(page, { context, requests });
     const strangers = requests
       .map((request) => request.url())

@@ -60,6 +60,23 @@ test("after a restart all is asked anew", () => {
   });
 });
 
+test("a page that slept for an hour opens its stream anew and asks for all", () =>
+  withPage({ fragment: "#range=5m" }, async (page, { requests }) => {
+    await page.clock.install();
+    await page.reload();
+    await page.locator(".pill", { hasText: "Live" }).waitFor();
+    await page.locator(".top-host").first().waitFor();
+    const from = requests.length;
+    await page.clock.fastForward(3_600_000);
+    for (const name of ["events", "snapshot", "hosts", "history", "graph"]) {
+      await eventually(async () => {
+        await page.clock.runFor(200);
+        return requests.slice(from).some((request) => new URL(request.url()).pathname.endsWith(`/api/v1/${name}`));
+      }, name);
+    }
+    await eventually(async () => (await page.locator(".pill").innerText()) === "Live", "the link");
+  }));
+
 test("another version of the exporter offers to load the page anew", () => {
   let version = null;
   const change = (name, body) => (name === "snapshot" && version !== null ? { ...body, program: version } : body);
@@ -68,6 +85,16 @@ test("another version of the exporter offers to load the page anew", () => {
     version = "99.0.0";
     await page.getByRole("button", { name: /reload the page/ }).click();
     await page.locator(".tile").first().waitFor();
+  });
+});
+
+test("an answer of another shape spoils its own panel alone", () => {
+  const change = (name, body, request) =>
+    name === "hosts" && request.url().endsWith("limit=10") ? { ...body, rows: [{ address: null, name: null }] } : body;
+  return withPage({ change }, async (page) => {
+    await page.locator('[role="alert"]', { hasText: "Top hosts" }).waitFor();
+    await page.locator(".force").waitFor();
+    await page.locator(".tile-rate").first().waitFor();
   });
 });
 

@@ -14,6 +14,11 @@ test("a word is added once and removed again, in any case of letters", () => {
   assert.equal(filter.withoutWord("a b c", "b"), "a c");
 });
 
+test("words that belong together come and go together", () => {
+  assert.equal(filter.toggledAll("protocol:tcp", ["protocol:tcp", "port:443"]), "protocol:tcp port:443");
+  assert.equal(filter.toggledAll("x protocol:tcp port:443", ["protocol:tcp", "port:443"]), "x");
+});
+
 test("the word at the caret is found at both of its ends", () => {
   assert.deepEqual(filter.wordAt("ab cde f", 6), { word: "cde", start: 3, end: 6 });
   assert.deepEqual(filter.wordAt("ab cde f", 3), { word: "cde", start: 3, end: 6 });
@@ -27,6 +32,20 @@ test("completion replaces the word at the caret and keeps its sign and the rest"
   });
   assert.deepEqual(filter.completed("-10.0", 5, "host:10.0.0.5"), { text: "-host:10.0.0.5 ", caret: 15 });
   assert.deepEqual(filter.completed("!x", 2, "-host:a"), { text: "-host:a ", caret: 8 });
+});
+
+test("an address that is typed in part is its network", () => {
+  const cases: [string, string][] = [
+    ["10.0.1", "10.0.1.0/24"],
+    ["10.", "10.0.0.0/8"],
+    ["-192.168.", "-192.168.0.0/16"],
+    ["2001:db8:", "2001:db8::/32"],
+    ["10.0.0.5", "10.0.0.5"],
+    ["10.0.0.0/8", "10.0.0.0/8"],
+    ["443 port:443 host:10. nas.lan 2001:db8::1", "443 port:443 host:10. nas.lan 2001:db8::1"],
+    ["dead:", "dead::/16"],
+  ];
+  for (const [typed, meant] of cases) assert.equal(filter.completeNetworks(typed), meant);
 });
 
 test("a name with spaces stays one word", () => {

@@ -75,6 +75,10 @@ impl Interval {
     fn overflow_row<A: Address>(&mut self, row: &Row<A>, version: IpVersion) {
         row.each_way(|way, counted| {
             let counters = Counters { packets: u64::from(counted.packets), bytes: counted.bytes };
+            if let Some(policy) = &self.policy {
+                let (source, _) = row.key.endpoints(way);
+                self.overflow.verdicts.add(policy.verdict(source.address.into()), counters);
+            }
             self.overflow.add((row.direction(way), row.key.protocol(), version), counters);
         });
     }

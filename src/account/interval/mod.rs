@@ -228,16 +228,16 @@ impl Interval {
     pub fn close(&mut self) {
         self.settle();
         let Self { policy, v4, v6, verdicts, overflow, .. } = self;
+        verdicts.add_all(&overflow.verdicts);
         if let Some(policy) = policy {
-            verdicts.add_all(&overflow.verdicts);
             verdicts.add_all(&v4.judge(policy));
             verdicts.add_all(&v6.judge(policy));
         }
     }
 
-    /// Adds packets that were judged elsewhere. They are not among the rows, or the interval has no policy.
+    /// Adds packets without a row that were judged elsewhere.
     pub fn add_verdicts(&mut self, judged: &VerdictCounters) {
-        self.verdicts.add_all(judged);
+        self.overflow.verdicts.add_all(judged);
     }
 
     /// The packets by verdict, after [`Interval::close`]; all zero without a policy.

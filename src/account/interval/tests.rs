@@ -3,8 +3,8 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::account::conversation::{ConversationKey, Endpoint, OneWay, Way};
-use crate::account::interval::partial;
+use crate::account::conversation::{ConversationKey, DirectionSum, Endpoint, OneWay, Way};
+use crate::account::interval::{CountedConversation, partial};
 use crate::account::refusals::MAXIMUM_REFUSALS;
 use crate::packet::{TcpFlags, Timestamp};
 use crate::tables::probe;
@@ -302,6 +302,39 @@ fn each_direction_is_judged_by_its_source_and_packets_without_a_row_are_too() {
         interval.close();
         assert_eq!(*interval.verdicts(), VerdictCounters::default());
     }
+}
+
+#[test]
+fn counted_packets_without_a_row_have_verdicts_too() {
+    use crate::policy::{Networks, Verdict};
+    let mut interval = interval();
+    interval.judge_by(Some(Arc::new(Networks::new(&["10.0.0.1/32".parse().unwrap()], &[]))));
+    (10..10 + table::MAXIMUM_ROWS as u32).for_each(|host| {
+        interval.observe(&packet(1, addresses(false, 1, host), Protocol::UDP, [5, 5]), 60);
+    });
+    interval.settle();
+    let end = |number: u8| Endpoint { address: Ipv4Addr::new(10, 0, 0, number), port: 5 };
+    let time = Timestamp::from_nanoseconds(1);
+    let sum = DirectionSum {
+        packets: 7,
+        bytes: 280,
+        first: time,
+        last: time,
+        first_flags: TcpFlags::default(),
+        icmp_type: None,
+        flags: TcpFlags::default(),
+        has_payload: false,
+    };
+    let (key, opener) = ConversationKey::new(end(2), end(1), Protocol::UDP);
+    assert_eq!(opener, Way::Backward);
+    interval.add_v4(&CountedConversation { key, opener, sums: [None, Some(sum)], wire_packets: [0, 7] });
+    let mut judged = VerdictCounters::default();
+    judged.add(Verdict::NotPermitted, Counters { packets: 5, bytes: 500 });
+    interval.add_verdicts(&judged);
+    interval.close();
+    assert_eq!(interval.overflow().not_permitted(), 12);
+    let packets = Verdict::ALL.map(|verdict| interval.verdicts().of(verdict).packets);
+    assert_eq!(packets, [table::MAXIMUM_ROWS as u64, 12]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `analyze`: reads event logs and prints what is found. Takes files; writes text to standard output and a report to a
 //! file, then gives an exit status. Must not know the formats of logs.
 
+mod order;
 mod report_file;
 
 use std::fs::File;
@@ -13,6 +14,7 @@ use super::{DONE, FAILED, print, say};
 use crate::capture::file_name;
 use crate::cli::{AnalyzeInvocation, Top};
 use crate::events::analysis::{Analysis, AnalysisReport, BrokenLine};
+use order::LogInput;
 use report_file::ReportFile;
 
 /// Entries in each list; the help has no other number.
@@ -20,7 +22,7 @@ const DEFAULT_TOP: usize = 20;
 /// Broken lines of a file that are named; the others are counted.
 const NAMED: u64 = 10;
 
-/// Reads the logs in order. Status 0 if any line was an event and every file could be read.
+/// Reads the logs in the order of their events. Status 0 if any line was an event and every file could be read.
 pub(super) fn run(analysis: AnalyzeInvocation) -> anyhow::Result<u8> {
     super::log::start(analysis.log);
     // Before the logs are read, which may take long.
@@ -28,9 +30,10 @@ pub(super) fn run(analysis: AnalyzeInvocation) -> anyhow::Result<u8> {
     let file = analysis.report.as_deref().map(create).transpose()?;
     let mut found = Analysis::default();
     let mut is_whole = true;
-    for path in &analysis.files {
-        if let Err(error) = read(&mut found, &analysis, path) {
-            say(&format!("trafficmonitor: {}: {error}", file_name(path)));
+    for input in order::in_order_of_time(&analysis.files, analysis.format) {
+        let name = file_name(&input.path);
+        if let Err(error) = read(&mut found, &analysis, &name, input) {
+            say(&format!("trafficmonitor: {name}: {error}"));
             is_whole = false;
         }
     }
@@ -52,20 +55,20 @@ pub(super) fn run(analysis: AnalyzeInvocation) -> anyhow::Result<u8> {
     Ok(if found.has_events() && is_whole { DONE } else { FAILED })
 }
 
-fn read(found: &mut Analysis, analysis: &AnalyzeInvocation, path: &Path) -> io::Result<()> {
-    let (bar, file): (ProgressBar, Box<dyn Read>) = if path == Path::new("-") {
-        (ProgressBar::hidden(), Box::new(io::stdin().lock()))
-    } else {
-        let file = File::open(path)?;
-        let bar = progress_bar(&file);
-        (bar.clone(), Box::new(bar.wrap_read(file)))
+fn read(found: &mut Analysis, analysis: &AnalyzeInvocation, name: &str, input: LogInput) -> io::Result<()> {
+    let (bar, file): (ProgressBar, Box<dyn Read>) = match input.stream {
+        Some(stream) => (ProgressBar::hidden(), stream),
+        None => {
+            let file = File::open(&input.path)?;
+            let bar = progress_bar(&file);
+            (bar.clone(), Box::new(bar.wrap_read(file)))
+        }
     };
-    let name = file_name(path);
     let mut broken = 0_u64;
-    let outcome = found.read(&name, analysis.format, file, |line| {
+    let outcome = found.read(name, analysis.format, file, |line| {
         broken += 1;
         if broken <= NAMED {
-            bar.suspend(|| say_broken(&name, &line));
+            bar.suspend(|| say_broken(name, &line));
         }
     });
     bar.finish_and_clear();

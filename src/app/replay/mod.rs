@@ -1,42 +1,28 @@
 //! `replay`: reads capture files and writes their accounts and alerts. Takes files and a configuration; writes to
 //! standard output, then gives an exit status. Must not know the formats' details.
 
-use std::collections::HashMap;
-use std::io::{self, BufWriter, IsTerminal as _, Write as _};
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod reading;
+mod sinks;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{self, BufWriter, Write as _};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::alerting::finish_events;
 use super::output::Blocking;
-use super::{DONE, random_seed, say_error};
-use crate::account::interval::Interval;
-use crate::account::ledger::Ledger;
-use crate::account::snapshot::Snapshot;
-use crate::account::snapshot_builder::plain;
+use super::{DONE, say_error};
 use crate::alert::AlertSink;
-use crate::alert::{Alert, Change, Fingerprint};
 use crate::cli::{ReplayInvocation, ReplayOutput, Top};
-use crate::config::Config;
-use crate::detect::{self, Detectors};
+use crate::detect;
 use crate::events::console::Style;
-use crate::events::json;
-use crate::events::log::{Error as EventLogError, EventLog, EventSender, SendingPace};
+use crate::events::log::{ConsoleEvents, Error as EventLogError, EventLog, EventSender, SendingPace};
 use crate::export::{self, Format, Report, table, units::Units};
-use crate::history::History;
-use crate::locality::Classifier;
-use crate::packet::Timestamp;
 use crate::pipeline::replay::Progress;
-use crate::pipeline::{self, alarms::Alarms, violations::Violations};
 use crate::policy::ViolationSink;
-use crate::tables::sampling::Seeds;
-
-/// Seed of the hash that decides, past the limits, which keys are admitted and which targets are sampled. Fixed, so
-/// the same files give the same bytes.
-const SAMPLING: u64 = 0x7472_6166_6669_6373;
+use reading::ReadOutcome;
+pub(super) use reading::{ReadOutputs, ReadResult, history_of_files, read, report};
+use sinks::{ChangeLines, Episodes, Logged};
 
 /// Alerts that are kept for the table when all are asked for.
 const MOST_ALERTS: usize = 10_000;
@@ -58,7 +44,7 @@ pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
             words.split(' ').next().unwrap_or_default()
         );
     }
-    let log = start_event_log(&replay.config)?;
+    let log = start_event_log(&replay)?;
     let events = log.as_ref().map(|log| log.sender(SendingPace::File));
     let outcome = write(&replay, events)?;
     log.into_iter().for_each(|log| finish_events(log, Instant::now() + LAST_EVENTS));
@@ -86,34 +72,22 @@ fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
     is_word(&words[0]).then(|| words.join(" "))
 }
 
-/// Sends each change to the event log too, if there is one.
-struct Logged<T> {
-    sink: T,
-    events: Option<EventSender>,
-}
-
-impl<T: AlertSink> AlertSink for Logged<T> {
-    fn notify(&mut self, change: &Change) {
-        self.events.iter_mut().for_each(|events| events.notify(change));
-        self.sink.notify(change);
-    }
-}
-
-/// The event log, if a file is named for it. The lines on standard output are those of `--output`.
-fn start_event_log(config: &Config) -> Result<Option<EventLog>, EventLogError> {
-    if config.events.file.is_none() {
+/// The event log, if a file is named for it or the console is asked for. The lines on standard output are those of
+/// `--output`, so the console is standard error.
+fn start_event_log(replay: &ReplayInvocation) -> Result<Option<EventLog>, EventLogError> {
+    let config = &replay.config;
+    if config.events.file.is_none() && !replay.shows_events {
         return Ok(None);
     }
     let style = Style { form: config.log.format, explain: config.explain };
-    EventLog::start(config.events.clone(), style, Box::new(|_| true)).map(Some)
+    let mut err = Blocking(io::stderr());
+    let console = Box::new(move |line: String| err.write_all(line.as_bytes()).is_ok());
+    EventLog::start(config.events.clone(), style, ConsoleEvents::All(console)).map(Some)
 }
-
-/// An error if a file could not be read to its end.
-type ReadOutcome = Result<(), pipeline::Error>;
 
 fn write_alerts(replay: &ReplayInvocation, events: Option<EventSender>) -> anyhow::Result<ReadOutcome> {
     let out = BufWriter::with_capacity(64 << 10, Blocking(io::stdout()));
-    let lines = ChangeLines { out, explains: replay.config.explain, outcome: Ok(()) };
+    let lines = ChangeLines::new(out, replay.config.explain);
     let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), Logged { sink: lines, events });
     super::written(read.resolve().map_or(Ok(()), |logged| logged.sink.finish()))?;
     Ok(read.outcome)
@@ -176,122 +150,6 @@ fn max_rows(ReplayInvocation { output, top, config, .. }: &ReplayInvocation) -> 
     }
 }
 
-/// The latest state of each alert, of as many as were asked for.
-#[derive(Debug)]
-struct Episodes {
-    most: usize,
-    began: Vec<Alert>,
-    /// Positions of the alerts that still fire.
-    firing: HashMap<Fingerprint, usize>,
-    /// Alerts past the limit.
-    more: u64,
-}
-
-impl Episodes {
-    fn at_most(most: usize) -> Self {
-        Self { most, began: Vec::new(), firing: HashMap::new(), more: 0 }
-    }
-
-    /// The alerts in the order in which they began, with the latest figures of those in `firing`, and how many more
-    /// there were.
-    fn in_order(&self, firing: &[Alert]) -> (Vec<Alert>, u64) {
-        let mut alerts = self.began.clone();
-        for alert in firing {
-            if let Some(&at) = self.firing.get(&alert.fingerprint) {
-                alerts[at] = alert.clone();
-            }
-        }
-        (alerts, self.more)
-    }
-}
-
-impl AlertSink for Episodes {
-    fn notify(&mut self, change: &Change) {
-        match change {
-            Change::Fired(_) if self.began.len() == self.most => self.more += 1,
-            Change::Fired(alert) => {
-                self.firing.insert(alert.fingerprint, self.began.len());
-                self.began.push(alert.clone());
-            }
-            Change::Resolved(alert) => {
-                if let Some(at) = self.firing.remove(&alert.fingerprint) {
-                    self.began[at] = alert.clone();
-                }
-            }
-        }
-    }
-}
-
-/// Writes each change of an alert as a line, until that fails. Waits for a reader that is slow.
-struct ChangeLines {
-    out: BufWriter<Blocking<io::Stdout>>,
-    explains: bool,
-    outcome: io::Result<()>,
-}
-
-impl ChangeLines {
-    fn finish(mut self) -> io::Result<()> {
-        self.outcome.and_then(|()| self.out.flush())
-    }
-}
-
-impl AlertSink for ChangeLines {
-    fn notify(&mut self, change: &Change) {
-        if self.outcome.is_ok() {
-            self.outcome = json::write(change, self.explains, &mut self.out);
-        }
-    }
-}
-
-pub(super) struct ReadResult<T> {
-    /// The accounts of all that was read, and what was found; none if nothing could be.
-    counted: Option<(Ledger<detect::Notes>, Alarms<T>)>,
-    /// The times of the earliest and the latest frame; none without frames.
-    pub span: Option<(Timestamp, Timestamp)>,
-    /// Success if all could be read.
-    pub outcome: ReadOutcome,
-}
-
-impl<T: AlertSink> ReadResult<T> {
-    /// Plain accounts with at most `max_rows` flows; alerts as they were when the packets ended.
-    pub(super) fn report(&self, config: &Config, max_rows: usize) -> Report {
-        let counted = self.counted.as_ref();
-        counted.map_or_else(Report::default, |(ledger, alarms)| report(ledger, alarms, config, max_rows))
-    }
-
-    /// The history, where it is served and something was read.
-    pub(super) fn history(&self) -> Option<&History> {
-        self.counted.as_ref()?.1.history()
-    }
-
-    /// False for a file that is broken from its start: there is nothing to write but the message.
-    fn is_worth_writing(&self, accounts: &Snapshot) -> bool {
-        self.outcome.is_ok() || accounts.totals.frames.frames > 0
-    }
-
-    /// The receiver of alerts, which still fire if they did when the packets ended; none if nothing was read.
-    fn sink(&self) -> Option<&T> {
-        self.counted.as_ref().map(|(_, alarms)| alarms.sink())
-    }
-
-    /// The receiver of all changes of alerts, their ends included; none if no frame was read.
-    pub(super) fn resolve(&mut self) -> Option<T> {
-        self.counted.take().map(|(_, alarms)| alarms.resolve())
-    }
-}
-
-/// Plain accounts with at most `max_rows` flows, and alerts as they are.
-pub(super) fn report<T: AlertSink>(
-    ledger: &Ledger<detect::Notes>,
-    alarms: &Alarms<T>,
-    config: &Config,
-    max_rows: usize,
-) -> Report {
-    let (detection, alerts) = alarms.view();
-    let accounts = plain(ledger, max_rows, config.account.max_host_series);
-    Report { accounts, detection, alerts, events: alarms.event_counts(), history_bytes: alarms.history_bytes() }
-}
-
 fn read_all<T: AlertSink + Send + 'static>(
     replay: &ReplayInvocation,
     detect: &detect::Config,
@@ -305,77 +163,3 @@ fn read_all<T: AlertSink + Send + 'static>(
     let outputs = ReadOutputs { sink, violations, history: None };
     read(&replay.files, &replay.config, detect, replay.workers, outputs, go_on)
 }
-
-/// The receivers of a reading.
-pub(super) struct ReadOutputs<T> {
-    /// Receives the changes of alerts.
-    pub sink: T,
-    /// Receives the violations of the policy.
-    pub violations: Box<dyn ViolationSink + Send>,
-    /// Where the accounts are served.
-    pub history: Option<History>,
-}
-
-/// The history of files. Past its limits the same rows stay each time.
-pub(super) fn history_of_files(config: &Config) -> History {
-    History::new(config.account.flow_keying, SAMPLING)
-}
-
-/// Reads `files`, counted by so many `workers`, with the detectors of `detect`. Stops once `on_progress`, which is called often, breaks off.
-pub(super) fn read<T: AlertSink + Send + 'static>(
-    files: &[impl AsRef<Path>],
-    config: &Config,
-    detect: &detect::Config,
-    workers: usize,
-    ReadOutputs { sink, violations, history }: ReadOutputs<T>,
-    mut on_progress: impl FnMut(&mut Progress<'_, Alarms<T>>) -> ControlFlow<()>,
-) -> ReadResult<T> {
-    let seed = random_seed();
-    let classifier = Arc::new(Classifier::new(&config.locality, []));
-    let policy = config.policy.networks().map(Arc::new);
-    let mut ledger = Ledger::new(&config.account, seed);
-    if policy.is_some() {
-        ledger.count_verdicts();
-    }
-    let violations = policy.as_ref().map(|_| Violations::new(config.policy.events, seed, violations));
-    let detectors = Detectors::new(detect, Seeds { tables: seed, sampling: SAMPLING }, None);
-    let mut alarms = Alarms::new(detectors, &config.alert, sink).in_cells_of(config.detect.grids());
-    alarms = alarms.with_violations(violations).with_history(history);
-    alarms.set_classifier(&classifier);
-    let interval = || {
-        let mut interval = Interval::new(Arc::clone(&classifier), seed);
-        interval.judge_by(policy.clone());
-        interval
-    };
-    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, interval, workers) {
-        Ok(replay) => replay,
-        Err(error) => return ReadResult { counted: None, span: None, outcome: Err(error) },
-    };
-    let bar = progress_bar(files);
-    let outcome = files.iter().try_for_each(|file| {
-        let filter = config.capture.filter.as_deref();
-        replay.read(file.as_ref(), filter, |progress| {
-            bar.inc(progress.bytes);
-            on_progress(progress)
-        })
-    });
-    bar.finish_and_clear();
-    let span = replay.span();
-    match replay.finish() {
-        Ok(counted) => ReadResult { counted: Some(counted), span, outcome },
-        Err(error) => ReadResult { counted: None, span, outcome: Err(error) },
-    }
-}
-
-/// Captured bytes over the size of the files, which is a little more; hidden where standard error is not a terminal.
-fn progress_bar(files: &[impl AsRef<Path>]) -> ProgressBar {
-    let size = files.iter().map(|file| file.as_ref().metadata().map_or(0, |metadata| metadata.len())).sum();
-    if !io::stderr().is_terminal() || size == 0 {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
-    style.map_or_else(|_| ProgressBar::hidden(), |style| ProgressBar::new(size).with_style(style))
-}
-
-#[cfg(test)]
-mod tests;

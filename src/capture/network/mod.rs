@@ -4,6 +4,7 @@
 
 mod changes;
 mod drops;
+mod gateways;
 #[cfg(test)]
 pub(crate) mod made;
 mod neighbours;
@@ -20,6 +21,7 @@ use ipnet::IpNet;
 
 pub use changes::Changes;
 pub(super) use drops::dropped_frames;
+pub use gateways::default_gateways;
 pub use neighbours::{MAX_NEIGHBOURS, Neighbour, Neighbours, own_addresses};
 pub use sockets::{MAX_SOCKETS, OpenSocket, read_sockets};
 pub(super) use xdp::has_program;

@@ -5,7 +5,7 @@ use std::io;
 
 use netlink_packet_core::{
     NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload,
+    NetlinkPayload, NetlinkSerializable,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::LinkMessage;
@@ -26,10 +26,10 @@ pub(super) struct NetlinkRequest {
 
 impl NetlinkRequest {
     /// Sends a request with these additional flags.
-    pub(super) fn start(request: RouteNetlinkMessage, flags: u16) -> io::Result<Self> {
+    pub(super) fn start(request: impl NetlinkSerializable, flags: u16) -> io::Result<Self> {
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | flags;
-        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(request));
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);

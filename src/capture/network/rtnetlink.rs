@@ -8,7 +8,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use netlink_packet_core::{NLA_HEADER_SIZE, NLM_F_DUMP, NlasIterator};
+use netlink_packet_core::{NLA_HEADER_SIZE, NLM_F_DUMP, NetlinkSerializable, NlasIterator};
 use netlink_packet_route::address::{AddressHeader, AddressMessage};
 use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessage};
 use netlink_packet_route::route::{RouteFlags, RouteHeader, RouteMessage, RouteNextHopFlags, RouteType};
@@ -24,8 +24,8 @@ const ATTEMPTS: usize = 5;
 /// `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg` and `struct rtnexthop`: attributes follow them.
 pub(super) const LINK_HEADER_BYTES: usize = 16;
 const ADDRESS_HEADER_BYTES: usize = 8;
-const ROUTE_HEADER_BYTES: usize = 12;
-const NEXT_HOP_HEADER_BYTES: usize = 8;
+pub(super) const ROUTE_HEADER_BYTES: usize = 12;
+pub(super) const NEXT_HOP_HEADER_BYTES: usize = 8;
 
 pub(super) fn read() -> Result<Network, Error> {
     let mut links = dump("links", &[RouteNetlinkMessage::GetLink(LinkMessage::default())], read_links)?;
@@ -52,7 +52,7 @@ fn in_order(mut link: Link) -> Link {
     link
 }
 
-fn routes_of(family: AddressFamily) -> RouteNetlinkMessage {
+pub(super) fn routes_of(family: AddressFamily) -> RouteNetlinkMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = family;
     RouteNetlinkMessage::GetRoute(message)
@@ -61,7 +61,7 @@ fn routes_of(family: AddressFamily) -> RouteNetlinkMessage {
 /// Reads the kernel's answers to `requests` into one value. Repeats this if the network has changed meanwhile.
 pub(super) fn dump<T: Default>(
     what: &'static str,
-    requests: &[RouteNetlinkMessage],
+    requests: &[impl NetlinkSerializable + Clone],
     read: impl Fn(&mut T, &[u8]) -> Option<()>,
 ) -> Result<T, Error> {
     let kernel = |source| Error::Kernel { what, source };
@@ -257,17 +257,23 @@ fn next_hops(message: &[u8]) -> BTreeSet<u32> {
     interfaces
 }
 
-/// Walks `struct rtnexthop`: length (u16), flags (u8), hops (u8), interface (i32), attributes.
-fn living_hops(mut hops: &[u8]) -> Vec<u32> {
-    let mut living = Vec::new();
-    while let Some(&[low, high, flags, _, a, b, c, d]) = hops.first_chunk::<NEXT_HOP_HEADER_BYTES>() {
-        if !RouteNextHopFlags::from_bits_retain(flags).contains(RouteNextHopFlags::Dead) {
-            living.push(u32::from_ne_bytes([a, b, c, d]));
-        }
-        let length = usize::from(u16::from_ne_bytes([low, high])).next_multiple_of(4);
-        hops = hops.get(length.max(NEXT_HOP_HEADER_BYTES)..).unwrap_or_default();
-    }
-    living
+fn living_hops(multipath: &[u8]) -> impl Iterator<Item = u32> {
+    hops(multipath).filter_map(|hop| {
+        let &[_, _, flags, _, a, b, c, d] = hop.first_chunk::<NEXT_HOP_HEADER_BYTES>()?;
+        let is_dead = RouteNextHopFlags::from_bits_retain(flags).contains(RouteNextHopFlags::Dead);
+        (!is_dead).then(|| u32::from_ne_bytes([a, b, c, d]))
+    })
+}
+
+/// Each `struct rtnexthop` of a multipath route: length (u16), flags (u8), hops (u8), interface (i32), attributes.
+pub(super) fn hops(mut multipath: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let &[low, high, ..] = multipath.first_chunk::<NEXT_HOP_HEADER_BYTES>()?;
+        let length = usize::from(u16::from_ne_bytes([low, high])).max(NEXT_HOP_HEADER_BYTES);
+        let hop = multipath.get(..length).unwrap_or(multipath);
+        multipath = multipath.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(hop)
+    })
 }
 
 /// True if packets are forwarded in this network namespace. A kernel without IPv6 has no such file for it.

@@ -14,9 +14,7 @@ use netlink_packet_route::route::{
 use super::made::{link, network};
 use super::rtnetlink::{RouteTable, read_addresses, read_links, read_routes};
 use super::*;
-
-/// Set in the process that runs inside the namespace which a test made.
-const INSIDE: &str = "TRAFFICMONITOR_TEST_INSIDE_NAMESPACE";
+use crate::os::rerun;
 
 #[test]
 fn this_namespace_has_a_loopback_device() {
@@ -42,14 +40,8 @@ fn waiting_for_changes_ends_at_the_timeout() {
 
 /// Runs the test `name` again in a network namespace of its own, after `ip` has been given each line of `setup`.
 fn in_namespace(name: &str, setup: &str) {
-    let test = format!("{}::{name}", module_path!().split_once("::").unwrap().1);
-    let lines: String = setup.lines().map(|line| format!("ip {line} || exit 3\n")).collect();
-    let script = format!("{lines} exec \"$0\" --ignored --exact {test} --nocapture");
-    let this = std::env::current_exe().unwrap();
-    let output =
-        Command::new("unshare").args(["--net", "sh", "-c", &script]).arg(this).env(INSIDE, "1").output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+    let script: Vec<String> = setup.lines().map(|line| format!("ip {line}")).collect();
+    rerun::unshared("--net", &script.join("\n"), &rerun::path(module_path!(), name), "inside");
 }
 
 #[test]
@@ -75,7 +67,7 @@ fn a_made_namespace_is_read_as_made() {
         route add 10.10.0.0/16 via 10.1.0.2 table 100
         -6 route add fd00:5::/48 nexthop via fd00:1::2 nexthop via fd00:1::3
         -6 route add unreachable fd00:7::/48";
-    if std::env::var_os(INSIDE).is_none() {
+    if rerun::parameter().is_none() {
         return in_namespace("a_made_namespace_is_read_as_made", setup);
     }
     let network = read_when_running("e0");
@@ -127,7 +119,7 @@ fn read_when_running(name: &str) -> Network {
 #[test]
 #[ignore = "needs root: makes a network namespace"]
 fn a_change_is_reported_once() {
-    if std::env::var_os(INSIDE).is_none() {
+    if rerun::parameter().is_none() {
         return in_namespace("a_change_is_reported_once", "link add e0 type veth peer name e1");
     }
     let changes = Changes::open().unwrap();

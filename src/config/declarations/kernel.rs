@@ -4,7 +4,7 @@ use super::access;
 use crate::config::declaration::{Access, Declaration, setting};
 use crate::config::kinds::ValueKind as _;
 use crate::config::kinds::keywords::{BOOLEAN, DAQ, TC_HOOK, XDP_MODE};
-use crate::config::kinds::numbers::KERNEL_RING_BYTES;
+use crate::config::kinds::numbers::{KERNEL_MAP_BYTES, KERNEL_RING_BYTES};
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
@@ -20,6 +20,9 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("kernel", "ring_size")], access!(KERNEL_RING_BYTES, config.kernel.ring_bytes))
         .named("xdp.ring-size", "TRAFFICMONITOR_XDP_RING_SIZE", "SIZE", "256KiB")
         .help("Size of each ring between the kernel's program and this one, a power of two"),
+    setting(&[("kernel", "map_memory")], access!(KERNEL_MAP_BYTES, config.kernel.map_bytes))
+        .named("xdp.map-memory", "TRAFFICMONITOR_XDP_MAP_MEMORY", "SIZE", "256MiB")
+        .help("The most memory of the kernel's maps that have values for each processor"),
     setting(&[("kernel", "drop_packets")], access!(BOOLEAN, config.kernel.drops_packets))
         .switch("drop-packets", "TRAFFICMONITOR_DROP_PACKETS", "false")
         .help("Drop packets whose source is not permitted (implies -daq xdp)"),

@@ -127,6 +127,13 @@ pub(crate) const KERNEL_RING_BYTES: Scalar<u32> = Scalar {
     ..RING_BYTES
 };
 
+/// Memory of the kernel path's maps.
+pub(crate) const KERNEL_MAP_BYTES: Scalar<u64> = Scalar {
+    form: "a size from 16MiB to 64GiB, such as 256MiB, 1GiB or 268435456",
+    parse: |text| bytes_of(text).filter(|bytes| (16 * MIB..=64 << 30).contains(bytes)),
+    ..EVIDENCE_RING
+};
+
 /// Memory for recent packets; 0 for none. Each capture thread fills a chunk of 1 MiB.
 pub(crate) const EVIDENCE_RING: Scalar<u64> = Scalar {
     form: "a size from 4MiB to 64GiB, such as 64MiB, 100MB or 67108864, or 0",

@@ -3,7 +3,8 @@
 //! Takes merged rows with their verdicts, and packet time; gives [`Detection`]s. Must not know which networks are
 //! permitted, nor alerts.
 //!
-//! A rule holds at the end of a time cell if the source sent more packets than the limit in the cells of one window.
+//! A rule holds at the end of a time cell if the source sent more packets than the limit in the cells of one window. A
+//! long window is kept in a hundred pieces and may be longer by one of them.
 
 mod config;
 mod sender;
@@ -21,7 +22,7 @@ use crate::tables::hashing::{self, State};
 use crate::tables::sampling::Seeds;
 use crate::time_grid::{Cell, TimeGrid};
 pub use config::Config;
-use sender::{Sender, WindowSums};
+use sender::{Pieces, Sender, WindowSums};
 
 /// The sources that are not permitted, with their packets in the window.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Policy {
     grid: TimeGrid,
     /// The number of cells in the window.
     cells: u32,
+    pieces: Pieces,
     senders: HashMap<IpAddr, Sender, State>,
     /// The last cell that was judged.
     judged: Option<Cell>,
@@ -43,9 +45,11 @@ impl Policy {
     /// An empty detector. `seeds` prevent senders from choosing addresses whose hashes collide.
     pub fn new(config: &Config, seeds: Seeds) -> Self {
         let grid = config.grid();
+        let cells = grid.cells(config.interval);
         Self {
             grid,
-            cells: grid.cells(config.interval),
+            cells,
+            pieces: Pieces::of(cells),
             senders: HashMap::with_hasher(hashing::state(seeds.tables)),
             judged: None,
             known_from: None,
@@ -93,23 +97,23 @@ impl Policy {
             from = cell.next();
         }
         self.judged = self.judged.max(Some(target));
-        self.forget(target);
+        self.move_windows(target);
         found
     }
 
     /// The next cell from `from` on in which a level can change.
     fn next_cell(&self, from: Cell) -> Option<Cell> {
-        let next = |sender: &Sender| if sender.since.is_some() { Some(from) } else { sender.next_cell(from) };
+        let next = |sender: &Sender| if sender.since.is_some() { Some(from) } else { sender.next_cell() };
         self.senders.values().filter_map(next).min()
     }
 
     fn judge(&mut self, cell: Cell, found: &mut Vec<Detection>) {
         self.judged = Some(cell);
-        self.forget(cell);
+        self.move_windows(cell);
         let is_known = self.known_from.is_none_or(|from| cell >= from);
         let mut of_cell = BTreeMap::new();
         for (source, sender) in &mut self.senders {
-            let sums = sender.sums_to(cell);
+            let sums = sender.sums();
             let level = match Level::of(sums.map_or(0, |sums| sums.packets), self.config.limit_packets) {
                 Level::Under if !is_known => Level::Near,
                 level => level,
@@ -129,11 +133,11 @@ impl Policy {
         found.extend(of_cell.into_values());
     }
 
-    /// Forgets what is older than a window at the end of `cell`.
-    fn forget(&mut self, cell: Cell) {
-        let oldest = cell.back(self.cells);
+    /// Moves all windows so that they end with `cell`, and forgets the sources without packets.
+    fn move_windows(&mut self, cell: Cell) {
+        let pieces = self.pieces;
         self.senders.retain(|_, sender| {
-            sender.forget_to(oldest);
+            sender.advance(cell, pieces);
             !sender.is_idle()
         });
     }

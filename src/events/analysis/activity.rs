@@ -1,18 +1,14 @@
-//! The activity of one source, target or port in a log: counts, times, different targets, the highest rate. Takes
+//! The activity of one source or target in a log: counts, times, different peers, the busiest second, periods. Takes
 //! records; gives figures. Must not know thresholds.
 
 use std::net::IpAddr;
 
-use super::record::LogRecord;
+use super::busiest::BusiestSecond;
+use super::distinct::{Distinct, hash_of};
+use super::periods::ActivePeriods;
+use super::record::{AlertFields, LogRecord, LoggedKind};
 use crate::events::top::Weighted;
 use crate::tables::sampling::mixed;
-
-const PER_SECOND: i64 = 1_000_000_000;
-/// The smallest hashes that are kept to count different keys. So many keys are counted exactly, more are estimated within
-/// about an eighth.
-const KEPT_HASHES: usize = 64;
-/// A source that is silent for so long has paused.
-const PAUSE_SECONDS: i64 = 300;
 
 /// The place of an event: the number of the file and of the line, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -21,76 +17,22 @@ pub(super) struct LinePlace {
     pub(super) line: u64,
 }
 
-/// A count of different keys.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Distinct {
-    /// The smallest hashes, in order.
-    hashes: Vec<u64>,
+/// A line of an alert.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AlertLine<'a> {
+    pub(super) alert: &'a AlertFields,
+    pub(super) kind: LoggedKind,
+    /// Nanoseconds since the epoch.
+    pub(super) time: i64,
+    pub(super) place: LinePlace,
 }
 
-impl Distinct {
-    #[inline]
-    pub(super) fn add(&mut self, hash: u64) {
-        let is_full = self.hashes.len() == KEPT_HASHES;
-        if is_full && self.hashes.last().is_some_and(|largest| hash >= *largest) {
-            return;
-        }
-        if let Err(at) = self.hashes.binary_search(&hash) {
-            if is_full {
-                self.hashes.pop();
-            }
-            self.hashes.insert(at, hash);
-        }
-    }
-
-    pub(super) fn is_estimate(&self) -> bool {
-        self.hashes.len() == KEPT_HASHES
-    }
-
-    /// The number of different keys.
-    pub(super) fn count(&self) -> u64 {
-        match self.hashes.last() {
-            Some(largest) if self.is_estimate() => {
-                let share = *largest as f64 / u64::MAX as f64;
-                ((KEPT_HASHES - 1) as f64 / share) as u64
-            }
-            _ => self.hashes.len() as u64,
-        }
-    }
-}
-
-/// A hash of an address, always the same.
-#[inline]
-pub(super) fn hash_of(address: IpAddr) -> u64 {
-    match address {
-        IpAddr::V4(address) => mixed(address.to_bits().into()),
-        IpAddr::V6(address) => {
-            let bits = address.to_bits();
-            mixed((bits >> 64) as u64 ^ mixed(bits as u64))
-        }
-    }
-}
-
-/// The second with the most packets.
+/// Packets of a source without an event of their own.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct BusiestSecond {
-    second: i64,
+pub(super) struct SuppressedShare {
     packets: u64,
-    pub(super) peak: u64,
-    pub(super) peak_second: i64,
-}
-
-impl BusiestSecond {
-    #[inline]
-    fn add(&mut self, second: i64, packets: u64) {
-        if second != self.second {
-            (self.second, self.packets) = (second, 0);
-        }
-        self.packets += packets;
-        if self.packets > self.peak {
-            (self.peak, self.peak_second) = (self.packets, second);
-        }
-    }
+    /// Time of the event of the source before; none if the log has none.
+    since: Option<i64>,
 }
 
 /// Counts, times and places of events.
@@ -110,26 +52,27 @@ pub(super) struct EventTally {
 
 impl EventTally {
     #[inline]
-    pub(super) fn add(&mut self, record: &LogRecord, place: LinePlace) {
-        if self.events == 0 {
-            self.first_place = place;
-        }
-        self.last_place = place;
-        self.events += 1;
-        if let Some(time) = record.time {
-            let (first, last) = self.span.unwrap_or((time, time));
-            self.span = Some((first.min(time), last.max(time)));
-        }
-        if record.is_alert() {
-            self.alerts += 1;
-            return;
-        }
+    pub(super) fn add(&mut self, record: &LogRecord, suppressed: u64, place: LinePlace) {
+        self.add_line(record.time.unwrap_or(0), place);
         let packets = record.packets();
         self.packets = self.packets.saturating_add(packets);
         self.bytes = self.bytes.saturating_add(record.bytes);
-        self.suppressed_packets = self.suppressed_packets.saturating_add(record.suppressed);
+        self.suppressed_packets = self.suppressed_packets.saturating_add(suppressed);
         if record.is_dropped {
             self.dropped_packets = self.dropped_packets.saturating_add(packets);
+        }
+    }
+
+    /// Adds a line whose packets do not count.
+    #[inline]
+    pub(super) fn add_line(&mut self, time: i64, place: LinePlace) {
+        self.events += 1;
+        let (first, last) = self.span.get_or_insert((i64::MAX, i64::MIN));
+        if time < *first {
+            (*first, self.first_place) = (time, place);
+        }
+        if time >= *last {
+            (*last, self.last_place) = (time, place);
         }
     }
 }
@@ -151,53 +94,90 @@ pub(super) struct Activity {
     /// A destination port and protocol; that of all events if there is one port.
     pub(super) port: Option<(u16, u8)>,
     pub(super) busiest: BusiestSecond,
-    /// Periods of activity between pauses.
-    pub(super) visits: u64,
-    last_time: i64,
+    pub(super) periods: ActivePeriods,
+    violations: u64,
+    /// The time of the latest violation.
+    latest: i64,
+    /// The hash of its target, if it has one.
+    latest_target: Option<u64>,
 }
 
 impl Activity {
+    /// Adds a violation of the source. Gives the packets before it without an event of their own, as far as they went to
+    /// the same target: the event before was to it, too.
     #[inline]
-    pub(super) fn add(&mut self, record: &LogRecord, peer: Option<IpAddr>, place: LinePlace) {
-        self.tally.add(record, place);
+    pub(super) fn add_sent(&mut self, record: &LogRecord, place: LinePlace) -> SuppressedShare {
+        let time = record.time.unwrap_or(0);
+        let target = record.destination.map(hash_of);
+        let since = self.has_violations().then_some(self.latest.min(time));
+        let share = SuppressedShare { packets: record.suppressed, since };
+        let is_to_one_target = target.is_some() && target == self.latest_target;
+        (self.latest, self.latest_target) = (time, target);
+        self.add(record, target, share, place);
+        if is_to_one_target { share } else { SuppressedShare::default() }
+    }
+
+    /// Adds a violation towards the target, with packets that have no event of their own.
+    #[inline]
+    pub(super) fn add_received(&mut self, record: &LogRecord, suppressed: SuppressedShare, place: LinePlace) {
+        self.add(record, record.source.map(hash_of), suppressed, place);
+    }
+
+    #[inline]
+    fn add(&mut self, record: &LogRecord, peer: Option<u64>, suppressed: SuppressedShare, place: LinePlace) {
+        let time = record.time.unwrap_or(0);
+        self.tally.add(record, suppressed.packets, place);
+        self.violations += 1;
+        if let Some(peer) = peer {
+            self.peers.add(peer);
+        }
+        if let Some(port) = record.port {
+            self.add_port(port, record.protocol.map_or(0, |protocol| protocol.0));
+        }
+        self.periods.add(time, time);
+        // Without an event before, their time is unknown.
+        if let (1.., Some(since)) = (suppressed.packets, suppressed.since) {
+            self.busiest.spread(since, time, suppressed.packets);
+        }
+        self.busiest.add(time, record.packets());
+    }
+
+    #[inline]
+    fn add_port(&mut self, port: u16, protocol: u8) {
+        self.port = Some((port, protocol));
+        self.ports.add(mixed(u64::from(port) << 8 | u64::from(protocol)));
+    }
+
+    /// Adds a line of an alert about the address, which may be the first one of its episode.
+    pub(super) fn add_alert(&mut self, line: &AlertLine<'_>, peer: Option<IpAddr>, is_first: bool) {
+        self.tally.add_line(line.time, line.place);
+        self.tally.alerts += u64::from(is_first);
         if let Some(peer) = peer {
             self.peers.add(hash_of(peer));
         }
-        if let Some(port) = record.port {
-            let protocol = record.protocol.map_or(0, |protocol| protocol.0);
-            self.port = Some((port, protocol));
-            self.ports.add(mixed(u64::from(port) << 8 | u64::from(protocol)));
+        for target in line.alert.contacts() {
+            self.peers.add(hash_of(target.address));
+            if let Some(port) = target.port {
+                self.add_port(port, target.protocol.map_or(0, |protocol| protocol.0));
+            }
         }
-        let time = record.time.unwrap_or(0);
-        if self.visits == 0 || time.saturating_sub(self.last_time) >= PAUSE_SECONDS * PER_SECOND {
-            self.visits += 1;
-        }
-        self.last_time = self.last_time.max(time);
-        if !record.is_alert() {
-            let packets = record.packets().saturating_add(record.suppressed);
-            self.busiest.add(time.div_euclid(PER_SECOND), packets);
-        }
+        let (first, last) = line.alert.active_time(line.time);
+        self.periods.add(first, last);
+    }
+
+    /// True if a line of the address is no alert.
+    pub(super) const fn has_violations(&self) -> bool {
+        self.violations > 0
+    }
+
+    /// True if the number of peers or of ports is an estimate.
+    pub(super) const fn is_estimate(&self) -> bool {
+        self.peers.is_estimate() || self.ports.is_estimate()
     }
 }
 
 impl Weighted for Activity {
     fn weight(&self) -> u64 {
         self.tally.weight()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn few_keys_are_counted_exactly_and_many_estimated() {
-        let mut distinct = Distinct::default();
-        for number in 0..63 {
-            (0..3).for_each(|_| distinct.add(mixed(number)));
-        }
-        assert_eq!((distinct.count(), distinct.is_estimate()), (63, false));
-        (0..100_000).for_each(|number| distinct.add(mixed(number)));
-        assert!(distinct.is_estimate() && (65_000..150_000).contains(&distinct.count()), "{}", distinct.count());
     }
 }

@@ -61,7 +61,7 @@ impl Columns {
                 && !cell.is_empty()
             {
                 let text = std::str::from_utf8(cell).map_err(|_| "not UTF-8".to_owned())?;
-                record.set(*field, LogValue::Text(text.trim()));
+                record.set(*field, LogValue::Text(text.trim().as_bytes()));
             }
             count += 1;
         }

@@ -4,13 +4,18 @@
 //! not know where the logs lie.
 
 mod activity;
+mod alerts;
 mod array;
+mod busiest;
 mod cells;
+mod distinct;
 mod lines;
 mod object;
+mod periods;
 mod record;
 mod report;
 mod text;
+mod threat_entries;
 mod threats;
 mod timeline;
 mod values;
@@ -21,8 +26,9 @@ use std::net::IpAddr;
 
 use super::top::TopTable;
 use crate::capture::savefile::decompress;
-use crate::packet::Protocol;
-use activity::{Activity, EventTally, LinePlace};
+use crate::packet::{Protocol, Timestamp};
+use activity::{Activity, AlertLine, EventTally, LinePlace};
+use alerts::{AlertSubject, AlertTable};
 use array::ArrayEvents;
 use cells::Columns;
 use lines::{LinePart, Lines};
@@ -34,6 +40,8 @@ use timeline::Timeline;
 const MOST_ADDRESSES: usize = 65_536;
 /// Ports in the table: all of TCP and UDP.
 const MOST_PORTS: usize = 131_072;
+/// Kinds of alerts with their subjects in the table.
+const MOST_ALERTS: usize = 65_536;
 
 /// The format of an event log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,13 +89,16 @@ struct ReadLog {
 pub struct Analysis {
     logs: Vec<ReadLog>,
     total: EventTally,
+    /// Lines that only tell of packets without an event of their own.
+    suppressed_lines: u64,
     sources: TopTable<IpAddr, Activity>,
     targets: TopTable<IpAddr, Activity>,
     ports: TopTable<(u16, u8), EventTally>,
     protocols: TopTable<u8, EventTally>,
     timeline: Timeline,
+    alerts: AlertTable,
     /// Alerts that fired and that resolved, by kind.
-    alerts: BTreeMap<&'static str, (u64, u64)>,
+    alert_kinds: BTreeMap<&'static str, (u64, u64)>,
 }
 
 impl Default for Analysis {
@@ -95,12 +106,14 @@ impl Default for Analysis {
         Self {
             logs: Vec::new(),
             total: EventTally::default(),
+            suppressed_lines: 0,
             sources: TopTable::new(MOST_ADDRESSES),
             targets: TopTable::new(MOST_ADDRESSES),
             ports: TopTable::new(MOST_PORTS),
             protocols: TopTable::new(usize::from(u8::MAX) + 1),
             timeline: Timeline::default(),
-            alerts: BTreeMap::new(),
+            alerts: AlertTable::new(MOST_ALERTS),
+            alert_kinds: BTreeMap::new(),
         }
     }
 }
@@ -133,6 +146,14 @@ impl Analysis {
             LogFormat::JsonLines => self.read_objects(&mut lines, &mut on_broken),
             LogFormat::Csv => self.read_cells(&mut lines, &mut on_broken),
         }
+    }
+
+    /// The time of the first event among the first bytes of a log; none if there is none.
+    pub(crate) fn first_time(format: Option<LogFormat>, start: &[u8]) -> Option<Timestamp> {
+        let mut analysis = Self::default();
+        // The cut at the end is an error of a compressed log.
+        analysis.read("", format, start, |_| {}).unwrap_or_default();
+        analysis.total.span.map(|(first, _)| Timestamp::from_nanoseconds(first))
     }
 
     /// True if any line was an event.
@@ -222,32 +243,43 @@ impl Analysis {
 
     #[inline]
     fn count(&mut self, record: &LogRecord, place: LinePlace) {
-        self.total.add(record, place);
-        if let Some(time) = record.time {
-            let packets = if record.is_alert() { 0 } else { record.packets().saturating_add(record.suppressed) };
-            self.timeline.add(time, packets);
+        if let Some((alert, kind)) = record.alert() {
+            let line = AlertLine { alert, kind, time: record.time.unwrap_or(0), place };
+            return self.count_alert(record, &line);
         }
-        if let Some(kind) = record.kind.filter(|_| record.is_alert()) {
-            let (fired, resolved) = self.alerts.entry(kind).or_default();
-            *if record.is_resolved { resolved } else { fired } += 1;
-            if record.is_resolved {
-                return;
-            }
-        }
-        if let Some(source) = record.source {
-            self.sources.entry(source).add(record, record.destination, place);
-        }
-        if let Some(target) = record.destination {
-            self.targets.entry(target).add(record, record.source, place);
-        }
-        if record.is_alert() {
-            return;
+        self.total.add(record, record.suppressed, place);
+        self.suppressed_lines += u64::from(record.packets() == 0);
+        self.timeline.add(record.time.unwrap_or(0), record.packets(), record.suppressed);
+        // Looked up together: the tables are large, so the processor waits for memory, but then only once.
+        let source = record.source.map(|source| self.sources.entry(source));
+        let target = record.destination.map(|target| self.targets.entry(target));
+        let suppressed = source.map(|source| source.add_sent(record, place)).unwrap_or_default();
+        if let Some(target) = target {
+            target.add_received(record, suppressed, place);
         }
         if let Some(protocol) = record.protocol {
-            self.protocols.entry(protocol.0).add(record, place);
+            self.protocols.entry(protocol.0).add(record, 0, place);
         }
         if let Some(port) = record.port {
-            self.ports.entry((port, record.protocol.unwrap_or(Protocol(0)).0)).add(record, place);
+            self.ports.entry((port, record.protocol.unwrap_or(Protocol(0)).0)).add(record, 0, place);
+        }
+    }
+
+    fn count_alert(&mut self, record: &LogRecord, line: &AlertLine<'_>) {
+        self.total.add_line(line.time, line.place);
+        self.total.alerts += 1;
+        self.timeline.add(line.time, 0, 0);
+        let (fired, resolved) = self.alert_kinds.entry(line.kind.label()).or_default();
+        *if line.alert.is_resolved { resolved } else { fired } += 1;
+        let (source, target) = (record.source, record.destination);
+        let of_ends = source.map(AlertSubject::Source).or(target.map(AlertSubject::Target));
+        let Some(subject) = of_ends.or(line.alert.network.map(AlertSubject::Network)) else { return };
+        let is_first = self.alerts.add(subject, line);
+        if let Some(source) = source {
+            self.sources.entry(source).add_alert(line, target, is_first);
+        }
+        if let Some(target) = target {
+            self.targets.entry(target).add_alert(line, source, is_first);
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn plain(line: &[u8]) -> Option<LogRecord> {
         let name = reader.text()?;
         reader.expect(b':')?;
         let value = reader.value()?;
-        if let Some(field) = LogField::of(name.as_bytes()) {
+        if let Some(field) = LogField::of(name) {
             record.set(field, value);
         }
         match reader.next()? {
@@ -65,15 +65,15 @@ impl<'a> PlainObject<'a> {
 
     /// A text of ASCII letters without escapes.
     #[inline]
-    fn text(&mut self) -> Option<&'a str> {
+    fn text(&mut self) -> Option<&'a [u8]> {
         self.expect(b'"')?;
-        let start = self.at;
-        let length = self.bytes[start..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20 | 0x80..))?;
-        if self.bytes[start + length] != b'"' {
+        let rest = &self.bytes[self.at..];
+        let length = plain_length(rest);
+        if rest.get(length) != Some(&b'"') {
             return None;
         }
-        self.at = start + length + 1;
-        std::str::from_utf8(&self.bytes[start..start + length]).ok()
+        self.at += length + 1;
+        Some(&rest[..length])
     }
 
     #[inline]
@@ -124,6 +124,30 @@ impl<'a> PlainObject<'a> {
         }
         std::str::from_utf8(&self.bytes[start..self.at]).ok()?.parse().ok().map(LogValue::Float)
     }
+}
+
+const ONES: u64 = u64::MAX / 0xff;
+const HIGH_BITS: u64 = ONES << 7;
+
+/// The number of bytes before the first quote, backslash, control character or letter beyond ASCII.
+///
+/// Eight bytes at a time: texts are most of a line. In each byte of a word the high bit becomes the mark. A mark may be
+/// wrong after a right one, never before it (Warren, Hacker's Delight, section 6-1).
+#[inline]
+fn plain_length(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+        let controls = word.wrapping_sub(ONES * 0x20) & !word;
+        let quotes = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        let marks = (word | controls | quotes) & HIGH_BITS;
+        if marks != 0 {
+            return at * 8 + marks.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20 | 0x80..);
+    bytes.len() - rest.len() + rest.iter().position(is_end).unwrap_or(rest.len())
 }
 
 /// Reads any JSON object.
@@ -202,7 +226,7 @@ impl<'de> Visitor<'de> for IntoRecord<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.0.set(self.1, LogValue::Text(text));
+        self.0.set(self.1, LogValue::Text(text.as_bytes()));
         Ok(())
     }
 
@@ -256,7 +280,7 @@ mod tests {
         assert_eq!(general(VIOLATION.as_bytes()).unwrap(), record);
         assert_eq!((record.packets(), record.bytes, record.suppressed, record.is_dropped), (3, 180, 2, true));
         assert_eq!((record.port, record.time), (Some(22), Some(1_700_000_012_500_000_000)));
-        assert!(!record.is_alert() && record.fault().is_none());
+        assert!(record.alert().is_none() && record.fault().is_none());
     }
 
     #[test]
@@ -290,6 +314,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn plain_texts_end_where_they_end_byte_by_byte(bytes in proptest::collection::vec(prop_oneof![8 => 0x20_u8..0x80, 1 => any::<u8>()], 0..40)) {
+            let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20 | 0x80..);
+            prop_assert_eq!(plain_length(&bytes), bytes.iter().position(is_end).unwrap_or(bytes.len()));
+        }
+
         /// The fast reader accepts nothing that the general one refuses, and reads the same.
         #[test]
         fn fast_reader_agrees_with_the_general_one(mut bytes in Just(VIOLATION.as_bytes().to_vec()), changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..4), cut in any::<Option<proptest::sample::Index>>()) {

@@ -4,16 +4,15 @@
 
 use serde::Serialize;
 
-use super::activity::{Activity, EventTally, LinePlace};
-use super::threats::{self, Threat};
-use super::timeline::Timeline;
-use super::{Analysis, ReadLog};
-use crate::events::line::rfc_3339_nanoseconds;
-use crate::packet::{Protocol, Timestamp};
-use crate::services::{protocol_name, service_name};
+use super::activity::{Activity, EventTally};
+use super::threat_entries::{ThreatEntry, protocol_text, time, times};
+use super::timeline::{PeriodSums, Timeline};
+use super::{Analysis, MOST_ADDRESSES, MOST_ALERTS, MOST_PORTS, ReadLog};
+use crate::packet::Protocol;
+use crate::services::service_name;
 
 /// The version of the schema.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// The report of an analysis.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,8 +27,9 @@ pub struct AnalysisReport {
     pub(super) ports: Vec<PortFigures>,
     pub(super) protocols: Vec<ProtocolFigures>,
     pub(super) rate: RateFigures,
-    pub(super) threats: Vec<ThreatFigures>,
+    pub(super) threats: Vec<ThreatEntry>,
     pub(super) errors: EstimateErrors,
+    pub(super) bounds: TableBounds,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,6 +45,7 @@ pub(super) struct LogEntry {
 pub(super) struct TotalFigures {
     pub(super) events: u64,
     pub(super) violations: u64,
+    pub(super) suppressed_lines: u64,
     pub(super) alerts: u64,
     pub(super) packets: u64,
     pub(super) bytes: u64,
@@ -116,48 +117,26 @@ pub(super) struct PeriodFigures {
     pub(super) start: String,
     pub(super) events: u64,
     pub(super) packets: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct ThreatFigures {
-    pub(super) kind: &'static str,
-    pub(super) address: String,
-    pub(super) value: u64,
-    pub(super) threshold: u64,
-    pub(super) estimate: bool,
-    pub(super) evidence: ThreatEvidence,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct ThreatEvidence {
-    pub(super) events: u64,
-    pub(super) packets: u64,
+    /// Packets without an event of their own that these events tell of.
     pub(super) suppressed_packets: u64,
-    pub(super) peers: u64,
-    pub(super) ports: u64,
-    /// A port, as `22/tcp`: the only one if `ports` is 1.
-    pub(super) port: Option<String>,
-    pub(super) peak_packets_per_second: u64,
-    pub(super) peak_at: Option<String>,
-    pub(super) visits: u64,
-    pub(super) first: String,
-    pub(super) last: String,
-    pub(super) first_line: PlaceFigures,
-    pub(super) last_line: PlaceFigures,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct PlaceFigures {
-    pub(super) log: String,
-    pub(super) line: u64,
-}
-
-/// The most packets that the counts of an entry may be too low by. 0 if they are exact.
+/// The most packets, or episodes of alerts, that the counts of an entry may be too low by. 0 if they are exact.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct EstimateErrors {
     pub(super) sources: u64,
     pub(super) targets: u64,
     pub(super) ports: u64,
+    pub(super) alerts: u64,
+}
+
+/// The most entries of each table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct TableBounds {
+    pub(super) sources: usize,
+    pub(super) targets: usize,
+    pub(super) ports: usize,
+    pub(super) alerts: usize,
 }
 
 impl Analysis {
@@ -173,7 +152,7 @@ impl Analysis {
                 seconds: last.saturating_sub(first) as f64 / 1e9,
             }),
             alerts: self
-                .alerts
+                .alert_kinds
                 .iter()
                 .map(|(kind, (fired, resolved))| AlertFigures { kind, fired: *fired, resolved: *resolved })
                 .collect(),
@@ -187,6 +166,13 @@ impl Analysis {
                 sources: self.sources.forgotten(),
                 targets: self.targets.forgotten(),
                 ports: self.ports.forgotten(),
+                alerts: self.alerts.forgotten(),
+            },
+            bounds: TableBounds {
+                sources: MOST_ADDRESSES,
+                targets: MOST_ADDRESSES,
+                ports: MOST_PORTS,
+                alerts: MOST_ALERTS,
             },
         }
     }
@@ -195,7 +181,8 @@ impl Analysis {
         let EventTally { events, alerts, packets, bytes, dropped_packets, suppressed_packets, .. } = self.total;
         TotalFigures {
             events,
-            violations: events - alerts,
+            violations: events - alerts - self.suppressed_lines,
+            suppressed_lines: self.suppressed_lines,
             alerts,
             packets,
             bytes,
@@ -205,43 +192,6 @@ impl Analysis {
             sources: self.sources.len() as u64,
             targets: self.targets.len() as u64,
         }
-    }
-
-    fn threats(&self, most: usize) -> Vec<ThreatFigures> {
-        let threats = threats::find(self.sources.iter(), self.targets.iter(), most);
-        threats.iter().map(|threat| self.threat(threat)).collect()
-    }
-
-    fn threat(&self, threat: &Threat<'_>) -> ThreatFigures {
-        let Activity { tally, peers, ports, port, busiest, visits, .. } = threat.activity;
-        let (first, last) = span(tally);
-        ThreatFigures {
-            kind: threat.kind.label(),
-            address: threat.address.to_string(),
-            value: threat.value,
-            threshold: threat.threshold,
-            estimate: peers.is_estimate() || ports.is_estimate(),
-            evidence: ThreatEvidence {
-                events: tally.events,
-                packets: tally.packets,
-                suppressed_packets: tally.suppressed_packets,
-                peers: peers.count(),
-                ports: ports.count(),
-                port: port.map(|(port, protocol)| format!("{port}/{}", protocol_text(protocol))),
-                peak_packets_per_second: busiest.peak,
-                peak_at: (busiest.peak > 0).then(|| time(busiest.peak_second.saturating_mul(1_000_000_000))),
-                visits: *visits,
-                first,
-                last,
-                first_line: self.place(tally.first_place),
-                last_line: self.place(tally.last_place),
-            },
-        }
-    }
-
-    fn place(&self, place: LinePlace) -> PlaceFigures {
-        let log = (place.file as usize).checked_sub(1).and_then(|at| self.logs.get(at));
-        PlaceFigures { log: log.map(|log| log.name.clone()).unwrap_or_default(), line: place.line }
     }
 }
 
@@ -255,7 +205,7 @@ impl LogEntry {
 fn addresses(top: Vec<(std::net::IpAddr, &Activity)>) -> Vec<AddressFigures> {
     let figures = |(address, activity): (std::net::IpAddr, &Activity)| {
         let Activity { tally, peers, ports, .. } = activity;
-        let (first, last) = span(tally);
+        let (first, last) = times(tally.span);
         AddressFigures {
             address: address.to_string(),
             events: tally.events,
@@ -266,7 +216,7 @@ fn addresses(top: Vec<(std::net::IpAddr, &Activity)>) -> Vec<AddressFigures> {
             suppressed_packets: tally.suppressed_packets,
             peers: peers.count(),
             ports: ports.count(),
-            estimate: peers.is_estimate() || ports.is_estimate(),
+            estimate: activity.is_estimate(),
             first,
             last,
         }
@@ -296,28 +246,12 @@ impl ProtocolFigures {
 
 impl RateFigures {
     fn of(timeline: &Timeline) -> Self {
-        let period = |(start, events, packets): (i64, u64, u64)| PeriodFigures {
+        let period = |(start, sums): (i64, PeriodSums)| PeriodFigures {
             start: time(start.saturating_mul(1_000_000_000)),
-            events,
-            packets,
+            events: sums.events,
+            packets: sums.packets,
+            suppressed_packets: sums.suppressed,
         };
         Self { period_seconds: timeline.period_seconds(), periods: timeline.periods().map(period).collect() }
-    }
-}
-
-fn time(nanoseconds: i64) -> String {
-    rfc_3339_nanoseconds(Timestamp::from_nanoseconds(nanoseconds))
-}
-
-fn span(tally: &EventTally) -> (String, String) {
-    let (first, last) = tally.span.unwrap_or_default();
-    (time(first), time(last))
-}
-
-/// IANA's keyword of a protocol; `unknown` for 0, which a log without protocols has.
-fn protocol_text(protocol: u8) -> String {
-    match protocol {
-        0 => "unknown".to_owned(),
-        _ => protocol_name(Protocol(protocol)).map_or_else(|| protocol.to_string(), str::to_owned),
     }
 }

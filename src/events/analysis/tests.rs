@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::events::console::Style;
 use crate::events::documented::documented_names;
-use crate::events::log::{Config, EventFormat, EventLog, SendingPace};
+use crate::events::log::{Config, ConsoleEvents, EventFormat, EventLog, SendingPace};
 use crate::packet::{Addresses, TcpFlags, Timestamp};
 use crate::policy::{Action, Violation, ViolationSink as _};
 
@@ -46,7 +46,7 @@ fn violations() -> Vec<Violation> {
 
 fn write(format: EventFormat, path: &Path) {
     let config = Config { format, file: Some(path.to_owned()), ..Config::default() };
-    let log = EventLog::start(config, Style::default(), Box::new(|_| true)).unwrap();
+    let log = EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true))).unwrap();
     let mut events = log.sender(SendingPace::File);
     violations().iter().for_each(|violation| events.report(violation));
     assert_eq!(log.finish(Instant::now() + Duration::from_secs(60)), 0);
@@ -224,6 +224,224 @@ fn alerts_are_counted_by_kind_and_no_traffic() {
     assert_eq!((&report["sources"][0]["alerts"], &report["sources"][0]["packets"]), (&2.into(), &0.into()));
 }
 
+/// Lines of violations: the second, the source, the target, the suppressed packets.
+fn suppressing(lines: &[(u32, &str, &str, u64)]) -> String {
+    let line = |(second, source, target, suppressed): &(u32, &str, &str, u64)| {
+        format!(
+            r#"{{"event":"violation","ts":{},"src":"{source}","dst":"{target}","packets":1,"suppressed":{suppressed}}}"#,
+            1_700_000_000 + second
+        )
+    };
+    lines.iter().map(|fields| line(fields) + "\n").collect()
+}
+
+/// The kinds, addresses and values of threats.
+fn threats(report: &Value) -> Vec<(&str, &str, f64)> {
+    fn text(value: &Value) -> &str {
+        value.as_str().unwrap()
+    }
+    let threats = report["threats"].as_array().unwrap().iter();
+    threats.map(|threat| (text(&threat["kind"]), text(&threat["address"]), threat["value"].as_f64().unwrap())).collect()
+}
+
+#[test]
+fn suppressed_packets_of_a_quiet_hour_are_no_flood() {
+    let (source, target) = ("203.0.113.5", "10.0.0.1");
+    let quiet = suppressing(&[(0, source, target, 0), (3_600, source, target, 7_200)]);
+    let (report, _) = analyzed(None, quiet.as_bytes());
+    assert_eq!(threats(&report), []);
+    assert_eq!(report["sources"][0]["suppressed_packets"], 7_200);
+    let fast = suppressing(&[(0, source, target, 0), (1, source, target, 900), (2, source, target, 3_000)]);
+    let (report, _) = analyzed(None, fast.as_bytes());
+    assert_eq!(threats(&report), [("flood", source, 3_001.0), ("flooded_target", target, 3_001.0)]);
+    let evidence = &report["threats"][0]["evidence"];
+    assert_eq!(
+        (&evidence["peak_suppressed_per_second"], &evidence["peak_at"]),
+        (&3_000.into(), &"2023-11-14T22:13:21.000000000Z".into())
+    );
+}
+
+#[test]
+fn suppressed_packets_count_for_a_target_between_two_events_to_it() {
+    let source = "203.0.113.5";
+    let log =
+        suppressing(&[(0, source, "10.0.0.1", 0), (1, source, "10.0.0.2", 2_000), (2, source, "10.0.0.2", 3_000)]);
+    let (report, _) = analyzed(None, log.as_bytes());
+    assert_eq!(threats(&report), [("flood", source, 3_001.0), ("flooded_target", "10.0.0.2", 3_001.0)]);
+    assert_eq!(report["totals"]["suppressed_packets"], 5_000);
+    let of_targets: Vec<(&str, u64)> = report["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|target| (target["address"].as_str().unwrap(), target["suppressed_packets"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(of_targets, [("10.0.0.2", 3_000), ("10.0.0.1", 0)]);
+}
+
+#[test]
+fn line_of_suppressed_packets_alone_counts_no_other_packet() {
+    let log = concat!(
+        r#"{"event":"suppressed","ts":1700000000,"src":"203.0.113.5","packets":0,"suppressed":40}"#,
+        "\n",
+        r#"{"event":"suppressed","ts":1700000001,"suppressed":7}"#,
+        "\n",
+        r#"{"event":"suppressed","ts":1700000001}"#,
+    );
+    let (report, broken) = analyzed(None, log.as_bytes());
+    assert_eq!(broken, [BrokenLine { number: 3, reason: "no source address".to_owned() }]);
+    assert_eq!((&report["totals"]["packets"], &report["totals"]["suppressed_packets"]), (&0.into(), &47.into()));
+    assert_eq!((&report["totals"]["violations"], &report["totals"]["suppressed_lines"]), (&0.into(), &2.into()));
+    assert_eq!((&report["totals"]["sources"], &report["sources"][0]["suppressed_packets"]), (&1.into(), &40.into()));
+    let periods = report["rate"]["periods"].as_array().unwrap();
+    assert_eq!(periods.iter().map(|period| period["suppressed_packets"].as_u64().unwrap()).sum::<u64>(), 47);
+}
+
+/// A line of an alert with these fields.
+fn alert_line(kind: &str, subject: &str, start: u32, end: Option<u32>, figures: &str) -> String {
+    let at = |second: u32| 1_700_000_000 + second;
+    let state = if end.is_some() { "resolved" } else { "firing" };
+    format!(
+        "{{\"event\":\"alert\",\"ts\":{},\"first\":{},\"last\":{},{subject},\"kind\":\"{kind}\",\"state\":\"{state}\",{figures},\"starts_at\":{}}}\n",
+        at(end.map_or(start, |end| end + 100)),
+        at(start),
+        at(end.unwrap_or(start)),
+        at(start),
+    )
+}
+
+/// The start and the end of an episode.
+fn episode(kind: &str, subject: &str, [start, end]: [u32; 2], figures: &str) -> String {
+    alert_line(kind, subject, start, None, figures) + &alert_line(kind, subject, start, Some(end), figures)
+}
+
+#[test]
+fn alerts_are_evidence_of_each_threat() {
+    const OF_15: &str = r#""value":16,"limit":15,"window_seconds":170,"peak":250"#;
+    let log = [
+        episode(
+            "host_scan",
+            r#""src":"203.0.113.1","first_target":"10.0.0.1:23/tcp","last_target":"10.0.0.250:23/tcp""#,
+            [0, 50],
+            OF_15,
+        ),
+        episode(
+            "host_scan",
+            r#""src":"203.0.113.2","first_target":"10.0.0.1:23/tcp","last_target":"10.0.0.250:80/tcp""#,
+            [0, 50],
+            OF_15,
+        ),
+        episode(
+            "port_scan",
+            r#""src":"203.0.113.3","first_target":"10.0.0.1:1/tcp","last_target":"10.0.0.1:250/tcp""#,
+            [0, 50],
+            OF_15,
+        ),
+        episode("group_scan", r#""network":"198.51.100.0/24""#, [0, 50], OF_15),
+        episode(
+            "bandwidth",
+            r#""src":"203.0.113.4""#,
+            [0, 50],
+            r#""value":10,"limit":1000,"window_seconds":60,"peak":5000"#,
+        ),
+        episode(
+            "bandwidth",
+            r#""dst":"10.0.0.4""#,
+            [0, 50],
+            r#""value":10,"limit":1000,"window_seconds":60,"peak":5000"#,
+        ),
+        episode(
+            "policy",
+            r#""src":"203.0.113.5""#,
+            [0, 50],
+            r#""value":1,"limit":0,"window_seconds":60,"peak":120000"#,
+        ),
+        episode("policy", r#""src":"203.0.113.6""#, [0, 50], r#""value":1,"limit":0,"window_seconds":60,"peak":59999"#),
+        (0..3)
+            .map(|visit| {
+                episode(
+                    "policy",
+                    r#""src":"203.0.113.7""#,
+                    [visit * 1_000, visit * 1_000 + 500],
+                    r#""value":1,"peak":1,"limit":0,"window_seconds":60"#,
+                )
+            })
+            .collect(),
+        episode(
+            "anomaly",
+            r#""src":"203.0.113.8","dst":"10.0.0.8""#,
+            [0, 50],
+            r#""value":0.9,"limit":0.5,"window_seconds":60,"peak":0.95"#,
+        ),
+        episode("of_a_later_version", r#""src":"203.0.113.9""#, [0, 50], OF_15),
+    ]
+    .concat();
+    let (report, broken) = analyzed(None, log.as_bytes());
+    assert_eq!(broken, []);
+    assert_eq!(
+        threats(&report),
+        [
+            ("host_scan", "203.0.113.2", 250.0),
+            ("port_scan", "203.0.113.3", 250.0),
+            ("group_scan", "198.51.100.0/24", 250.0),
+            ("single_port_sweep", "203.0.113.1", 250.0),
+            ("flood", "203.0.113.4", 5_000.0),
+            ("flood", "203.0.113.5", 2_000.0),
+            ("flooded_target", "10.0.0.4", 5_000.0),
+            ("repeat_offender", "203.0.113.7", 3.0),
+            ("anomaly", "203.0.113.8", 0.95),
+        ]
+    );
+    for threat in report["threats"].as_array().unwrap() {
+        assert_eq!(threat["basis"], "alerts", "{threat}");
+        let episodes = if threat["kind"] == "repeat_offender" { 3 } else { 1 };
+        assert_eq!(
+            (&threat["alerts"][0]["episodes"], &threat["alerts"][0]["resolved"]),
+            (&episodes.into(), &episodes.into())
+        );
+    }
+    let alerts = |address: &str| {
+        report["sources"].as_array().unwrap().iter().find(|source| source["address"] == address).unwrap()["alerts"]
+            .clone()
+    };
+    assert_eq!((alerts("203.0.113.1"), alerts("203.0.113.7")), (1.into(), 3.into()));
+}
+
+#[test]
+fn end_of_an_alert_without_its_start_counts() {
+    let figures = r#""value":16,"limit":15,"window_seconds":170,"peak":250"#;
+    let log = alert_line("port_scan", r#""src":"203.0.113.3""#, 0, Some(50), figures);
+    let (report, _) = analyzed(None, log.as_bytes());
+    assert_eq!(threats(&report), [("port_scan", "203.0.113.3", 250.0)]);
+    assert_eq!(report["threats"][0]["alerts"][0]["episodes"], 1);
+    assert_eq!(report["sources"][0]["alerts"], 1);
+}
+
+#[test]
+fn events_and_alerts_of_one_source_are_one_threat() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    write(EventFormat::JsonLines, &path);
+    let figures = |peak: u32| format!(r#""value":16,"limit":15,"window_seconds":170,"peak":{peak}"#);
+    let alerts = |peak| {
+        let subject = r#""src":"203.0.113.1","first_target":"10.0.0.1:23/tcp","last_target":"10.0.0.9:23/tcp""#;
+        episode("host_scan", subject, [1, 30], &figures(peak))
+    };
+    for (peak, value) in [(200, 200.0), (20, 30.0)] {
+        let log = fs_text(&path) + &alerts(peak);
+        let (report, _) = analyzed(None, log.as_bytes());
+        let of_sweeper: Vec<_> = threats(&report).into_iter().filter(|threat| threat.1 == "203.0.113.1").collect();
+        assert_eq!(of_sweeper, [("single_port_sweep", "203.0.113.1", value)]);
+        assert_eq!(
+            (&report["threats"][1]["basis"], &report["threats"][1]["evidence"]["peers"]),
+            (&"both".into(), &30.into())
+        );
+    }
+}
+
+fn fs_text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
 #[test]
 fn empty_log_has_an_empty_report() {
     let (report, broken) = analyzed(None, b"");
@@ -271,59 +489,11 @@ fn report_has_the_documented_keys() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     write(EventFormat::JsonLines, &path);
-    let alert = r#"{"ts":1,"src":"203.0.113.5","kind":"host_scan","state":"firing"}"#;
+    let alert = r#"{"ts":1,"src":"203.0.113.5","kind":"host_scan","state":"firing","peak":0.5}"#;
     let log = [&*std::fs::read(&path).unwrap(), alert.as_bytes()].concat();
     let (report, _) = analyzed(None, &log);
     let mut found = std::collections::BTreeSet::new();
     keys("", &report, &mut found);
     let documented = documented_names("| key of the report |").into_iter().collect();
     assert_eq!(found, documented);
-}
-
-/// Prints the lines per second of processor time.
-#[test]
-#[ignore = "takes a minute: measures, in a release build"]
-fn soak_lines_per_second_of_processor_time() {
-    const LINES: u64 = 4_000_000;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("log");
-    write(EventFormat::JsonLines, &path);
-    let block = std::fs::read(&path).unwrap();
-    let of_block = violations().len() as u64;
-    let log = block.repeat(usize::try_from(LINES / of_block).unwrap());
-    for (name, log) in [("few sources", &log), ("many sources", &many_sources(LINES))] {
-        let lines = log.iter().filter(|byte| **byte == b'\n').count();
-        let (mut analysis, started) = (Analysis::default(), processor_time());
-        analysis.read("log", None, &**log, |line| panic!("{line:?}")).unwrap();
-        let seconds = (processor_time() - started).as_secs_f64();
-        println!("{name}: {:.0} lines per second of processor time ({lines} lines)", lines as f64 / seconds);
-    }
-}
-
-/// Lines of 50,000 sources and as many targets.
-fn many_sources(lines: u64) -> Vec<u8> {
-    let mut log = String::new();
-    for number in 0..lines {
-        let (source, second) = (crate::tables::sampling::mixed(number) % 50_000, number / 10_000 % 60);
-        log += &format!(
-            "{{\"event\":\"violation\",\"ts\":\"2023-11-14T22:13:{second:02}.123456789Z\",\"first\":\"2023-11-14T22:13:{second:02}.000000000Z\",\
-             \"last\":\"2023-11-14T22:13:{second:02}.123456789Z\",\"interface\":\"eth0\",\"src\":\"198.51.{}.{}\",\"src_port\":40000,\
-             \"dst\":\"10.9.{}.{}\",\"dst_port\":{},\"protocol\":\"tcp\",\"flags\":\"SYN\",\"packets\":1,\"bytes\":60,\
-             \"action\":\"logged\",\"suppressed\":0}}\n",
-            source >> 8,
-            source & 255,
-            source & 255,
-            source >> 8,
-            source % 1_000 + 1
-        );
-    }
-    log.into_bytes()
-}
-
-/// The processor time of this process, from its statistics: user and system time in ticks of 10 ms.
-fn processor_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Duration::from_millis(ticks * 10)
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use super::report::{AddressFigures, AnalysisReport, ThreatFigures};
+use super::report::{AddressFigures, AnalysisReport};
+use super::threat_entries::{AlertEvidence, LineEntry, ThreatEntry};
 use crate::capture::printable;
 
 /// The longest bar of the rate.
@@ -73,12 +74,17 @@ impl AnalysisReport {
         if most == 0 {
             return Ok(());
         }
-        writeln!(f, "\nEvents per {} s", self.rate.period_seconds)?;
+        writeln!(
+            f,
+            "\nEvents, their packets, and packets without an event of their own, per {} s",
+            self.rate.period_seconds
+        )?;
         for period in &self.rate.periods {
             let length = (u128::from(period.events) * u128::from(BAR)).div_ceil(u128::from(most));
             let bar = "#".repeat(usize::try_from(length).unwrap_or(0));
             let start = period.start.split('.').next().unwrap_or_default();
-            writeln!(f, "  {start}Z {:>10} {bar}", period.events)?;
+            let (packets, suppressed) = (period.packets, period.suppressed_packets);
+            writeln!(f, "  {start}Z {:>10} {packets:>12} {suppressed:>12} {bar}", period.events)?;
         }
         Ok(())
     }
@@ -112,35 +118,58 @@ fn at_least(error: u64) -> String {
     if error == 0 { String::new() } else { format!(" (estimates: counts may be too low by up to {error} packets)") }
 }
 
-fn write_threat(f: &mut fmt::Formatter<'_>, threat: &ThreatFigures) -> fmt::Result {
+fn write_threat(f: &mut fmt::Formatter<'_>, threat: &ThreatEntry) -> fmt::Result {
     let evidence = &threat.evidence;
-    let about = if threat.estimate { "about " } else { "" };
-    let mut what = String::new();
-    match threat.kind {
-        "host_scan" => write!(what, "contacted {about}{} targets on {} ports", evidence.peers, evidence.ports)?,
-        "port_scan" => write!(what, "contacted {about}{} ports of {} targets", evidence.ports, evidence.peers)?,
-        "single_port_sweep" => {
-            let port = evidence.port.as_deref().unwrap_or("-");
-            write!(what, "contacted {about}{} targets on port {port}", evidence.peers)?;
-        }
-        "repeat_offender" => write!(what, "returned after pauses: {} periods of activity", evidence.visits)?,
-        _ => {
-            let at = evidence.peak_at.as_deref().unwrap_or("-");
-            write!(what, "up to {} packets per second, at {at}", evidence.peak_packets_per_second)?;
-        }
+    let basis = match threat.basis {
+        "both" => "alerts and events",
+        basis => basis,
+    };
+    writeln!(f, "  {:<18} {} {} (by {basis})", threat.kind, threat.address, finding(threat)?)?;
+    for alert in &threat.alerts {
+        write_alert(f, alert)?;
     }
-    let (first, last) = (&evidence.first_line, &evidence.last_line);
-    writeln!(f, "  {:<18} {} {what}", threat.kind, threat.address)?;
-    writeln!(
-        f,
-        "    {} events, {} packets, {} to {}, {} line {} to {} line {}",
-        evidence.events,
-        evidence.packets + evidence.suppressed_packets,
-        evidence.first,
-        evidence.last,
-        printable(&first.log),
-        first.line,
-        printable(&last.log),
-        last.line
-    )
+    let packets = evidence.packets + evidence.suppressed_packets;
+    write!(f, "    {} events, {packets} packets, {} to {}, ", evidence.events, evidence.first, evidence.last)?;
+    write_lines(f, &evidence.first_line, &evidence.last_line)
+}
+
+/// The threat in words.
+fn finding(threat: &ThreatEntry) -> Result<String, fmt::Error> {
+    let (evidence, value) = (&threat.evidence, threat.value.0);
+    let is_of_events = threat.basis != "alerts";
+    let about = if threat.estimate && is_of_events { "about " } else { "" };
+    let mut text = String::new();
+    match (threat.kind, threat.unit) {
+        ("host_scan", _) => write!(text, "contacted {about}{value} targets on {} ports", evidence.ports)?,
+        ("port_scan", _) => write!(text, "contacted {about}{value} ports of {} targets", evidence.peers)?,
+        ("group_scan", _) => write!(text, "has sources that together contacted {value} targets")?,
+        ("single_port_sweep", _) => {
+            let port = evidence.port.as_deref().unwrap_or("-");
+            write!(text, "contacted {about}{value} targets on port {port}")?;
+        }
+        ("repeat_offender", _) => write!(text, "returned after pauses: {value} periods of activity")?,
+        ("anomaly", _) => write!(text, "differs from its past: score {value}")?,
+        (_, "bytes") => write!(text, "up to {value} bytes in the window of an alert")?,
+        _ if is_of_events => {
+            let at = evidence.peak_at.as_deref().unwrap_or("-");
+            write!(text, "up to {} packets per second, at {at}", evidence.peak_packets_per_second)?;
+            if evidence.peak_suppressed_per_second > 0 {
+                write!(text, ", {} of them without an event of their own", evidence.peak_suppressed_per_second)?;
+            }
+        }
+        _ => write!(text, "{value:.0} packets per second in the window of an alert")?,
+    }
+    Ok(text)
+}
+
+fn write_alert(f: &mut fmt::Formatter<'_>, alert: &AlertEvidence) -> fmt::Result {
+    let AlertEvidence { kind, episodes, peak, limit, window_seconds, first, last, .. } = alert;
+    let (peak, limit, window) = (peak.0, limit.0, window_seconds.0);
+    write!(f, "    {episodes} alerts of {kind}: up to {peak} in {window} s, limit {limit}, {first} to {last}, ")?;
+    write_lines(f, &alert.first_line, &alert.last_line)
+}
+
+fn write_lines(f: &mut fmt::Formatter<'_>, first: &LineEntry, last: &LineEntry) -> fmt::Result {
+    let (of_first, of_last) = (printable(&first.log), printable(&last.log));
+    writeln!(f, "{of_first} line {} to {of_last} line {}", first.line, last.line)
 }

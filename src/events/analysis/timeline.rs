@@ -5,14 +5,30 @@
 const MOST_PERIODS: usize = 64;
 const PER_SECOND: i64 = 1_000_000_000;
 
+/// Sums of one period.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct PeriodSums {
+    pub(super) events: u64,
+    pub(super) packets: u64,
+    /// Packets without an event of their own that the events of the period tell of.
+    pub(super) suppressed: u64,
+}
+
+impl PeriodSums {
+    fn add(&mut self, other: Self) {
+        self.events += other.events;
+        self.packets = self.packets.saturating_add(other.packets);
+        self.suppressed = self.suppressed.saturating_add(other.suppressed);
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Timeline {
     /// Seconds of a period: a power of two.
     width: i64,
     /// The number of the first period since the epoch.
     origin: i64,
-    /// Events and packets of each period.
-    periods: Vec<(u64, u64)>,
+    periods: Vec<PeriodSums>,
 }
 
 impl Default for Timeline {
@@ -22,9 +38,9 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// Counts an event with so many packets.
+    /// Counts an event.
     #[inline]
-    pub(super) fn add(&mut self, nanoseconds: i64, packets: u64) {
+    pub(super) fn add(&mut self, nanoseconds: i64, packets: u64, suppressed: u64) {
         let second = nanoseconds.div_euclid(PER_SECOND);
         if self.periods.is_empty() {
             self.origin = second.div_euclid(self.width);
@@ -36,29 +52,26 @@ impl Timeline {
         }
         if at < 0 {
             let earlier = at.unsigned_abs() as usize;
-            self.periods.splice(0..0, std::iter::repeat_n((0, 0), earlier));
+            self.periods.splice(0..0, std::iter::repeat_n(PeriodSums::default(), earlier));
             (self.origin, at) = (self.origin + at, 0);
         }
         let at = at as usize;
         if self.periods.len() <= at {
-            self.periods.resize(at + 1, (0, 0));
+            self.periods.resize(at + 1, PeriodSums::default());
         }
-        let (events, of_packets) = &mut self.periods[at];
-        *events += 1;
-        *of_packets = of_packets.saturating_add(packets);
+        self.periods[at].add(PeriodSums { events: 1, packets, suppressed });
     }
 
     /// Makes each period twice as long.
     fn double(&mut self) {
         let origin = self.origin.div_euclid(2);
-        let mut periods = Vec::new();
-        for (number, (events, packets)) in (self.origin..).zip(&self.periods) {
+        let mut periods: Vec<PeriodSums> = Vec::new();
+        for (number, sums) in (self.origin..).zip(&self.periods) {
             let at = (number.div_euclid(2) - origin) as usize;
             if periods.len() <= at {
-                periods.resize(at + 1, (0, 0));
+                periods.resize(at + 1, PeriodSums::default());
             }
-            periods[at].0 += events;
-            periods[at].1 += packets;
+            periods[at].add(*sums);
         }
         *self = Self { width: self.width * 2, origin, periods };
     }
@@ -67,10 +80,10 @@ impl Timeline {
         self.width
     }
 
-    /// The start of each period in seconds since the epoch, with its events and packets.
-    pub(super) fn periods(&self) -> impl Iterator<Item = (i64, u64, u64)> {
+    /// The start of each period in seconds since the epoch, with its sums.
+    pub(super) fn periods(&self) -> impl Iterator<Item = (i64, PeriodSums)> {
         let starts = (self.origin..).map(|number| number * self.width);
-        starts.zip(&self.periods).map(|(start, (events, packets))| (start, *events, *packets))
+        starts.zip(self.periods.iter().copied())
     }
 }
 
@@ -80,7 +93,7 @@ mod tests {
 
     fn counted(seconds: &[i64]) -> Timeline {
         let mut timeline = Timeline::default();
-        seconds.iter().for_each(|second| timeline.add(second * PER_SECOND, 2));
+        seconds.iter().for_each(|second| timeline.add(second * PER_SECOND, 2, 3));
         timeline
     }
 
@@ -92,11 +105,12 @@ mod tests {
             let timeline = counted(&seconds);
             let periods: Vec<_> = timeline.periods().collect();
             assert!(periods.len() <= MOST_PERIODS, "{seconds:?}");
-            assert_eq!(periods.iter().map(|(_, events, _)| events).sum::<u64>(), seconds.len() as u64);
-            assert_eq!(periods.iter().map(|(_, _, packets)| packets).sum::<u64>(), 2 * seconds.len() as u64);
+            assert_eq!(periods.iter().map(|(_, sums)| sums.events).sum::<u64>(), seconds.len() as u64);
+            assert_eq!(periods.iter().map(|(_, sums)| sums.packets).sum::<u64>(), 2 * seconds.len() as u64);
+            assert_eq!(periods.iter().map(|(_, sums)| sums.suppressed).sum::<u64>(), 3 * seconds.len() as u64);
             for second in seconds {
                 let holds = |start: &i64| (*start..start + timeline.period_seconds()).contains(&second);
-                assert!(periods.iter().any(|(start, events, _)| holds(start) && *events > 0), "{second}");
+                assert!(periods.iter().any(|(start, sums)| holds(start) && sums.events > 0), "{second}");
             }
         }
         assert_eq!(counted(&[100, 163]).period_seconds(), 1);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::alert::{AlertSink, Change};
-use crate::policy::{Violation, ViolationSink};
+use crate::policy::{SuppressedPackets, Violation, ViolationSink};
 
 /// The most events in the queue.
 const MAXIMUM_EVENTS: usize = 8_192;
@@ -23,6 +23,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub(in crate::events) enum LoggedEvent {
     /// Packets of a source that is not permitted.
     Violation(Violation),
+    /// Packets that are not permitted and that no violation tells of.
+    Suppressed(SuppressedPackets),
     /// An alert that fires or has resolved.
     Alert(Box<Change>),
 }
@@ -67,6 +69,10 @@ impl AlertSink for EventSender {
 impl ViolationSink for EventSender {
     fn report(&mut self, violation: &Violation) {
         self.send(LoggedEvent::Violation(violation.clone()));
+    }
+
+    fn report_suppressed(&mut self, suppressed: &SuppressedPackets) {
+        self.send(LoggedEvent::Suppressed(*suppressed));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::detect::Subject;
 use crate::events::line::rfc_3339_nanoseconds;
 use crate::events::state;
 use crate::packet::{Protocol, Seconds, TcpFlags};
-use crate::policy::Violation;
+use crate::policy::{SuppressedPackets, Violation};
 use crate::services::protocol_name;
 
 /// The names of the fields: keys of JSON objects, columns of CSV.
@@ -62,6 +62,7 @@ impl EventFields {
         let mut fields = Self(Vec::with_capacity(FIELDS.len()));
         match event {
             LoggedEvent::Violation(violation) => fields.put_violation(violation),
+            LoggedEvent::Suppressed(suppressed) => fields.put_suppressed(suppressed),
             LoggedEvent::Alert(change) => fields.put_alert(change),
         }
         fields.0.sort_by_key(|(at, _)| *at);
@@ -121,6 +122,15 @@ impl EventFields {
         self.number("bytes", violation.bytes);
         self.text("action", violation.action.label());
         self.number("suppressed", violation.suppressed);
+    }
+
+    /// `packets` is 0, so that a sum of packets and suppressed packets over all lines is right.
+    fn put_suppressed(&mut self, suppressed: &SuppressedPackets) {
+        self.text("event", "suppressed");
+        self.text("ts", rfc_3339_nanoseconds(suppressed.last));
+        suppressed.source.iter().for_each(|source| self.text("src", source.to_string()));
+        self.number("packets", 0);
+        self.number("suppressed", suppressed.packets);
     }
 
     fn put_alert(&mut self, change: &Change) {

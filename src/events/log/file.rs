@@ -77,6 +77,12 @@ impl LogFile {
         }
     }
 
+    /// True if another process keeps the file locked. The lock is free again at once.
+    pub(super) fn is_locked(path: &Path, format: EventFormat) -> bool {
+        let file = || options(format).open(path).ok().filter(|file| file.metadata().is_ok_and(|file| file.is_file()));
+        format == EventFormat::Json && file().is_some_and(|file| lock(&file).is_err())
+    }
+
     fn open_regular(path: PathBuf, format: EventFormat) -> io::Result<Self> {
         let mut file = options(format).create(true).mode(OWNER_AND_GROUP).open(&path)?;
         let kind = if format == EventFormat::Json {

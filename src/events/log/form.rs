@@ -11,6 +11,7 @@ use super::fields::{EventCell, EventFields, FIELDS};
 use crate::capture::printable::printable;
 use crate::events::console::{self, Style};
 use crate::events::line::LogLine;
+use crate::policy::SuppressedPackets;
 
 /// The first line of a CSV file.
 pub(super) fn csv_header() -> String {
@@ -35,6 +36,19 @@ pub(super) fn console_line(event: &LoggedEvent, style: Style) -> String {
             put_fields(&mut line, &EventFields::of(event), &["event", "ts", "last"]);
             line.finish()
         }
+        LoggedEvent::Suppressed(suppressed) => {
+            let mut line = LogLine::new(style.form, suppressed.last, "warn", suppressed_message(suppressed));
+            put_fields(&mut line, &EventFields::of(event), &["event", "ts", "packets"]);
+            line.finish()
+        }
+    }
+}
+
+/// The message of a line about packets without an event.
+pub(super) const fn suppressed_message(suppressed: &SuppressedPackets) -> &'static str {
+    match suppressed.source {
+        Some(_) => "source sent more packets that are not permitted",
+        None => "several sources sent more packets that are not permitted",
     }
 }
 

@@ -23,7 +23,7 @@ pub use channel::{EventSender, LogReopener, SendingPace};
 pub use config::{Config, Error, EventFormat};
 pub(crate) use fields::FIELDS;
 use file::LogFile;
-pub use writer::{ConsoleLine, EventLogFigures};
+pub use writer::{ConsoleEvents, ConsoleLine, EventLogFigures};
 use writer::{EventWriter, WriterState};
 
 /// The event log, running.
@@ -34,13 +34,18 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Checks that the file could be opened now. Nothing is created or changed.
+    /// Checks that the file could be opened now. Nothing is created, locked or changed.
     ///
     /// # Errors
     /// When it could not.
     pub fn inspect(config: &Config) -> Result<(), Error> {
         let Some(path) = &config.file else { return Ok(()) };
         LogFile::inspect(path, config.format).map_err(|source| Error::Unusable { path: path.clone(), source })
+    }
+
+    /// The file, if another process keeps it locked now, so that a start would be refused.
+    pub fn locked_file(config: &Config) -> Option<&Path> {
+        config.file.as_deref().filter(|path| LogFile::is_locked(path, config.format))
     }
 
     /// Checks that the file can be opened; creates it.
@@ -51,11 +56,11 @@ impl EventLog {
         open(config).map(drop)
     }
 
-    /// Opens the file and starts the thread that writes. Without a file, `console` receives a line for each violation.
+    /// Opens the file and starts the thread that writes. Without a file, `console` receives the lines.
     ///
     /// # Errors
     /// When the file cannot be opened, or no thread can be started.
-    pub fn start(config: Config, style: Style, console: ConsoleLine) -> Result<Self, Error> {
+    pub fn start(config: Config, style: Style, console: ConsoleEvents) -> Result<Self, Error> {
         let (channel, figures) = (Arc::<EventChannel>::default(), EventLogFigures::default());
         let file = open(&config)?;
         let writer =

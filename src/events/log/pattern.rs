@@ -7,7 +7,7 @@ use super::channel::LoggedEvent;
 use super::fields::protocol_text;
 use crate::events::top::TopTable;
 use crate::packet::Protocol;
-use crate::policy::{Action, Violation};
+use crate::policy::{Action, SuppressedPackets, Violation};
 
 /// Keys in the table of sources, and in that of ports.
 const MOST_KEYS: usize = 4_096;
@@ -48,6 +48,10 @@ impl TrafficPattern {
         match event {
             LoggedEvent::Alert(_) => self.alerts += 1,
             LoggedEvent::Violation(violation) => self.count_violation(violation),
+            LoggedEvent::Suppressed(SuppressedPackets { source, packets, .. }) => {
+                self.suppressed_packets += packets;
+                source.iter().for_each(|source| *self.sources.entry(*source) += packets);
+            }
         }
     }
 
@@ -68,11 +72,11 @@ impl TrafficPattern {
 
     /// True if there is something to say.
     pub(super) const fn has_events(&self) -> bool {
-        self.violations + self.alerts > 0
+        self.has_violations() || self.alerts > 0
     }
 
     pub(super) const fn has_violations(&self) -> bool {
-        self.violations > 0
+        self.violations + self.suppressed_packets > 0
     }
 
     /// Logs the summary, and begins anew.

@@ -16,7 +16,7 @@ use super::form;
 use super::pattern::TrafficPattern;
 use crate::events::Complaints;
 use crate::events::console::Style;
-use crate::policy::Violation;
+use crate::policy::{SuppressedPackets, Violation};
 
 /// Longest time that a line waits in the buffer; also the time between two checks whether the file has moved.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -25,6 +25,14 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Hands a line to the console. Gives false if there is no space for it.
 pub type ConsoleLine = Box<dyn FnMut(String) -> bool + Send>;
+
+/// The events that the console receives while there is no file.
+pub enum ConsoleEvents {
+    /// Violations. Lines of alerts go to the console by themselves.
+    Violations(ConsoleLine),
+    /// Violations and alerts.
+    All(ConsoleLine),
+}
 
 /// Counters of the event log.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +47,7 @@ pub(super) struct EventWriter {
     pub(super) config: Config,
     pub(super) style: Style,
     pub(super) file: Option<LogFile>,
-    pub(super) console: ConsoleLine,
+    pub(super) console: ConsoleEvents,
     pub(super) figures: EventLogFigures,
     pub(super) state: WriterState,
 }
@@ -111,8 +119,10 @@ impl EventWriter {
 
     fn write(&mut self, event: &LoggedEvent, channel: &EventChannel) {
         self.state.pattern.count(event);
-        if let (LoggedEvent::Violation(violation), true) = (event, self.config.is_verbose) {
-            log_violation(violation);
+        match event {
+            LoggedEvent::Violation(violation) if self.config.is_verbose => log_violation(violation),
+            LoggedEvent::Suppressed(suppressed) if self.config.is_verbose => log_suppressed(suppressed),
+            _ => {}
         }
         if self.file.is_some() {
             form::write(event, self.config.format, self.style, &mut self.state.lines);
@@ -121,13 +131,20 @@ impl EventWriter {
             if self.state.lines.len() >= self.config.buffer_bytes && self.state.retry_at.is_none() {
                 self.flush();
             }
-        } else if let LoggedEvent::Violation(_) = event {
-            // Lines of alerts go to the console by themselves.
-            if (self.console)(form::console_line(event, self.style)) {
-                self.figures.written.fetch_add(1, Ordering::Relaxed);
-            } else {
-                channel.count_lost(1);
-            }
+        } else {
+            self.write_to_console(event, channel);
+        }
+    }
+
+    fn write_to_console(&mut self, event: &LoggedEvent, channel: &EventChannel) {
+        let line = match (&mut self.console, event) {
+            (ConsoleEvents::Violations(_), LoggedEvent::Alert(_)) => return,
+            (ConsoleEvents::Violations(line) | ConsoleEvents::All(line), _) => line,
+        };
+        if line(form::console_line(event, self.style)) {
+            self.figures.written.fetch_add(1, Ordering::Relaxed);
+        } else {
+            channel.count_lost(1);
         }
     }
 
@@ -223,4 +240,9 @@ fn log_violation(violation: &Violation) {
         suppressed = violation.suppressed,
         "source is not permitted"
     );
+}
+
+fn log_suppressed(suppressed: &SuppressedPackets) {
+    let src = suppressed.source.map(tracing::field::display);
+    tracing::info!(src, suppressed = suppressed.packets, "{}", form::suppressed_message(suppressed));
 }

@@ -1,16 +1,14 @@
 //! Full disks, and processes that are killed while they write.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::io::Write as _;
 use std::time::Instant;
 
 use super::*;
+use crate::os::rerun;
 
 const SCANNER: [u8; 4] = [10, 0, 0, 5];
 const OTHER: [u8; 4] = [10, 0, 0, 6];
-/// Names the directory of a test that runs in a process of its own.
-const DIRECTORY: &str = "EVIDENCE_TEST_DIRECTORY";
 /// Number of kills in a test; more with this variable.
 const KILLS: (&str, u32) = ("EVIDENCE_TEST_KILLS", 12);
 /// Packets of a chunk in the test with kills.
@@ -23,22 +21,6 @@ fn scan() -> Alert {
     alert(Kind::HostScan, Subject::Source(address(5)))
 }
 
-/// This program with the one test `name`, in `directory`, behind `before`.
-fn again(before: &[&str], name: &str, directory: &Path) -> Command {
-    let test = format!("{}::{name}", module_path!().split_once("::").unwrap().1);
-    let this = std::env::current_exe().unwrap();
-    let mut words = before.iter().map(std::ffi::OsString::from).collect::<Vec<_>>();
-    words.push(this.into());
-    words.extend(["--ignored", "--exact", &test, "--nocapture"].map(Into::into));
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).env(DIRECTORY, directory);
-    command
-}
-
-fn directory() -> Option<PathBuf> {
-    std::env::var_os(DIRECTORY).map(PathBuf::from)
-}
-
 /// Fills the disk of a directory, but for a few bytes.
 fn fill(directory: &Path) -> PathBuf {
     let path = directory.join("filler");
@@ -48,19 +30,15 @@ fn fill(directory: &Path) -> PathBuf {
     path
 }
 
-/// Runs the test `name` again in a mount namespace of its own, with a directory on a disk of 1 MiB.
+/// Runs the test `name` again, with a directory on a disk of 1 MiB.
 fn on_a_small_disk(name: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let mount = "mount -t tmpfs -o size=1m none \"$EVIDENCE_TEST_DIRECTORY\" || exit 3; exec \"$0\" \"$@\"";
-    let output = again(&["unshare", "--mount", "sh", "-c", mount], name, folder.path()).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+    rerun::on_disk(1_024, &rerun::path(module_path!(), name));
 }
 
 #[test]
 #[ignore = "needs root: mounts a file system"]
 fn writing_goes_on_once_a_full_disk_has_space() {
-    let Some(disk) = directory() else { return on_a_small_disk("writing_goes_on_once_a_full_disk_has_space") };
+    let Some(disk) = rerun::directory() else { return on_a_small_disk("writing_goes_on_once_a_full_disk_has_space") };
     let lines = LogLines::of_process();
     let mut run = Run::start(&disk.join("archive"), Config::default());
     run.send(90, SCANNER, OTHER);
@@ -98,7 +76,9 @@ fn writing_goes_on_once_a_full_disk_has_space() {
 #[test]
 #[ignore = "needs root: mounts a file system"]
 fn failed_writes_give_their_bytes_back_to_the_quota() {
-    let Some(disk) = directory() else { return on_a_small_disk("failed_writes_give_their_bytes_back_to_the_quota") };
+    let Some(disk) = rerun::directory() else {
+        return on_a_small_disk("failed_writes_give_their_bytes_back_to_the_quota");
+    };
     let packet_log = PacketLogConfig { is_on: true, dir: Some(disk.join("log")), ..PacketLogConfig::default() };
     let config = Config { quota_bytes: 300_000, packet_log, ..Config::default() };
     let mut run = Run::start(&disk.join("archive"), config);
@@ -128,7 +108,7 @@ fn failed_writes_give_their_bytes_back_to_the_quota() {
 #[test]
 #[ignore = "needs root: mounts a file system"]
 fn logging_goes_on_once_a_full_disk_has_space() {
-    let Some(disk) = directory() else { return on_a_small_disk("logging_goes_on_once_a_full_disk_has_space") };
+    let Some(disk) = rerun::directory() else { return on_a_small_disk("logging_goes_on_once_a_full_disk_has_space") };
     let lines = LogLines::of_process();
     let log = disk.join("log");
     let packet_log = PacketLogConfig { is_on: true, dir: Some(log.clone()), ..PacketLogConfig::default() };
@@ -172,9 +152,9 @@ fn writing(folder: &Path) -> Run {
 #[test]
 #[ignore = "needs root: is run by another test, which kills it"]
 fn writes_until_it_is_killed() {
-    let Some(folder) = directory() else { return };
+    let Some(folder) = rerun::directory() else { return };
     let mut run = writing(&folder);
-    println!("begins");
+    println!("{}", rerun::BEGINS);
     let send = |run: &mut Run, source: u8| {
         for _ in 0..4 {
             (0..AT_ONCE).for_each(|_| run.record(101, &frame(source)));
@@ -193,30 +173,17 @@ fn writes_until_it_is_killed() {
     }
 }
 
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 #[test]
 fn every_finished_file_of_a_killed_process_can_be_read() {
     let kills = std::env::var(KILLS.0).ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS.1);
     let folder = tempfile::tempdir().unwrap();
     let [archive, log] = directories(folder.path());
+    let test = rerun::path(module_path!(), "writes_until_it_is_killed");
     let mut state = u64::from(std::process::id());
     println!("seed {state}");
     for _ in 0..kills {
-        let mut command = again(&["env"], "writes_until_it_is_killed", folder.path());
-        let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-        let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
-        assert!(lines.map_while(Result::ok).any(|line| line.contains("begins")), "the writer has begun");
         state = crate::tables::sampling::mixed(state.wrapping_add(1));
-        std::thread::sleep(Duration::from_micros(state % 200_000));
-        drop(child);
+        rerun::kill_after(Duration::from_micros(state % 200_000), &test, folder.path());
         lack_at_most_a_record(&files(&archive, ".pcapng.part"), whole_blocks, WRITTEN_BYTES);
         lack_at_most_a_record(&files(&log, ".pcap.part"), whole_records, LOGGED_BYTES);
     }
@@ -303,7 +270,7 @@ fn whole_blocks(bytes: &[u8]) -> usize {
 #[ignore = "needs root: mounts a file system"]
 fn packets_that_leave_the_ring_while_the_disk_is_full_are_counted() {
     const NAME: &str = "packets_that_leave_the_ring_while_the_disk_is_full_are_counted";
-    let Some(disk) = directory() else { return on_a_small_disk(NAME) };
+    let Some(disk) = rerun::directory() else { return on_a_small_disk(NAME) };
     let mut run = Run::start(&disk.join("archive"), Config { ring_bytes: Some(20_000), ..Config::default() });
     run.send(90, SCANNER, OTHER);
     run.fire(&scan());

@@ -4,7 +4,6 @@
 //! Hosts with little traffic fold into two nodes: one of other local hosts, one of other remote hosts. Edges from such a
 //! node to itself, and the lightest edges past the limit, are left out and summed.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -24,7 +23,7 @@ use crate::account::flow::Counters;
 use crate::packet::Protocol;
 use crate::services::service_name;
 use crate::tables::hashing::State;
-use crate::tables::top::top_n;
+use crate::tables::top::{heaviest_first, top_n};
 
 /// Nodes and edges of an answer if it asks for no other number, and the most.
 const DEFAULT_NODES: usize = 100;
@@ -62,12 +61,8 @@ impl GraphQuery {
         let default = if self.traffic.range == TimeRange::All { inputs.settings.chart_min_bytes } else { 0 };
         let min_bytes = self.min_bytes.unwrap_or(default);
         let mut nodes = Nodes::of(&traffic.flows, min_bytes, self.nodes);
-        let mut edges = Edges::default();
-        for flow in &traffic.flows {
-            let [source, target] = nodes.ends(flow);
-            edges.add(source, target, flow);
-        }
-        let (edges, left_out) = edges.heaviest(self.edges);
+        let ends: Vec<EdgeKey> = traffic.flows.iter().map(|flow| nodes.ends(flow)).collect();
+        let (edges, left_out) = heaviest(&traffic.flows, &ends, self.edges);
         let answer = GraphAnswer {
             range: self.traffic.range.label(),
             seconds: traffic.seconds,
@@ -169,13 +164,13 @@ impl Nodes {
     }
 
     /// The positions of both ends of a flow, which counts for those that are other hosts.
-    fn ends(&mut self, flow: &RangeFlow) -> [usize; 2] {
+    fn ends(&mut self, flow: &RangeFlow) -> EdgeKey {
         let source = self.position(flow.source, flow.is_source_local());
         let target = self.position(flow.destination, flow.is_destination_local());
         for other in self.others.into_iter().flatten().filter(|other| [source, target].contains(other)) {
             self.sums[other].bytes += flow.counters.bytes;
         }
-        [source, target]
+        (source, target)
     }
 
     fn position(&mut self, address: IpAddr, is_local: bool) -> usize {
@@ -209,48 +204,53 @@ impl Nodes {
     }
 }
 
-/// The traffic of edges, by their ends and services.
-#[derive(Default)]
-struct Edges {
-    sums: BTreeMap<(usize, usize), EdgeSum>,
-}
+/// An edge by the positions of its ends.
+type EdgeKey = (usize, usize);
 
-#[derive(Default)]
-struct EdgeSum {
-    counters: Counters,
-    services: BTreeMap<(Protocol, u16), u64>,
-}
-
-impl Edges {
-    fn add(&mut self, source: usize, target: usize, flow: &RangeFlow) {
-        let edge = self.sums.entry((source, target)).or_default();
-        edge.counters.add(flow.counters);
-        *edge.services.entry((flow.protocol, flow.port)).or_default() += flow.counters.bytes;
+/// The heaviest edges of the flows, each with its ends, and the sum of all other traffic.
+fn heaviest(flows: &[RangeFlow], ends: &[EdgeKey], most: usize) -> (Vec<GraphEdge>, LeftOut) {
+    let mut sums: HashMap<EdgeKey, Counters, State> = map();
+    let mut left_out = Counters::default();
+    for (flow, &edge) in flows.iter().zip(ends) {
+        sums.entry(edge).or_default().add(flow.counters);
+        left_out.add(flow.counters);
     }
-
-    /// The heaviest edges, and the sum of the others.
-    fn heaviest(self, most: usize) -> (Vec<GraphEdge>, LeftOut) {
-        let mut left_out = LeftOut::default();
-        let mut all = Counters::default();
-        self.sums.values().for_each(|edge| all.add(edge.counters));
-        let count = self.sums.len();
-        let between = self.sums.into_iter().filter(|((source, target), _)| source != target);
-        let order = |one: &((usize, usize), EdgeSum), other: &((usize, usize), EdgeSum)| {
-            other.1.counters.bytes.cmp(&one.1.counters.bytes).then_with(|| one.0.cmp(&other.0))
-        };
-        let edges: Vec<GraphEdge> = top_n(between, most, order).into_iter().map(GraphEdge::from).collect();
-        edges.iter().for_each(|edge| all = all.less(Counters { packets: edge.packets, bytes: edge.bytes }));
-        left_out.edges = count - edges.len();
-        left_out.amount = all.into();
-        (edges, left_out)
-    }
+    let count = sums.len();
+    let between = sums.into_iter().filter(|((source, target), _)| source != target);
+    let order = |one: &(EdgeKey, Counters), other: &(EdgeKey, Counters)| {
+        other.1.bytes.cmp(&one.1.bytes).then_with(|| one.0.cmp(&other.0))
+    };
+    let top = top_n(between, most, order);
+    let mut services = services(flows, ends, &top);
+    let edge = |(position, (ends, counters)): (usize, (EdgeKey, Counters))| {
+        left_out = left_out.less(counters);
+        GraphEdge::new(ends, counters, services.remove(&position).unwrap_or_default())
+    };
+    let edges: Vec<GraphEdge> = top.into_iter().enumerate().map(edge).collect();
+    let left_out = LeftOut { edges: count - edges.len(), amount: left_out.into() };
+    (edges, left_out)
 }
 
-impl From<((usize, usize), EdgeSum)> for GraphEdge {
-    fn from(((source, target), EdgeSum { counters, services }): ((usize, usize), EdgeSum)) -> Self {
-        let heaviest = top_n(services.into_iter(), MAXIMUM_SERVICES, |one, other| {
-            (Reverse(one.1), one.0).cmp(&(Reverse(other.1), other.0))
-        });
+/// Bytes by protocol and port.
+type ServiceBytes = BTreeMap<(Protocol, u16), u64>;
+
+/// The services of the edges `top`, by the position of the edge.
+fn services(flows: &[RangeFlow], ends: &[EdgeKey], top: &[(EdgeKey, Counters)]) -> HashMap<usize, ServiceBytes, State> {
+    let mut positions: HashMap<EdgeKey, usize, State> = map();
+    positions.extend(top.iter().enumerate().map(|(position, (ends, _))| (*ends, position)));
+    let mut services: HashMap<usize, ServiceBytes, State> = map();
+    for (flow, edge) in flows.iter().zip(ends) {
+        if let Some(&position) = positions.get(edge) {
+            let of_edge = services.entry(position).or_default();
+            *of_edge.entry((flow.protocol, flow.port)).or_default() += flow.counters.bytes;
+        }
+    }
+    services
+}
+
+impl GraphEdge {
+    fn new((source, target): EdgeKey, counters: Counters, services: ServiceBytes) -> Self {
+        let heaviest = top_n(services.into_iter(), MAXIMUM_SERVICES, heaviest_first);
         let service = |((protocol, port), bytes)| EdgeService {
             protocol: protocol_text(protocol),
             port: port_number(port),

@@ -1,7 +1,7 @@
 //! Rates over time, by direction. Takes the history; gives series as JSON. Must not know how they are drawn.
 //!
 //! Without a filter the series are exact. With one they are summed from the heaviest rows of each cell; the traffic
-//! without a row, which may pass the filter or not, is a series of its own.
+//! without a row, which may pass the filter or not, is a series of its own. The last cell may be shorter than the others.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use super::query::{BadParameter, Parameters};
 use super::traffic::per_second;
 use crate::account::flow::Counters;
 use crate::alert::Alert;
-use crate::history::{DirectionSums, HistoryRange, RowsCell, TotalsCell};
+use crate::history::{DirectionSums, HistoryRange, HistoryView, RowsCell, TotalsCell};
 use crate::locality::Direction;
 use crate::packet::Timestamp;
 
@@ -39,14 +39,14 @@ impl HistoryQuery {
     }
 
     pub(super) fn write<W: Write>(&self, inputs: &ApiInputs<'_>, out: W) -> io::Result<()> {
-        let totals = inputs.history.totals(self.range);
+        let totals = all_totals(inputs.history, self.range);
         let (step, cells) = if self.filter.is_empty() {
-            (self.range.totals_step(), totals.iter().map(RateCell::of_totals).collect())
+            let cells = totals.iter().copied().map(RateCell::of_totals);
+            (self.range.totals_step(), joined(cells, inputs.history.totals(self.range).len()))
         } else {
-            let rows = inputs.history.rows(self.range).iter();
-            (self.range.rows_step(), rows.map(|cell| self.filtered(cell, totals, inputs)).collect())
+            let cells = inputs.history.all_rows(self.range).map(|cell| self.filtered(cell, &totals, inputs));
+            (self.range.rows_step(), joined(cells, inputs.history.rows(self.range).len()))
         };
-        let cells: Vec<RateCell> = cells;
         let is_filtered = !self.filter.is_empty();
         let begin = cells.first().map(|cell| cell.start);
         let answer = HistoryAnswer {
@@ -65,7 +65,7 @@ impl HistoryQuery {
     }
 
     /// The rows of a cell that pass the filter. `totals` are the cells of all traffic in the range.
-    fn filtered(&self, cell: &RowsCell, totals: &[TotalsCell], inputs: &ApiInputs<'_>) -> RateCell {
+    fn filtered(&self, cell: &RowsCell, totals: &[&TotalsCell], inputs: &ApiInputs<'_>) -> RateCell {
         let mut traffic = DirectionSums::default();
         for row in &cell.rows {
             let flow = RangeFlow::from(row);
@@ -79,10 +79,25 @@ impl HistoryQuery {
             start: cell.start,
             seconds: cell.seconds.into(),
             traffic,
-            dropped: during.map(TotalsCell::dropped).sum(),
+            dropped: during.map(|totals| totals.dropped()).sum(),
             unlisted_bytes: cell.unlisted.iter().map(|counters| counters.bytes).sum(),
         }
     }
+}
+
+/// The cells of all traffic in a range, and those of seconds since the last of them ended.
+fn all_totals(history: &HistoryView, range: HistoryRange) -> Vec<&TotalsCell> {
+    let cells = history.totals(range);
+    let since = cells.last().map_or(Timestamp::BEFORE_ALL, TotalsCell::end);
+    let seconds = history.totals(HistoryRange::FiveMinutes).iter().filter(|cell| cell.start >= since);
+    cells.iter().chain(seconds).collect()
+}
+
+/// The first cells, which are `full`, and one cell of all that follow, so that a series ends with the last second.
+fn joined(mut cells: impl Iterator<Item = RateCell>, full: usize) -> Vec<RateCell> {
+    let mut joined: Vec<RateCell> = cells.by_ref().take(full).collect();
+    joined.extend(cells.reduce(RateCell::joined));
+    joined
 }
 
 /// The traffic of one cell.
@@ -98,6 +113,15 @@ impl RateCell {
     fn of_totals(cell: &TotalsCell) -> Self {
         let (seconds, dropped) = (cell.seconds.into(), cell.dropped());
         Self { start: cell.start, seconds, traffic: cell.traffic, dropped, unlisted_bytes: 0 }
+    }
+
+    /// One cell of two that follow each other.
+    fn joined(mut self, next: Self) -> Self {
+        self.seconds += next.seconds;
+        self.traffic.iter_mut().zip(next.traffic).for_each(|(sum, counters)| sum.add(counters));
+        self.dropped += next.dropped;
+        self.unlisted_bytes += next.unlisted_bytes;
+        self
     }
 }
 

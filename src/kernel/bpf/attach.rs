@@ -1,25 +1,25 @@
-//! The links between the program and an interface. Takes interfaces; gives attachments that end with their value. Must
+//! The attachments of the program to an interface. Takes interfaces; gives attachments that end with their value. Must
 //! not know maps.
 //!
 //! Links of XDP and TCX are descriptors, so the kernel detaches the program when this process ends in any way. Filters
-//! of a clsact qdisc stay behind after SIGKILL; the next attachment to the interface removes them.
+//! of a clsact qdisc do not (`clsact`).
 
 use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use aya::Ebpf;
-use aya::programs::links::FdLink;
-use aya::programs::tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions};
-use aya::programs::{
-    LinkOrder, ProgramError, SchedClassifier, TcAttachType, TcError, Xdp, XdpError, XdpMode as AyaMode,
-};
+use aya::programs::{ProgramError, SchedClassifier, Xdp};
 
+use super::clsact::{ClsactFailure, ClsactFilters};
 use super::{NEEDS, refused};
+use crate::kernel::leftovers;
 use crate::kernel::{Config, Daq, Error, TcHook, XdpMode};
-use crate::os::bpf::remove_clsact;
+use crate::os::bpf::{LinkPlace, create_link, is_link_attached};
+use crate::os::namespace_lock::{LockFailure, NamespaceLock};
+use crate::os::traffic_control::{ClsactHook, interface_exists};
 
 const XDP: &str = "tm_xdp";
-const INGRESS: &str = "tm_ingress";
-const EGRESS: &str = "tm_egress";
 
 /// ARPHRD_ETHER and ARPHRD_LOOPBACK: frames of both begin with Ethernet's header.
 const ETHERNET: [&str; 2] = ["1", "772"];
@@ -32,7 +32,6 @@ const CAP_SYS_ADMIN: u32 = 21;
 const EBUSY: i32 = 16;
 const EEXIST: i32 = 17;
 const EINVAL: i32 = 22;
-const ENOENT: i32 = 2;
 const EOPNOTSUPP: i32 = 95;
 
 /// Fails if this process lacks capabilities.
@@ -61,8 +60,8 @@ pub(super) fn load_programs(ebpf: &mut Ebpf, daq: Daq) -> Result<(), Error> {
     match daq {
         Daq::Xdp => xdp(ebpf)?.load().map_err(refused_program),
         Daq::Libpcap | Daq::Tc => {
-            classifier(ebpf, INGRESS)?.load().map_err(refused_program)?;
-            classifier(ebpf, EGRESS)?.load().map_err(refused_program)
+            let load = |hook| classifier(ebpf, leftovers::program(hook))?.load().map_err(refused_program);
+            ClsactHook::ALL.into_iter().try_for_each(load)
         }
     }
 }
@@ -90,46 +89,40 @@ fn refused_program(error: ProgramError) -> Error {
 /// The program on one interface, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Attachment {
-    links: Vec<AttachedLink>,
-    /// The interface whose qdisc was made for this.
-    made_qdisc: Option<u32>,
+    hold: Hold,
     words: &'static str,
 }
 
-/// A link that detaches when it is dropped.
+/// The value that keeps the program attached.
 #[derive(Debug)]
-enum AttachedLink {
-    Descriptor(#[expect(dead_code, reason = "detaches when it is dropped")] FdLink),
-    Filter(#[expect(dead_code, reason = "detaches when it is dropped")] SchedClassifierLink),
-}
-
-impl Drop for Attachment {
-    fn drop(&mut self) {
-        self.links.clear();
-        if let Some(index) = self.made_qdisc
-            && let Err(error) = remove_clsact(index)
-        {
-            tracing::debug!(%error, "the clsact qdisc is gone already");
-        }
-    }
+enum Hold {
+    /// The lock names this process to another one that finds its program; none if another process has the lock.
+    Xdp(OwnedFd, Option<NamespaceLock>),
+    Tcx(Vec<OwnedFd>),
+    Clsact(ClsactFilters),
 }
 
 impl Attachment {
     pub(super) fn new(ebpf: &mut Ebpf, config: &Config, index: u32, name: &str) -> Result<Self, Error> {
+        if !interface_exists(index) {
+            return Err(Error::Attach { name: name.to_owned(), reason: "no such interface".to_owned() });
+        }
         if !is_ethernet(name) {
             return Err(Error::NotEthernet { name: name.to_owned() });
         }
-        match config.daq {
-            Daq::Xdp => Self::at_xdp(xdp(ebpf)?, config.xdp_mode, index, name),
-            Daq::Libpcap | Daq::Tc => match config.tc_hook {
-                TcHook::Clsact => Self::at_clsact(ebpf, index, name),
-                TcHook::Tcx => Self::at_tcx(ebpf, name).map_err(|error| attach_error(name, &error)),
-                TcHook::Auto => match Self::at_tcx(ebpf, name) {
-                    Err(error) if matches!(errno(&error), Some(EINVAL | EOPNOTSUPP)) => {
-                        Self::at_clsact(ebpf, index, name)
-                    }
-                    attached => attached.map_err(|error| attach_error(name, &error)),
-                },
+        let interface = Interface { index, name };
+        match (config.daq, config.tc_hook) {
+            (Daq::Xdp, _) => {
+                leftovers::remove(index, name);
+                interface.attach_xdp(xdp(ebpf)?, config.xdp_mode)
+            }
+            (_, TcHook::Clsact) => interface.attach_clsact(ebpf),
+            (_, TcHook::Tcx) => interface.attach_tcx(ebpf)?.map_err(|error| interface.error(&error)),
+            (_, TcHook::Auto) => match interface.attach_tcx(ebpf)? {
+                Err(error) if matches!(error.raw_os_error(), Some(EINVAL | EOPNOTSUPP)) => {
+                    interface.attach_clsact(ebpf)
+                }
+                attached => attached.map_err(|error| interface.error(&error)),
             },
         }
     }
@@ -139,109 +132,113 @@ impl Attachment {
         self.words
     }
 
-    fn at_xdp(program: &mut Xdp, mode: XdpMode, index: u32, name: &str) -> Result<Self, Error> {
-        let native = |program: &mut Xdp| xdp_link(program, index, AyaMode::Driver);
-        let generic = |program: &mut Xdp| xdp_link(program, index, AyaMode::Skb);
+    /// True if the program is still attached, as far as the kernel tells.
+    pub(super) fn is_whole(&self) -> bool {
+        let is_attached = |link: &OwnedFd| is_link_attached(link.as_fd());
+        let is_whole = match &self.hold {
+            Hold::Xdp(link, lock) => {
+                lock.iter().for_each(NamespaceLock::forget_askers);
+                is_attached(link)
+            }
+            Hold::Tcx(links) => {
+                links.iter().map(is_attached).try_fold(true, |are_attached, link| Ok(are_attached && link?))
+            }
+            Hold::Clsact(filters) => filters.are_whole(),
+        };
+        is_whole.unwrap_or_else(|error: io::Error| {
+            tracing::debug!(%error, "the kernel does not tell whether its program is attached");
+            true
+        })
+    }
+}
+
+/// An interface that the program is being attached to.
+#[derive(Debug, Clone, Copy)]
+struct Interface<'a> {
+    index: u32,
+    name: &'a str,
+}
+
+impl Interface<'_> {
+    fn attach_xdp(self, program: &Xdp, mode: XdpMode) -> Result<Attachment, Error> {
+        let program = program.fd().map_err(refused)?.as_fd();
+        let attach = |place| create_link(program, self.index, place);
+        let lock = NamespaceLock::take(&format!("trafficmonitor/xdp/{}", self.index));
         let (attached, words) = match mode {
-            XdpMode::Native => (native(program), "XDP in the driver"),
-            XdpMode::Generic => (generic(program), "XDP in the network stack"),
-            XdpMode::Auto => match native(program) {
-                Err(error) if !is_occupied(&error) => (generic(program), "XDP in the network stack"),
+            XdpMode::Native => (attach(LinkPlace::XdpDriver), "XDP in the driver"),
+            XdpMode::Generic => (attach(LinkPlace::XdpStack), "XDP in the network stack"),
+            XdpMode::Auto => match attach(LinkPlace::XdpDriver) {
+                Err(error) if !is_occupied(&error) => {
+                    let (interface, reason) = (self.name, error.to_string());
+                    tracing::info!(interface, reason, "the driver has no native XDP as it is set up");
+                    (attach(LinkPlace::XdpStack), "XDP in the network stack")
+                }
                 attached => (attached, "XDP in the driver"),
             },
         };
-        match attached {
-            Ok(link) => Ok(Self { links: vec![AttachedLink::Descriptor(link)], made_qdisc: None, words }),
-            Err(error) if is_occupied(&error) => Err(Error::Occupied { name: name.to_owned() }),
-            Err(error) if mode == XdpMode::Native => {
-                Err(Error::NoNativeXdp { name: name.to_owned(), reason: reason(&error) })
+        let name = self.name.to_owned();
+        match (attached, lock) {
+            (Ok(link), lock) => Ok(Attachment { hold: Hold::Xdp(link, lock.ok()), words }),
+            (Err(error), Err(LockFailure::Held(process))) if is_occupied(&error) => {
+                Err(self.in_use(process, "XDP", "tc"))
             }
-            Err(error) => Err(attach_error(name, &error)),
+            (Err(error), _) if is_occupied(&error) => Err(Error::Occupied { name }),
+            (Err(error), _) if mode == XdpMode::Native => Err(Error::NoNativeXdp { name, reason: error.to_string() }),
+            (Err(error), _) => Err(self.error(&error)),
         }
     }
 
-    fn at_tcx(ebpf: &mut Ebpf, name: &str) -> Result<Self, ProgramError> {
+    /// The outer error is about the program, the inner one about the interface.
+    fn attach_tcx(self, ebpf: &Ebpf) -> Result<io::Result<Attachment>, Error> {
         let mut links = Vec::new();
-        for (program, hook) in hooks(name) {
-            let program: &mut SchedClassifier = ebpf.program_mut(program).ok_or(ProgramError::NotLoaded)?.try_into()?;
-            let order = TcAttachOptions::TcxOrder(LinkOrder::default());
-            let link = program.attach_with_options(name, hook, order)?;
-            links.push(AttachedLink::Descriptor(
-                FdLink::try_from(program.take_link(link)?).map_err(|_| ProgramError::NotAttached)?,
-            ));
+        for (hook, program) in self.programs(ebpf)? {
+            let place = match hook {
+                ClsactHook::Ingress => LinkPlace::TcxIngress,
+                ClsactHook::Egress => LinkPlace::TcxEgress,
+            };
+            match create_link(program, self.index, place) {
+                Ok(link) => links.push(link),
+                Err(error) => return Ok(Err(error)),
+            }
         }
-        Ok(Self { links, made_qdisc: None, words: "TC (TCX)" })
+        // Not before: where the kernel lacks TCX, clsact takes over the qdisc of a killed process.
+        leftovers::remove(self.index, self.name);
+        Ok(Ok(Attachment { hold: Hold::Tcx(links), words: "TC (TCX)" }))
     }
 
-    fn at_clsact(ebpf: &mut Ebpf, index: u32, name: &str) -> Result<Self, Error> {
-        let made = match tc::qdisc_add_clsact(name) {
-            Ok(()) => true,
-            Err(error) if tc_errno(&error) == Some(EEXIST) => false,
-            Err(error) => return Err(attach_error(name, &ProgramError::TcError(error))),
-        };
-        let mut attachment = Self { links: Vec::new(), made_qdisc: made.then_some(index), words: "TC (clsact)" };
-        for (program, hook) in hooks(name) {
-            remove_stale(name, hook, program);
-            let program = classifier(ebpf, program)?;
-            let options = TcAttachOptions::Netlink(NlOptions::default());
-            let link = program.attach_with_options(name, hook, options).and_then(|link| program.take_link(link));
-            attachment.links.push(AttachedLink::Filter(link.map_err(|error| attach_error(name, &error))?));
+    fn attach_clsact(self, ebpf: &Ebpf) -> Result<Attachment, Error> {
+        match ClsactFilters::add(self.index, self.name, &self.programs(ebpf)?) {
+            Ok(filters) => Ok(Attachment { hold: Hold::Clsact(filters), words: "TC (clsact)" }),
+            Err(ClsactFailure::Held(process)) => Err(self.in_use(process, "clsact", "libpcap")),
+            Err(ClsactFailure::Refused(error)) => Err(self.error(&error)),
         }
-        Ok(attachment)
+    }
+
+    /// The programs by their hooks. Frames on the loopback interface pass both ways, and count once.
+    fn programs(self, ebpf: &Ebpf) -> Result<Vec<(ClsactHook, BorrowedFd<'_>)>, Error> {
+        let hooks = ClsactHook::ALL.into_iter().filter(|hook| *hook == ClsactHook::Ingress || !is_loopback(self.name));
+        hooks
+            .map(|hook| {
+                let program = ebpf.program(leftovers::program(hook)).and_then(|program| program.try_into().ok());
+                let program: &SchedClassifier = program.ok_or_else(|| refused("no TC program"))?;
+                Ok((hook, program.fd().map_err(refused)?.as_fd()))
+            })
+            .collect()
+    }
+
+    fn in_use(self, process: Option<u32>, way: &'static str, other: &'static str) -> Error {
+        let process =
+            process.map_or_else(|| "its number is unknown".to_owned(), |process| format!("process {process}"));
+        Error::InUse { name: self.name.to_owned(), process, way, other }
+    }
+
+    fn error(self, error: &io::Error) -> Error {
+        Error::Attach { name: self.name.to_owned(), reason: error.to_string() }
     }
 }
 
-/// The programs of an interface. Frames on the loopback interface pass both ways, and count once.
-fn hooks(name: &str) -> Vec<(&'static str, TcAttachType)> {
-    let both = [(INGRESS, TcAttachType::Ingress), (EGRESS, TcAttachType::Egress)];
-    both.into_iter().filter(|(program, _)| *program == INGRESS || !is_loopback(name)).collect()
-}
-
-/// Removes the filters that an earlier process of this program left behind.
-fn remove_stale(name: &str, hook: TcAttachType, program: &str) {
-    match tc::qdisc_detach_program(name, hook, program) {
-        Ok(()) => tracing::info!(interface = name, "removed a filter that an earlier process left behind"),
-        Err(error) => tracing::trace!(interface = name, %error, "no filter of an earlier process"),
-    }
-}
-
-fn xdp_link(program: &mut Xdp, index: u32, mode: AyaMode) -> Result<FdLink, ProgramError> {
-    let link = program.attach_to_if_index(index, mode)?;
-    // A link without a descriptor would stay behind after SIGKILL.
-    FdLink::try_from(program.take_link(link)?).map_err(|_| ProgramError::NotAttached)
-}
-
-fn is_occupied(error: &ProgramError) -> bool {
-    matches!(errno(error), Some(EBUSY | EEXIST))
-}
-
-fn attach_error(name: &str, error: &ProgramError) -> Error {
-    Error::Attach { name: name.to_owned(), reason: reason(error) }
-}
-
-fn reason(error: &ProgramError) -> String {
-    match (errno(error), error) {
-        (Some(ENOENT), _) => "no such interface".to_owned(),
-        (_, ProgramError::SyscallError(error)) => error.io_error.to_string(),
-        (_, other) => other.to_string(),
-    }
-}
-
-fn errno(error: &ProgramError) -> Option<i32> {
-    match error {
-        ProgramError::SyscallError(error) => error.io_error.raw_os_error(),
-        ProgramError::TcError(error) => tc_errno(error),
-        ProgramError::XdpError(XdpError::NetlinkError(error)) => error.raw_os_error(),
-        _ => None,
-    }
-}
-
-fn tc_errno(error: &TcError) -> Option<i32> {
-    match error {
-        TcError::NetlinkError(error) => error.raw_os_error(),
-        TcError::IoError(error) => error.raw_os_error(),
-        _ => None,
-    }
+fn is_occupied(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(EBUSY | EEXIST))
 }
 
 fn is_ethernet(name: &str) -> bool {

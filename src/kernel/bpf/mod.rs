@@ -2,7 +2,9 @@
 //! know threads.
 
 mod attach;
+mod clsact;
 mod layout;
+mod memory;
 mod networks;
 mod rings;
 mod rows;
@@ -20,12 +22,14 @@ use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use ipnet::IpNet;
 
 use super::{Config, Error, InterfaceTotals, KernelInterval};
-use crate::os::bpf::{MapReader, wait_for_programs};
+use crate::os::bpf::{MapReader, processors, wait_for_programs};
+use crate::os::traffic_control::interface_exists;
 use crate::policy::{EventPace, Networks, Verdict};
 use attach::Attachment;
 use layout::{
     ANY_PROTOCOL, DROPS, GENERATIONS, JUDGES, Overflow, OverflowKey, Settings, Totals, TotalsKey, VERSION_4, VERSION_6,
 };
+use memory::MapSizes;
 use networks::NetworkTries;
 use rings::RecordRings;
 use rows::ClockOffset;
@@ -50,6 +54,8 @@ pub struct Kernel {
     overflow: PerCpuHashMap<MapData, OverflowKey, Overflow>,
     local: NetworkTries,
     policy: NetworkTries,
+    read_totals: MapReader,
+    read_overflow: MapReader,
     /// The conversations of each generation.
     v4: [MapReader; GENERATIONS],
     v6: [MapReader; GENERATIONS],
@@ -70,9 +76,11 @@ impl Kernel {
     pub fn load(config: &Config, pace: EventPace) -> Result<Self, Error> {
         attach::check_rights()?;
         let mut loader = EbpfLoader::new();
+        let sizes = MapSizes::within(config.map_bytes, processors().map_err(refused)?, config.max_conversations);
         for conversations in ["V4_EVEN", "V4_ODD", "V6_EVEN", "V6_ODD"] {
-            loader.map_max_entries(conversations, config.max_conversations);
+            loader.map_max_entries(conversations, sizes.conversations);
         }
+        loader.map_max_entries("TOTALS", sizes.totals).map_max_entries("OVERFLOW", sizes.overflow);
         for ring in ["MESSAGES", "REPORTS"] {
             loader.map_max_entries(ring, config.ring_bytes);
         }
@@ -81,8 +89,10 @@ impl Kernel {
         attach::load_programs(&mut ebpf, config.daq)?;
         let mut take = |name: &'static str| ebpf.take_map(name).ok_or(MapError::InvalidName { name: name.to_owned() });
         let settings_map = Array::try_from(take("SETTINGS").map_err(refused)?).map_err(refused)?;
-        let totals = PerCpuHashMap::try_from(take("TOTALS").map_err(refused)?).map_err(refused)?;
-        let overflow = PerCpuHashMap::try_from(take("OVERFLOW").map_err(refused)?).map_err(refused)?;
+        let [totals, overflow] = [take("TOTALS").map_err(refused)?, take("OVERFLOW").map_err(refused)?];
+        let [read_totals, read_overflow] = [reader(&totals)?, reader(&overflow)?];
+        let totals = PerCpuHashMap::try_from(totals).map_err(refused)?;
+        let overflow = PerCpuHashMap::try_from(overflow).map_err(refused)?;
         let mut networks = |v4, v6| NetworkTries::new(take(v4)?, take(v6)?);
         let local = networks("LOCAL_V4", "LOCAL_V6").map_err(refused)?;
         let policy = networks("POLICY_V4", "POLICY_V6").map_err(refused)?;
@@ -103,11 +113,14 @@ impl Kernel {
             overflow,
             local,
             policy,
+            read_totals,
+            read_overflow,
             v4,
             v6,
             rings: rings.map_err(refused)?,
         };
         kernel.apply_settings()?;
+        sizes.say(config.max_conversations);
         Ok(kernel)
     }
 
@@ -115,7 +128,7 @@ impl Kernel {
         self.settings_map.set(0, self.settings, 0).map_err(|error| failed("set the kernel's program", error))
     }
 
-    /// Attaches the program to an interface; gives the way in words.
+    /// Attaches the program to an interface; gives the hook in words.
     ///
     /// # Errors
     /// When the interface has no such hook, or another program is there.
@@ -132,6 +145,23 @@ impl Kernel {
                 Err(error)
             }
         }
+    }
+
+    /// Attaches the program again if another process has detached it; true if it was so. An interface that is gone stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// When the program cannot be attached.
+    pub fn keep_attached(&mut self, index: u32, name: &str) -> Result<bool, Error> {
+        let is_whole = self.attachments.get(&index).is_some_and(Attachment::is_whole);
+        if is_whole || !interface_exists(index) {
+            return Ok(false);
+        }
+        // The other parts of it count in the new attachment.
+        self.attachments.remove(&index);
+        let attachment = Attachment::new(&mut self.ebpf, &self.config, index, name)?;
+        self.attachments.insert(index, attachment);
+        Ok(true)
     }
 
     /// Detaches the program from an interface. Its counters stay until [`Kernel::forget`].
@@ -176,22 +206,36 @@ impl Kernel {
         self.local.replace(local).map_err(|error| failed("set the local networks", error))
     }
 
-    /// Sets the networks by which sources are judged; none if they are not judged.
+    /// Sets the networks by which sources are judged; none if they are not judged. After an error the former ones hold.
     ///
     /// # Errors
     /// When there are more networks than the kernel's tables hold, or the kernel has no memory.
     pub fn set_policy(&mut self, networks: Option<&Networks>) -> Result<(), Error> {
-        let failed = |error| match failed("set the permitted networks", error) {
-            Error::Map { source, .. } if source.kind() == io::ErrorKind::StorageFull => Error::TooManyNetworks,
-            other => other,
-        };
+        // First, or the program would meet empty lists, which permit nothing.
+        if networks.is_none() {
+            self.set_judging(false)?;
+        }
         let of = |networks: &[IpNet], verdict| networks.iter().map(|&network| (network, verdict)).collect::<Vec<_>>();
         let permitted = networks.map(|networks| of(networks.permitted(), Verdict::Permitted)).unwrap_or_default();
         // Later ones decide: a network in both lists is denied.
         let denied = networks.map(|networks| of(networks.denied(), Verdict::NotPermitted)).unwrap_or_default();
-        self.policy.replace(permitted.into_iter().chain(denied)).map_err(failed)?;
-        self.settings.flags = self.settings.flags & !JUDGES | if networks.is_some() { JUDGES } else { 0 };
-        self.apply_settings()
+        self.policy.replace(permitted.into_iter().chain(denied)).map_err(not_set)?;
+        if networks.is_some() { self.set_judging(true) } else { Ok(()) }
+    }
+
+    /// Lets the program judge sources, or not. Waits until it does so on every processor.
+    fn set_judging(&mut self, judges: bool) -> Result<(), Error> {
+        let former = self.settings.flags;
+        self.settings.flags = former & !JUDGES | if judges { JUDGES } else { 0 };
+        if self.settings.flags == former {
+            return Ok(());
+        }
+        let applied = self.apply_settings();
+        if applied.is_err() {
+            self.settings.flags = former;
+        }
+        wait_until_programs_end();
+        applied
     }
 
     /// Takes the records out of the rings. To be called every 20 ms or so: the kernel does not wake the reader.
@@ -206,20 +250,23 @@ impl Kernel {
     pub fn take_interval(&mut self) -> Result<KernelInterval, Error> {
         let ended = self.settings.generation;
         self.settings.generation = 1 - ended;
-        self.apply_settings()?;
-        if let Err(error) = wait_for_programs() {
-            tracing::trace!(%error, "the kernel does not wait for its programs");
-            std::thread::sleep(PROGRAM_TIME);
+        if let Err(error) = self.apply_settings() {
+            self.settings.generation = ended;
+            return Err(error);
         }
+        wait_until_programs_end();
         let clock = ClockOffset::now();
         let mut interval = KernelInterval::default();
         let at = ended as usize;
         self.take_conversations(at, clock, &mut interval)
             .map_err(|source| Error::Map { what: "read the kernel's conversations", source })?;
-        self.take_sums(ended, &mut interval).map_err(|error| failed("read the kernel's counters", error))?;
+        self.take_totals(ended, &mut interval)
+            .and_then(|()| self.take_overflow(ended, &mut interval))
+            .map_err(|source| Error::Map { what: "read the kernel's counters", source })?;
         rows::find_overflow_verdicts(&mut interval);
         self.rings.read();
         self.rings.give(clock, &mut interval);
+        interval.sort();
         Ok(interval)
     }
 
@@ -232,33 +279,47 @@ impl Kernel {
             interval.rows_v6.extend(batch.entries().filter_map(|(key, values)| rows::row_v6(clock, key, values)));
             self.rings.read();
         }
-        rows::sort(&mut interval.rows_v4);
-        rows::sort(&mut interval.rows_v6);
         Ok(())
     }
 
-    /// Takes the totals and the sums of packets without a conversation. The entries of the interfaces stay.
-    fn take_sums(&mut self, generation: u32, interval: &mut KernelInterval) -> Result<(), MapError> {
-        let keys = self.totals.keys().collect::<Result<Vec<_>, _>>()?;
-        for key in keys.into_iter().filter(|key| key.generation == generation) {
-            let values = self.totals.get(&key, 0)?;
-            let totals = rows::totals(key.interface, &values);
-            if totals != InterfaceTotals::nothing(key.interface) {
-                interval.totals.push(totals);
-                self.totals.insert(key, zeroes(Totals::default())?, 0)?;
+    /// Takes the totals. The entries of the interfaces stay.
+    fn take_totals(&mut self, generation: u32, interval: &mut KernelInterval) -> io::Result<()> {
+        let mut counted = Vec::new();
+        while let Some(batch) = self.read_totals.read()? {
+            for (bytes, values) in batch.entries() {
+                let Some(key) = layout::read::<TotalsKey>(bytes).filter(|key| key.generation == generation) else {
+                    continue;
+                };
+                let values: Vec<Totals> = layout::per_processor(values).collect();
+                let totals = rows::totals(key.interface, &values);
+                if totals != InterfaceTotals::nothing(key.interface) {
+                    interval.totals.push(totals);
+                    counted.extend(bytes);
+                }
             }
         }
-        let keys = self.overflow.keys().collect::<Result<Vec<_>, _>>()?;
-        for key in keys.into_iter().filter(|key| u32::from(key.generation) == generation) {
-            let sum = rows::overflow(&key, &self.overflow.get(&key, 0)?);
-            interval.overflow.extend(sum);
-            if sum.is_some() && key.protocol == ANY_PROTOCOL {
-                self.overflow.insert(key, zeroes(Overflow::default())?, 0)?;
-            } else if key.protocol != ANY_PROTOCOL {
-                self.overflow.remove(&key)?;
+        self.read_totals.clear(&counted)
+    }
+
+    /// Takes the sums of packets without a conversation. The entries of [`overflow_keys`] stay.
+    fn take_overflow(&mut self, generation: u32, interval: &mut KernelInterval) -> io::Result<()> {
+        let (mut kept, mut removed) = (Vec::new(), Vec::new());
+        while let Some(batch) = self.read_overflow.read()? {
+            for (bytes, values) in batch.entries() {
+                let of_generation = |key: &OverflowKey| u32::from(key.generation) == generation;
+                let Some(key) = layout::read(bytes).filter(of_generation) else { continue };
+                let values: Vec<Overflow> = layout::per_processor(values).collect();
+                let sum = rows::overflow(&key, &values);
+                interval.overflow.extend(sum);
+                match key.protocol {
+                    ANY_PROTOCOL if sum.is_some() => kept.extend(bytes),
+                    ANY_PROTOCOL => {}
+                    _ => removed.extend(bytes),
+                }
             }
         }
-        Ok(())
+        self.read_overflow.clear(&kept)?;
+        self.read_overflow.remove(&removed)
     }
 }
 
@@ -281,6 +342,21 @@ fn reader(map: &Map) -> Result<MapReader, Error> {
         return Err(refused("a map of conversations has another kind"));
     };
     MapReader::new(map.fd().as_fd()).map_err(refused)
+}
+
+/// Waits until every program that runs now has ended.
+fn wait_until_programs_end() {
+    if let Err(error) = wait_for_programs() {
+        tracing::trace!(%error, "the kernel does not wait for its programs");
+        std::thread::sleep(PROGRAM_TIME);
+    }
+}
+
+fn not_set(error: MapError) -> Error {
+    match failed("set the permitted networks", error) {
+        Error::Map { source, .. } if source.kind() == io::ErrorKind::StorageFull => Error::TooManyNetworks,
+        other => other,
+    }
 }
 
 fn refused(error: impl ToString) -> Error {

@@ -22,17 +22,33 @@ impl NetworkTries {
         Ok(Self { v4: LpmTrie::try_from(v4)?, v6: LpmTrie::try_from(v6)?, present: BTreeMap::new() })
     }
 
-    /// Sets the networks. New ones are added before old ones are removed.
+    /// Sets the networks. New ones are added before old ones are removed. After an error the former ones hold.
     pub(super) fn replace(&mut self, networks: impl Iterator<Item = (IpNet, Verdict)>) -> Result<(), MapError> {
         let wanted: BTreeMap<IpNet, Verdict> = networks.map(|(network, verdict)| (network.trunc(), verdict)).collect();
-        for (network, verdict) in &wanted {
+        let former = self.present.clone();
+        let replaced = self.add(&wanted).and_then(|()| self.remove_others(&wanted));
+        // In this order, because the tries may be full.
+        if replaced.is_err()
+            && let Err(error) = self.remove_others(&former).and_then(|()| self.add(&former))
+        {
+            tracing::error!(%error, "the kernel's former networks could not be restored");
+        }
+        replaced
+    }
+
+    fn add(&mut self, wanted: &BTreeMap<IpNet, Verdict>) -> Result<(), MapError> {
+        for (network, verdict) in wanted {
             if self.present.get(network) != Some(verdict) {
                 self.insert(network, *verdict)?;
                 self.present.insert(*network, *verdict);
             }
         }
-        let gone: Vec<IpNet> = self.present.keys().filter(|network| !wanted.contains_key(*network)).copied().collect();
-        for network in gone {
+        Ok(())
+    }
+
+    fn remove_others(&mut self, wanted: &BTreeMap<IpNet, Verdict>) -> Result<(), MapError> {
+        let others = self.present.keys().filter(|network| !wanted.contains_key(*network)).copied();
+        for network in others.collect::<Vec<IpNet>>() {
             self.remove(&network)?;
             self.present.remove(&network);
         }

@@ -132,11 +132,6 @@ fn direction_sum(clock: ClockOffset, counted: &Counted) -> DirectionSum {
     }
 }
 
-/// Sorts by interface, and then by the first packets.
-pub(super) fn sort<A: Address>(rows: &mut [CountedRow<A>]) {
-    rows.sort_unstable_by_key(|row| (row.interface, row.first));
-}
-
 pub(super) fn totals(interface: u32, values: &[Totals]) -> InterfaceTotals {
     let sum = |value: fn(&Totals) -> u64| values.iter().map(value).sum();
     let counters = |value: fn(&Totals) -> Sum| {

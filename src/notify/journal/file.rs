@@ -57,6 +57,24 @@ impl JournalFile {
         Ok((Self { folder, handle, file: None, length: 0, limit: 0 }, state))
     }
 
+    /// Checks that the journal could be opened now. Gives true if another process keeps it locked. Nothing is created or
+    /// changed; a lock is free again at once.
+    pub(super) fn inspect(state_dir: &Path) -> Result<bool, JournalError> {
+        let folder = state_dir.join("notify");
+        let fault = |source| JournalError::Folder { path: folder.clone(), source };
+        let handle = match open_to_read(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened.map_err(fault)?,
+        };
+        if !handle.metadata().map_err(fault)?.is_dir() {
+            return Err(fault(io::ErrorKind::NotADirectory.into()));
+        }
+        if !lock(&handle) {
+            return Ok(true);
+        }
+        read(&folder.join("journal")).map(|_| false)
+    }
+
     /// Appends whole records. After a fault nothing of them is in the file, if it can be shortened.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;

@@ -93,6 +93,14 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Checks that the journal below a state directory could be opened now. Gives true if another process uses it.
+    ///
+    /// # Errors
+    /// If the directory or the file cannot be used.
+    pub(super) fn inspect(state_dir: &Path) -> Result<bool, JournalError> {
+        JournalFile::inspect(state_dir)
+    }
+
     pub(super) fn state(&self) -> &JournalState {
         &self.state
     }

@@ -12,6 +12,7 @@ use crate::alert::{EvidenceFile, Fingerprint};
 use crate::notify::delivery::now;
 use crate::notify::journal::{Journal, JournalRecord};
 use crate::notify::queue::{LONGEST_AGE, MOST_WAITING};
+use crate::os::rerun;
 use crate::packet::Timestamp;
 
 /// An address at which nothing listens.
@@ -197,15 +198,13 @@ fn soak_groups_of_alerts_are_sent_after_5_s_and_then_once_a_minute() {
 #[test]
 #[ignore = "needs root: it mounts a small file system"]
 fn full_disk_stops_no_delivery_and_is_written_when_there_is_room() {
-    let folder = tempfile::tempdir().unwrap();
-    let test = "notify::tests::faults::process_on_a_small_disk";
-    process::output(process::start_on_disk(512, folder.path(), test));
+    rerun::on_disk(512, "notify::tests::faults::process_on_a_small_disk");
 }
 
 #[test]
 #[ignore = "another test runs it as a process of its own"]
 fn process_on_a_small_disk() {
-    let Some(folder) = process::parameter().map(PathBuf::from) else { return };
+    let Some(folder) = rerun::directory() else { return };
     let (server, filler) = (Server::start([]), folder.join("filler"));
     let config = || config(vec![receiver("one", &server.url())], Some(folder.clone()));
     let notifier = start(config(), Batching::Each);

@@ -4,6 +4,7 @@ use super::faults::{dead, url};
 use super::notices::{firing, resolved};
 use super::*;
 use crate::notify::queue::MOST_WAITING;
+use crate::os::rerun;
 
 /// Kilobytes of this process.
 fn resident_kilobytes() -> u64 {
@@ -14,7 +15,7 @@ fn resident_kilobytes() -> u64 {
 
 #[test]
 fn million_alerts_to_a_dead_receiver_cost_little_memory() {
-    process::output(process::start("notify::tests::floods::process_with_a_million_alerts", "run"));
+    rerun::output(rerun::start("notify::tests::floods::process_with_a_million_alerts", "run"));
 }
 
 const MILLION: u64 = 1_000_000;
@@ -40,7 +41,7 @@ fn growth(notifier: &Notifier, notices: impl Iterator<Item = Notice>, changes: u
 #[test]
 #[ignore = "another test runs it as a process of its own"]
 fn process_with_a_million_alerts() {
-    if process::parameter().is_none() {
+    if rerun::parameter().is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -57,7 +58,7 @@ fn process_with_a_million_alerts() {
 #[ignore = "takes minutes"]
 fn soak_million_alerts_with_their_ends_to_dead_receivers_cost_little_memory() {
     for batching in ["each", "all", "group"] {
-        let output = process::output(process::start("notify::tests::floods::process_with_a_million_ends", batching));
+        let output = rerun::output(rerun::start("notify::tests::floods::process_with_a_million_ends", batching));
         println!("{batching}: {}", output.lines().find(|line| line.ends_with(" kB more")).unwrap());
     }
 }
@@ -65,7 +66,7 @@ fn soak_million_alerts_with_their_ends_to_dead_receivers_cost_little_memory() {
 #[test]
 #[ignore = "another test runs it as a process of its own"]
 fn process_with_a_million_ends() {
-    let Some(batching) = process::parameter() else { return };
+    let Some(batching) = rerun::parameter() else { return };
     let batching = match batching.as_str() {
         "each" => Batching::Each,
         "all" => QUICK_ALL,

@@ -4,7 +4,6 @@ mod battery;
 mod faults;
 mod floods;
 pub(super) mod notices;
-mod process;
 mod restarts;
 mod secrets;
 mod server;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::notices::{firing, resolved};
 use super::server::{Answer, Server};
 use super::*;
+use crate::os::rerun;
 
 /// All alerts of the requests, in their order.
 fn received(server: &Server) -> Vec<(u64, bool)> {
@@ -96,7 +97,7 @@ fn receiver_that_left_the_configuration_is_forgotten() {
 #[test]
 #[ignore = "another test runs it as a process of its own"]
 fn process_that_is_killed() {
-    let Some(parameter) = process::parameter() else { return };
+    let Some(parameter) = rerun::parameter() else { return };
     let (url, state_dir) = parameter.split_once(' ').unwrap();
     let notifier = start(config(vec![receiver("one", url)], Some(state_dir.into())), Batching::Each);
     put(&notifier, (0..100).map(firing));
@@ -109,7 +110,7 @@ fn received_after_sigkill(script: Vec<Answer>, is_time: impl Fn(&Server, usize) 
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(script);
     let parameter = format!("{} {}", server.url(), folder.path().display());
-    let mut child = process::start("notify::tests::restarts::process_that_is_killed", &parameter);
+    let mut child = rerun::start("notify::tests::restarts::process_that_is_killed", &parameter);
     wait("it is time", || {
         let journal = std::fs::read(folder.path().join("notify/journal")).unwrap_or_default();
         let queued = journal.windows(8).filter(|bytes| bytes == b"\"number\"").count();

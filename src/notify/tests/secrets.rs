@@ -6,6 +6,7 @@ use super::faults::{dead, received, url};
 use super::notices::firing;
 use super::server::{Answer, Server};
 use super::*;
+use crate::os::rerun;
 
 #[test]
 fn secret_file_that_is_missing_for_a_while_delays_deliveries() {
@@ -79,7 +80,7 @@ impl Receiver for Panicking {
 
 #[test]
 fn no_secret_is_in_the_text_of_a_panic() {
-    let output = process::output(process::start("notify::tests::secrets::process_that_panics", "run"));
+    let output = rerun::output(rerun::start("notify::tests::secrets::process_that_panics", "run"));
     for word in ["thread 'notify'", "the panic of this test: (Some(…), Request", "after an internal error"] {
         assert!(output.contains(word), "no {word:?} in {output}");
     }
@@ -89,7 +90,7 @@ fn no_secret_is_in_the_text_of_a_panic() {
 #[test]
 #[ignore = "another test runs it as a process of its own"]
 fn process_that_panics() {
-    if process::parameter().is_none() {
+    if rerun::parameter().is_none() {
         return;
     }
     tracing::subscriber::set_global_default(LogAll).unwrap();
@@ -108,7 +109,7 @@ fn process_that_panics() {
 
 #[test]
 fn no_secret_is_in_a_log_line_at_any_level() {
-    let output = process::output(process::start("notify::tests::secrets::process_that_logs_all", "run"));
+    let output = rerun::output(rerun::start("notify::tests::secrets::process_that_logs_all", "run"));
     assert!(output.contains("receiver refused"), "something is logged: {output}");
     assert!(!output.contains(CANARY), "{output}");
 }
@@ -116,7 +117,7 @@ fn no_secret_is_in_a_log_line_at_any_level() {
 #[test]
 #[ignore = "another test runs it as a process of its own"]
 fn process_that_logs_all() {
-    if process::parameter().is_none() {
+    if rerun::parameter().is_none() {
         return;
     }
     tracing::subscriber::set_global_default(LogAll).unwrap();

@@ -47,7 +47,7 @@ impl CaptureLoop {
         let interval = self.exchange.filling();
         interval.settle();
         interval.classify_by(Arc::clone(&plan.classifier));
-        interval.judge_by(plan.policy.clone());
+        self.exchange.judge_by(plan.policy.as_ref());
         tracing::debug!(interface = self.interface, "local networks updated");
         session.plan = plan;
         Ok(())

@@ -183,6 +183,7 @@ fn new_supervisor<T: AlertSink>(
         filter: setup.filter.clone(),
         takes_kernel_path: setup.kernel.is_some(),
         kernel: setup.kernel.take(),
+        vitals: setup.vitals.clone(),
         notices,
         network,
         unopened: BTreeSet::new(),

@@ -11,7 +11,8 @@ use crate::capture::Selection;
 use crate::capture::filter::UserFilter;
 use crate::capture::network::{Changes, Network};
 use crate::evidence::RecorderSettings;
-use crate::kernel::Kernel;
+use crate::export::vitals::Vitals;
+use crate::kernel::{Kernel, leftovers};
 use crate::pipeline::Error;
 use crate::pipeline::capture_loop::CaptureLoop;
 use crate::pipeline::control::{CaptureNumber, ControlBlock, Plan};
@@ -36,6 +37,7 @@ pub(super) struct Supervisor {
     pub(super) takes_kernel_path: bool,
     /// The kernel path, until its thread is started.
     pub(super) kernel: Option<Kernel>,
+    pub(super) vitals: Vitals,
     pub(super) notices: Notices,
     pub(super) network: Network,
     /// The interfaces that could not be opened when the plan was made.
@@ -178,7 +180,9 @@ impl Supervisor {
         let notice = rings::notice(&self.planner.capture, handles);
         notice.iter().for_each(|notice| self.notices.log_once("rings", notice));
         let opening = on_open.map(|on_open| Arc::new(Opening::new(handles, on_open)));
-        for (number, interface, worker) in self.threads.missing(&plan) {
+        let missing = self.threads.missing(&plan);
+        self.remove_leftovers(missing.iter().map(|(_, interface, _)| interface.as_str()).collect());
+        for (number, interface, worker) in missing {
             let thread = (interface.clone(), worker);
             let capture_loop = CaptureLoop {
                 number,
@@ -202,6 +206,13 @@ impl Supervisor {
         Ok(first_tries)
     }
 
+    /// Removes what the kernel path of a killed process left on interfaces that libpcap is about to capture.
+    fn remove_leftovers(&self, interfaces: BTreeSet<&str>) {
+        let is_any = self.planner.capture.selection == Selection::Any && !interfaces.is_empty();
+        let links = self.network.links.iter().filter(|link| is_any || interfaces.contains(link.name.as_str()));
+        links.for_each(|link| leftovers::remove(link.index, &link.name));
+    }
+
     /// Starts the thread that captures all interfaces by the kernel path, once.
     fn start_kernel(
         &mut self,
@@ -211,7 +222,12 @@ impl Supervisor {
         let Some(kernel) = self.kernel.take() else { return Ok(()) };
         let interfaces = self.control.plan().captures.len();
         let opening = on_open.map(|on_open| Opening::new(interfaces, on_open));
-        let exchanges = Exchanges { full: self.full.clone(), grids: self.grids.clone(), seed: self.seed };
+        let exchanges = Exchanges {
+            full: self.full.clone(),
+            grids: self.grids.clone(),
+            seed: self.seed,
+            vitals: self.vitals.clone(),
+        };
         let settings = (self.tick, self.planner.capture.selection.clone());
         let control = Arc::clone(&self.control);
         self.threads.start_kernel(KernelLoop::new(kernel, control, exchanges, settings, (first_try, opening)))

@@ -61,6 +61,24 @@ function ZoomButtons(properties: { scale: number; onZoom(factor: number): void }
   );
 }
 
+/** Buttons for the keyboard. There are hundreds: they are made anew with the hosts, not with each move of the pointer. */
+function useButtons(shown: Scene, placed: { current: Placed }, onMark: (mark: Mark | null) => void): JSX.Element {
+  return useMemo(
+    () => (
+      <NodeButtons
+        label="Hosts of the chart; the arrow keys move between them, Enter filters"
+        keys={shown.nodes.map(({ key }) => key)}
+        name={(index) => visible(nameOf(shown, index))}
+        sentence={(index) => sentenceOf(shown, index)}
+        next={(index, dx, dy) => neighbour(placed.current.positions, index, dx, dy)}
+        onFocus={(index) => onMark(index === null ? null : { hit: { kind: "node", index }, hasFocus: true })}
+        onPress={(index) => press(placed.current.scene, { kind: "node", index })}
+      />
+    ),
+    [shown],
+  );
+}
+
 export function ForceView(properties: { graph: Graph; describedBy: string }): JSX.Element {
   const { graph } = properties;
   const [box, { width, height }] = useSize<HTMLDivElement>();
@@ -83,21 +101,7 @@ export function ForceView(properties: { graph: Graph; describedBy: string }): JS
     onMark: setMark,
     onPress: (hit) => press(placed.current.scene, hit),
   });
-  // Hundreds of buttons are made anew with the hosts, not with each move of the pointer.
-  const buttons = useMemo(
-    () => (
-      <NodeButtons
-        label="Hosts of the chart; the arrow keys move between them, Enter filters"
-        keys={shown.nodes.map(({ key }) => key)}
-        name={(index) => visible(nameOf(shown, index))}
-        sentence={(index) => sentenceOf(shown, index)}
-        next={(index, dx, dy) => neighbour(placed.current.positions, index, dx, dy)}
-        onFocus={(index) => setMark(index === null ? null : { hit: { kind: "node", index }, hasFocus: true })}
-        onPress={(index) => press(placed.current.scene, { kind: "node", index })}
-      />
-    ),
-    [shown],
-  );
+  const buttons = useButtons(shown, placed, setMark);
   return (
     <div class="force" data-placed={shown !== EMPTY}>
       <div

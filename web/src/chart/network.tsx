@@ -65,11 +65,61 @@ function Keys(): JSX.Element {
   );
 }
 
+function MostHosts(): JSX.Element {
+  const choose = (text: string): void => show({ hosts: HOSTS.find((value) => value === text) ?? "100" }, "same");
+  return (
+    <label class="select">
+      <span class="unseen">Most hosts</span>
+      <select
+        title="Most hosts in the chart"
+        value={view.value.hosts}
+        onChange={(event) => choose(event.currentTarget.value)}
+      >
+        {HOSTS.map((value) => (
+          <option key={value} value={value} selected={value === view.value.hosts}>
+            {value} hosts
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Tools(properties: { isTable: boolean; isFull: boolean; onTable(): void; onFull(): void }): JSX.Element {
+  return (
+    <div class="panel-tools">
+      <Choice
+        label="View of the chart"
+        value={view.value.chart}
+        options={[
+          ["force", "Hosts", "Hosts and the traffic between them"],
+          ["sankey", "Flows", "Senders, services, receivers (Sankey)"],
+        ]}
+        onChange={(chart) => show({ chart })}
+      />
+      <MostHosts />
+      <button type="button" class="button" aria-pressed={properties.isTable} onClick={properties.onTable}>
+        Show as table
+      </button>
+      <button type="button" class="button" aria-pressed={properties.isFull} onClick={properties.onFull}>
+        Full screen
+      </button>
+    </div>
+  );
+}
+
+/** The chart's size, and the hosts that it sums up, in words. */
+function sizeOf(answer: Graph): string {
+  const size = `${counted(answer.nodes.length, "host")}, ${counted(answer.edges.length, "edge")}.`;
+  if (!answer.nodes.some((node) => node.is_other)) return size;
+  const below = answer.min_bytes > 0 ? `below ${bytes(answer.min_bytes)} or ` : "";
+  return `${size} “Other” sums up the hosts ${below}past the largest.`;
+}
+
 export function Network(): JSX.Element {
   const [element, isFull, toggleFull] = useFullScreen();
   const [isTable, setTable] = useState(false);
   const answer = graph.answer.value;
-  const others = answer?.nodes.some((node) => node.is_other) ?? false;
   return (
     <section class="panel network" aria-labelledby="network-title" ref={element}>
       <div class="panel-head">
@@ -77,39 +127,7 @@ export function Network(): JSX.Element {
           Network flow <small>{RANGE_NAMES[view.value.range]}</small>
         </h2>
         <Keys />
-        <div class="panel-tools">
-          <Choice
-            label="View of the chart"
-            value={view.value.chart}
-            options={[
-              ["force", "Hosts", "Hosts and the traffic between them"],
-              ["sankey", "Flows", "Senders, services, receivers (Sankey)"],
-            ]}
-            onChange={(chart) => show({ chart })}
-          />
-          <label class="select">
-            <span class="unseen">Most hosts</span>
-            <select
-              title="Most hosts in the chart"
-              value={view.value.hosts}
-              onChange={(event) =>
-                show({ hosts: HOSTS.find((value) => value === event.currentTarget.value) ?? "100" }, "same")
-              }
-            >
-              {HOSTS.map((value) => (
-                <option key={value} value={value} selected={value === view.value.hosts}>
-                  {value} hosts
-                </option>
-              ))}
-            </select>
-          </label>
-          <button type="button" class="button" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
-            Show as table
-          </button>
-          <button type="button" class="button" aria-pressed={isFull} onClick={toggleFull}>
-            Full screen
-          </button>
-        </div>
+        <Tools isTable={isTable} isFull={isFull} onTable={() => setTable(!isTable)} onFull={toggleFull} />
       </div>
       <Trouble query={graph} />
       <p class="unseen" id={SUMMARY}>
@@ -118,13 +136,7 @@ export function Network(): JSX.Element {
       <div class="chart-space">
         {answer === null ? <p class="empty">Waiting for figures.</p> : <Chart answer={answer} isTable={isTable} />}
       </div>
-      <p class="panel-foot muted">
-        {answer !== null && `${counted(answer.nodes.length, "host")}, ${counted(answer.edges.length, "edge")}.`}
-        {answer !== null &&
-          others &&
-          ` “Other” sums up the hosts ${answer.min_bytes > 0 ? `below ${bytes(answer.min_bytes)} or ` : ""}past the largest.`}{" "}
-        Width is by bytes. A press filters the page.
-      </p>
+      <p class="panel-foot muted">{answer !== null && sizeOf(answer)} Width is by bytes. A press filters the page.</p>
     </section>
   );
 }

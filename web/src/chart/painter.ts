@@ -8,7 +8,7 @@ import { drawAll, drawMarked, type Zoom } from "./canvas.ts";
 import { type Placed, UNPLACED } from "./layout_hook.ts";
 import type { Hit } from "./scene.ts";
 
-/** What is pointed at, or has the focus of the keyboard. */
+/** The host or edge under the pointer, or the host with the focus of the keyboard. */
 export interface Mark {
   hit: Hit;
   hasFocus: boolean;

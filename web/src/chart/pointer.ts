@@ -11,7 +11,7 @@ import { type Hit, hitAt } from "./scene.ts";
 
 export const WHOLE: Zoom = { scale: 1, x: 0, y: 0 };
 export const LARGEST_SCALE = 8;
-/** How far off a host or edge the pointer may be, in pixels. */
+/** The pointer may be so far off a host or edge, in pixels. */
 const REACH = 5;
 /** A press that moves farther moves the chart, in pixels. */
 const STILL = 4;

@@ -6,9 +6,11 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Graph } from "../api.ts";
 import { bytes, counted, share, shortened, visible } from "../format.ts";
-import { toggleWord, useSize } from "../parts.tsx";
+import { toggledAll } from "../filter.ts";
+import { useSize } from "../parts.tsx";
+import { show, view } from "../store.ts";
 import { NodeButtons } from "./node_buttons.tsx";
-import { type Band, bandsOf, type Box, boxOf, pathOf } from "./sankey.ts";
+import { type Band, type Bands, bandsOf, type Box, boxOf, pathOf } from "./sankey.ts";
 
 const COLUMNS = ["sends", "service", "receives"] as const;
 
@@ -50,78 +52,107 @@ function Label(properties: { box: Box; width: number }): JSX.Element {
   );
 }
 
+function BandPath(properties: { band: Band; marked: Box | null }): JSX.Element {
+  const { band, marked } = properties;
+  const [source, target] = [boxOf(band.source), boxOf(band.target)];
+  const state = marked === null ? "" : touches(band, marked) ? "marked" : "faded";
+  return (
+    <path class={`band ${band.direction} ${state}`} d={pathOf(band)} stroke-width={Math.max(1, band.width ?? 1)}>
+      <title>{`${visible(source?.text ?? "")} → ${visible(target?.text ?? "")}: ${bytes(band.value)}`}</title>
+    </path>
+  );
+}
+
+interface BoxMark {
+  key: string;
+  hasFocus: boolean;
+}
+
+function BoxShape(properties: {
+  box: Box;
+  sentence: string;
+  width: number;
+  isFocused: boolean;
+  onMark(mark: BoxMark | null): void;
+}): JSX.Element {
+  const { box, sentence, width, isFocused, onMark } = properties;
+  return (
+    <g
+      class={`box ${box.filterWords.length > 0 ? "points" : ""} ${isFocused ? "focused" : ""}`}
+      onPointerEnter={() => onMark({ key: box.key, hasFocus: false })}
+      onPointerLeave={() => onMark(null)}
+      onClick={() => press(box)}
+    >
+      <rect
+        class={box.isLocal === null ? "other" : box.isLocal ? "local" : "remote"}
+        x={box.x0}
+        y={box.y0}
+        width={(box.x1 ?? 0) - (box.x0 ?? 0)}
+        height={Math.max(1, (box.y1 ?? 0) - (box.y0 ?? 0))}
+      >
+        <title>{sentence}</title>
+      </rect>
+      <Label box={box} width={width} />
+    </g>
+  );
+}
+
+function press(box: Box | undefined): void {
+  if (box !== undefined) show({ filter: toggledAll(view.peek().filter, box.filterWords) });
+}
+
+function sentenceOf(box: Box, bands: Band[]): string {
+  const ends = bands.filter((band) => touches(band, box)).length;
+  return `${shortened(box.text, 60)}, ${COLUMNS[box.column]}, ${bytes(box.value ?? 0)}, ${counted(ends, "band")}`;
+}
+
+function Share(properties: { part: Bands["share"]; width: number }): JSX.Element | null {
+  const { part, width } = properties;
+  if (part.of === 0) return null;
+  return (
+    <text class="svg-muted" x={width / 2} y={14} text-anchor="middle">
+      {`The largest flows: ${bytes(part.bytes)} of ${bytes(part.of)} (${share(part.bytes, part.of)})`}
+    </text>
+  );
+}
+
+const keyOf = (band: Band): string => `${boxOf(band.source)?.key} ${boxOf(band.target)?.key} ${band.direction}`;
+
 export function SankeyView(properties: { graph: Graph; describedBy: string }): JSX.Element {
+  const { graph, describedBy } = properties;
   const [place, { width, height }] = useSize<HTMLDivElement>();
-  const [marked, setMarked] = useState<{ key: string; hasFocus: boolean } | null>(null);
-  const {
-    boxes,
-    bands,
-    share: part,
-  } = useMemo(() => bandsOf(properties.graph, width, height), [properties.graph, width, height]);
-  const markedBox = boxes.find((box) => box.key === marked?.key) ?? null;
-  const press = (box: Box | undefined): void => box?.filterWords.forEach(toggleWord);
-  const sentence = (box: Box): string => {
-    const ends = bands.filter((band) => touches(band, box)).length;
-    return `${shortened(box.text, 60)}, ${COLUMNS[box.column]}, ${bytes(box.value ?? 0)}, ${counted(ends, "band")}`;
-  };
+  const [mark, setMark] = useState<BoxMark | null>(null);
+  const { boxes, bands, share: part } = useMemo(() => bandsOf(graph, width, height), [graph, width, height]);
+  const marked = boxes.find((box) => box.key === mark?.key) ?? null;
+  const at = (index: number): string => (boxes[index] === undefined ? "" : sentenceOf(boxes[index], bands));
+  const label = "Top flows: senders, services, receivers";
   return (
     <div class="sankey" ref={place}>
-      <svg
-        width={width}
-        height={height}
-        role="img"
-        aria-label="Top flows: senders, services, receivers"
-        aria-describedby={properties.describedBy}
-      >
-        {part.of > 0 && (
-          <text class="svg-muted" x={width / 2} y={14} text-anchor="middle">
-            {`The largest flows: ${bytes(part.bytes)} of ${bytes(part.of)} (${share(part.bytes, part.of)})`}
-          </text>
-        )}
+      <svg width={width} height={height} role="img" aria-label={label} aria-describedby={describedBy}>
+        <Share part={part} width={width} />
         <g class="bands">
-          {bands.map((band) => {
-            const isMarked = markedBox !== null && touches(band, markedBox);
-            const [source, target] = [boxOf(band.source), boxOf(band.target)];
-            return (
-              <path
-                key={`${source?.key} ${target?.key} ${band.direction}`}
-                class={`band ${band.direction} ${markedBox === null ? "" : isMarked ? "marked" : "faded"}`}
-                d={pathOf(band)}
-                stroke-width={Math.max(1, band.width ?? 1)}
-              >
-                <title>{`${visible(source?.text ?? "")} → ${visible(target?.text ?? "")}: ${bytes(band.value)}`}</title>
-              </path>
-            );
-          })}
+          {bands.map((band) => (
+            <BandPath key={keyOf(band)} band={band} marked={marked} />
+          ))}
         </g>
-        {boxes.map((box) => (
-          <g
+        {boxes.map((box, index) => (
+          <BoxShape
             key={box.key}
-            class={`box ${box.filterWords.length > 0 ? "points" : ""} ${box.key === marked?.key && marked.hasFocus ? "focused" : ""}`}
-            onPointerEnter={() => setMarked({ key: box.key, hasFocus: false })}
-            onPointerLeave={() => setMarked(null)}
-            onClick={() => press(box)}
-          >
-            <rect
-              class={box.isLocal === null ? "other" : box.isLocal ? "local" : "remote"}
-              x={box.x0}
-              y={box.y0}
-              width={(box.x1 ?? 0) - (box.x0 ?? 0)}
-              height={Math.max(1, (box.y1 ?? 0) - (box.y0 ?? 0))}
-            >
-              <title>{sentence(box)}</title>
-            </rect>
-            <Label box={box} width={width} />
-          </g>
+            box={box}
+            sentence={at(index)}
+            width={width}
+            isFocused={box === marked && mark?.hasFocus === true}
+            onMark={setMark}
+          />
         ))}
       </svg>
       <NodeButtons
         label="Boxes of the chart; the arrow keys move between them, Enter filters"
         keys={boxes.map((box) => box.key)}
         name={(index) => visible(boxes[index]?.text ?? "")}
-        sentence={(index) => (boxes[index] === undefined ? "" : sentence(boxes[index]))}
+        sentence={at}
         next={(index, dx, dy) => neighbourOf(boxes, index, dx, dy)}
-        onFocus={(index) => setMarked(index === null ? null : { key: boxes[index]?.key ?? "", hasFocus: true })}
+        onFocus={(index) => setMark(index === null ? null : { key: boxes[index]?.key ?? "", hasFocus: true })}
         onPress={(index) => press(boxes[index])}
       />
     </div>

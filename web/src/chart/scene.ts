@@ -129,7 +129,7 @@ function madeScene(graph: Graph): Scene {
   return { nodes, edges, edgesOf, groups: groupsOf(edges), largest };
 }
 
-/** How far an edge bends to its right, as a part of its length: both directions of a pair are seen apart. */
+/** An edge bends to its right by this part of its length: both directions of a pair are seen apart. */
 export const BEND = 0.07;
 
 /** The middle point that the curve of an edge is drawn towards. */
@@ -195,7 +195,7 @@ export function neighbour(positions: Float32Array, present: number, dx: number, 
     const ahead = ((positions[index * 2] ?? 0) - x) * dx + ((positions[index * 2 + 1] ?? 0) - y) * dy;
     const aside =
       Math.abs(((positions[index * 2] ?? 0) - x) * dy) + Math.abs(((positions[index * 2 + 1] ?? 0) - y) * dx);
-    // What lies more aside than ahead belongs to another key.
+    // A host that lies more aside than ahead belongs to another key.
     if (index === present || ahead <= 0 || aside > ahead * 2) continue;
     const cost = ahead + aside * 2;
     if (cost < least) {

@@ -5,7 +5,7 @@
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf, type Suggestions } from "../api.ts";
-import { completed, normal, wordAt, words } from "../filter.ts";
+import { completed, completeNetworks, normal, wordAt, words } from "../filter.ts";
 import { visible } from "../format.ts";
 import { client, show, view } from "../store.ts";
 import { toggleWord } from "../parts.tsx";
@@ -91,7 +91,7 @@ function useBox(): Box {
     clear();
   };
   const apply = (filter: string): void => {
-    show({ filter: normal(`${view.peek().filter} ${filter}`) });
+    show({ filter: normal(`${view.peek().filter} ${completeNetworks(filter)}`) });
     setText("");
     close();
   };

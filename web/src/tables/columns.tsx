@@ -143,7 +143,7 @@ function service(row: { protocol: string; port: number | null; service: string |
   );
 }
 
-/** Where a host is and to whom its address belongs. */
+/** The country of a host, and the owner of its address. */
 function origin({ names, is_local }: HostRow): ComponentChildren {
   const parts = [names.country, names.asn === null ? null : `AS${names.asn}`, names.organisation, names.vendor].filter(
     (part) => part !== null && part !== "",

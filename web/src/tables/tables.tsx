@@ -5,7 +5,7 @@
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
-import { normal } from "../filter.ts";
+import { completeNetworks, normal } from "../filter.ts";
 import { bytes, count, counted, visible } from "../format.ts";
 import { API, shown, show, table, tablePath, trafficNow, view } from "../store.ts";
 import { TABLES, type TableName } from "../state.ts";
@@ -27,7 +27,7 @@ function parametersOf(offset: number, limit: number): Record<string, string | nu
   const { range, filter, search, sort, order } = view.value;
   return {
     range,
-    filter: normal(`${filter} ${search}`),
+    filter: normal(`${filter} ${completeNetworks(search)}`),
     sort: sort === "" ? DEFAULT_SORT : sort,
     order,
     limit,

@@ -1,31 +1,13 @@
 //! Full disks, and processes that are killed while they write.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
 use super::*;
+use crate::os::rerun;
 
-/// Names the directory of a test that runs in a process of its own.
-const DIRECTORY: &str = "EVENT_LOG_TEST_DIRECTORY";
 /// Number of kills in a test; more with this variable.
 const KILLS: (&str, u32) = ("EVENT_LOG_TEST_KILLS", 12);
-
-/// This program with the one test `name`, in `directory`, behind `before`.
-fn again(before: &[&str], name: &str, directory: &Path) -> Command {
-    let test = format!("{}::{name}", module_path!().split_once("::").unwrap().1);
-    let this = std::env::current_exe().unwrap();
-    let mut words = before.iter().map(std::ffi::OsString::from).collect::<Vec<_>>();
-    words.push(this.into());
-    words.extend(["--ignored", "--exact", &test, "--nocapture"].map(Into::into));
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).env(DIRECTORY, directory);
-    command
-}
-
-fn directory() -> Option<PathBuf> {
-    std::env::var_os(DIRECTORY).map(PathBuf::from)
-}
 
 fn path_of(format: EventFormat, directory: &Path) -> PathBuf {
     directory.join(format!("{format:?}"))
@@ -35,22 +17,13 @@ fn path_of(format: EventFormat, directory: &Path) -> PathBuf {
 #[test]
 #[ignore = "needs root: is run by another test, which kills it"]
 fn writes_until_it_is_killed() {
-    let Some(folder) = directory() else { return };
+    let Some(folder) = rerun::directory() else { return };
     let log = |format| start(Config { buffer_bytes: 2_000, ..config(format, &path_of(format, &folder)) });
     let logs = FORMATS.map(log);
-    println!("begins");
+    println!("{}", rerun::BEGINS);
     let mut senders = logs.each_ref().map(|log| log.sender(SendingPace::File));
     for number in 0.. {
         senders.iter_mut().for_each(|sender| sender.report(&violation(number)));
-    }
-}
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
     }
 }
 
@@ -66,16 +39,12 @@ fn every_whole_line_of_a_killed_process_parses() {
     let kills = std::env::var(KILLS.0).ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS.1);
     let mut state = u64::from(std::process::id());
     println!("seed {state}");
+    let test = rerun::path(module_path!(), "writes_until_it_is_killed");
     let (mut events, mut arrays) = (0, 0);
     for _ in 0..kills {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = again(&["env"], "writes_until_it_is_killed", folder.path());
-        let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-        let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
-        assert!(lines.map_while(Result::ok).any(|line| line.contains("begins")), "the writer has begun");
         state = crate::tables::sampling::mixed(state.wrapping_add(1));
-        std::thread::sleep(Duration::from_micros(state % 200_000));
-        drop(child);
+        rerun::kill_after(Duration::from_micros(state % 200_000), &test, folder.path());
         let array = path_of(EventFormat::Json, folder.path());
         let text = fs::read(&array).unwrap();
         arrays += u32::from(serde_json::from_slice::<Vec<Value>>(&text).is_ok());
@@ -124,20 +93,14 @@ fn fill(path: &Path) {
     while file.write_all(&[1; 1_000]).is_ok() {}
 }
 
-/// Runs the test `name` again in a mount namespace of its own, with a directory on a disk of 1 MiB.
-fn on_a_small_disk(name: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let mount = "mount -t tmpfs -o size=1m none \"$EVENT_LOG_TEST_DIRECTORY\" || exit 3; exec \"$0\" \"$@\"";
-    let output = again(&["unshare", "--mount", "sh", "-c", mount], name, folder.path()).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
-}
-
 #[test]
 #[ignore = "needs root: mounts a file system"]
 fn writing_goes_on_without_a_torn_line_once_a_full_disk_has_space() {
     const NAME: &str = "writing_goes_on_without_a_torn_line_once_a_full_disk_has_space";
-    let Some(disk) = directory() else { return on_a_small_disk(NAME) };
+    let Some(disk) = rerun::directory() else {
+        rerun::on_disk(1_024, &rerun::path(module_path!(), NAME));
+        return;
+    };
     for format in FORMATS {
         let path = path_of(format, &disk);
         let log = start(Config { buffer_bytes: 1_000, ..config(format, &path) });

@@ -41,6 +41,20 @@ fn violation_has_its_fields_in_every_format() {
 }
 
 #[test]
+fn suppressed_packets_have_their_fields_in_every_format() {
+    let event = |source| LoggedEvent::Suppressed(suppressed(source));
+    let time = "2023-11-14T22:13:33.000000001Z";
+    for (source, in_json, in_csv) in [(Some("203.0.113.5"), r#""src":"203.0.113.5","#, "203.0.113.5"), (None, "", "")] {
+        let object =
+            format!("{{\"event\":\"suppressed\",\"ts\":\"{time}\",{in_json}\"packets\":0,\"suppressed\":120}}\n");
+        assert_eq!(line(&event(source), EventFormat::JsonLines), object);
+        assert_eq!(line(&event(source), EventFormat::Json), object);
+        let record = format!("suppressed,{time},,,,{in_csv},,,,,,,0,,,120,,,,,,,,,,,,,,\n");
+        assert_eq!(line(&event(source), EventFormat::Csv), record);
+    }
+}
+
+#[test]
 fn alert_has_its_fields_in_every_format() {
     assert_eq!(
         line(&alert("scan"), EventFormat::JsonLines),
@@ -59,7 +73,8 @@ fn alert_has_its_fields_in_every_format() {
 
 #[test]
 fn both_formats_for_programs_have_the_same_values() {
-    for event in [LoggedEvent::Violation(violation(3)), alert("a, \"b\" =c"), alert("=1+1")] {
+    let suppressed = LoggedEvent::Suppressed(suppressed(Some("203.0.113.5")));
+    for event in [LoggedEvent::Violation(violation(3)), suppressed, alert("a, \"b\" =c"), alert("=1+1")] {
         let object: Value = serde_json::from_str(&line(&event, EventFormat::JsonLines)).unwrap();
         let text = csv_header_and(&line(&event, EventFormat::Csv));
         let record = csv::Reader::from_reader(text.as_bytes()).records().next().unwrap().unwrap();

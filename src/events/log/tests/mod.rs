@@ -15,7 +15,7 @@ use super::*;
 use crate::alert::{AlertSink as _, Change};
 use crate::detect::{Figures, Kind, Subject};
 use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
-use crate::policy::{Action, Violation, ViolationSink as _};
+use crate::policy::{Action, SuppressedPackets, Violation, ViolationSink as _};
 
 /// Longest time for any short operation on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -39,6 +39,11 @@ fn violation(number: u64) -> Violation {
     }
 }
 
+fn suppressed(source: Option<&str>) -> SuppressedPackets {
+    let last = Timestamp::from_nanoseconds(1_700_000_013_000_000_001);
+    SuppressedPackets { source: source.map(|source| source.parse().unwrap()), last, packets: 120 }
+}
+
 fn change(rule: &str) -> Change {
     let figures =
         Figures { value: 16.0, limit: 15.0, window: Duration::from_secs(170), bytes: 640, ..Figures::default() };
@@ -54,7 +59,7 @@ fn config(format: EventFormat, file: &Path) -> Config {
 }
 
 fn start(config: Config) -> EventLog {
-    EventLog::start(config, Style::default(), Box::new(|_| true)).unwrap()
+    EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true))).unwrap()
 }
 
 fn finish(log: EventLog) {
@@ -107,25 +112,51 @@ fn numbers(format: EventFormat, path: &Path) -> Vec<u64> {
 fn violations_without_a_file_are_lines_of_the_console() {
     let (sender, lines) = std::sync::mpsc::sync_channel(10);
     let console = Box::new(move |line: String| sender.send(line).is_ok());
-    let log = EventLog::start(Config::default(), Style::default(), console).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console)).unwrap();
     let mut events = log.sender(SendingPace::Live);
     events.notify(&change("its line is written elsewhere"));
     events.report(&violation(3));
+    [Some("203.0.113.5"), None].iter().for_each(|source| events.report_suppressed(&suppressed(*source)));
     finish(log);
     let lines: Vec<String> = lines.try_iter().collect();
     assert_eq!(
         lines,
-        [concat!(
-            "ts=2023-11-14T22:13:33.000000Z level=warn msg=\"source is not permitted\" ",
-            "first=2023-11-14T22:13:32.500000004Z interface=eth0 src=203.0.113.5 src_port=40000 dst=10.0.0.1 dst_port=22 ",
-            "protocol=tcp flags=SYN|ACK packets=3 bytes=180 action=dropped suppressed=2\n"
-        )]
+        [
+            concat!(
+                "ts=2023-11-14T22:13:33.000000Z level=warn msg=\"source is not permitted\" ",
+                "first=2023-11-14T22:13:32.500000004Z interface=eth0 src=203.0.113.5 src_port=40000 dst=10.0.0.1 dst_port=22 ",
+                "protocol=tcp flags=SYN|ACK packets=3 bytes=180 action=dropped suppressed=2\n"
+            ),
+            concat!(
+                "ts=2023-11-14T22:13:33.000000Z level=warn msg=\"source sent more packets that are not permitted\" ",
+                "src=203.0.113.5 suppressed=120\n"
+            ),
+            concat!(
+                "ts=2023-11-14T22:13:33.000000Z level=warn ",
+                "msg=\"several sources sent more packets that are not permitted\" suppressed=120\n"
+            ),
+        ]
     );
 }
 
 #[test]
+fn console_may_receive_alerts_too_in_their_order() {
+    let (sender, lines) = std::sync::mpsc::sync_channel(10);
+    let console = Box::new(move |line: String| sender.send(line).is_ok());
+    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::All(console)).unwrap();
+    let mut events = log.sender(SendingPace::File);
+    events.report(&violation(3));
+    events.notify(&change("of the console"));
+    events.report(&violation(4));
+    finish(log);
+    let messages: Vec<String> = lines.try_iter().map(|line| line.split('"').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(messages, ["source is not permitted", "alert firing", "source is not permitted"]);
+}
+
+#[test]
 fn console_without_space_loses_violations_and_counts_them() {
-    let log = EventLog::start(Config::default(), Style::default(), Box::new(|_| false)).unwrap();
+    let console = ConsoleEvents::Violations(Box::new(|_| false));
+    let log = EventLog::start(Config::default(), Style::default(), console).unwrap();
     let mut events = log.sender(SendingPace::Live);
     let lost = events.lost();
     (0..5).for_each(|number| events.report(&violation(number)));

@@ -2,6 +2,8 @@
 //!
 //! Takes a mapping; gives the settings of a receiver. Must not know the other receivers.
 
+mod shown;
+
 use std::collections::BTreeMap;
 
 use super::super::given::{Content, Given, RefusedSetting};
@@ -12,7 +14,8 @@ use super::keywords::{ALERT_KIND, Keywords, SEVERITY};
 use super::rules::{keys_and_values, known_key, mapping, missing};
 use super::secrets::{SECRET_KEY, SECRET_URL, SecretText};
 use super::{ListOf, Scalar, Scalars, ValueKind};
-use crate::notify::{AlertSelection, ReceiverConfig, Secret, SecretSource, Vendor};
+use crate::notify::{AlertSelection, ReceiverConfig, SecretSource, Vendor};
+use shown::{shown_headers, shown_url, shown_vendor};
 
 /// The longest name of a receiver. It is the value of a label.
 const LONGEST_NAME: usize = 64;
@@ -302,56 +305,4 @@ fn header_name(node: &Given) -> Result<String, RefusedSetting> {
 
 fn without_content(given: &Given) -> Given {
     Given { content: Content::Null, origin: given.origin.clone() }
-}
-
-/// Base URLs of interfaces are no secrets.
-fn shown_url(vendor: &Vendor, source: &SecretSource) -> (Given, Given) {
-    let (key, hidden) = shown_secret(["url", "url_file", "url_env"], source);
-    let plain = match source {
-        SecretSource::Given(url) => vendor.plain_url(url),
-        SecretSource::File(_) | SecretSource::Variable(_) => None,
-    };
-    (key, plain.map_or(hidden, |url| Content::Text(url.to_owned()).into()))
-}
-
-fn shown_secret([itself, file, variable]: [&str; 3], source: &SecretSource) -> (Given, Given) {
-    let (key, value) = match source {
-        SecretSource::Given(secret) => (itself, SECRET_KEY.show(secret)),
-        SecretSource::File(path) => (file, FILE_NAME.show(path)),
-        SecretSource::Variable(name) => (variable, VARIABLE_NAME.show(name)),
-    };
-    (Content::Text(key.to_owned()).into(), value.into())
-}
-
-fn shown_headers(receiver: &ReceiverConfig, is_included: fn(&SecretSource) -> bool) -> Option<Content> {
-    let included = receiver.headers.iter().filter(|(_, source)| is_included(source));
-    let entries = included.map(|(name, source)| {
-        let value = match source {
-            SecretSource::File(path) => FILE_NAME.show(path),
-            SecretSource::Given(_) | SecretSource::Variable(_) => SECRET_KEY.show(&Secret::default()),
-        };
-        (Content::Text(name.clone()).into(), value.into())
-    });
-    let entries: Vec<_> = entries.collect();
-    (!entries.is_empty()).then_some(Content::Mapping(entries))
-}
-
-fn shown_vendor(vendor: &Vendor) -> Vec<(Given, Given)> {
-    match vendor {
-        Vendor::Alertmanager | Vendor::Webhook => Vec::new(),
-        Vendor::Slack { channel, emoji, icon } => {
-            let shown = [("channel", channel), ("emoji", emoji), ("icon", icon)].map(|(key, value)| {
-                let value = value.as_ref().map(|value| FREE_TEXT.show(value));
-                (key, value)
-            });
-            match mapping(shown) {
-                Content::Mapping(entries) => entries,
-                _ => Vec::new(),
-            }
-        }
-        Vendor::PagerDuty { routing_key } => {
-            vec![shown_secret(["routing_key", "routing_key_file", "routing_key_env"], routing_key)]
-        }
-        Vendor::Opsgenie { api_key } => vec![shown_secret(["api_key", "api_key_file", "api_key_env"], api_key)],
-    }
 }

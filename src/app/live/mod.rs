@@ -1,45 +1,37 @@
 //! The exporter: captures, or reads one file, and serves until a signal. Takes a configuration; gives an exit status.
 //! Must not know the threads of the pipeline, nor the contents of pages.
 
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+mod file;
+
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot::{self, error::RecvError};
-use tokio::time::timeout;
 
 use super::alerting::{AlertOutputs, Alerting};
-use super::replay::ReadOutputs;
 use super::signals::Stop;
 use super::{DONE, FAILED, random_seed, say, start};
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
-use crate::alert::AlertSink;
-use crate::capture::file_name;
 use crate::capture::filter::UserFilter;
 use crate::capture::network::Network;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::evidence::RecorderSettings;
+use crate::export::Published;
 use crate::export::api::ApiSettings;
 use crate::export::chart::Capabilities;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
-use crate::export::{Published, Report};
 use crate::history::History;
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::kernel::{Daq, Kernel, lockout};
 use crate::names::Names;
 use crate::pipeline::alarms::Alarms;
-use crate::pipeline::replay::Progress;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::pipeline::violations::Violations;
-use crate::policy::Verdict;
 use crate::{capture, cli, pipeline};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
@@ -47,8 +39,6 @@ const ANSWERING_THREADS: usize = 1;
 /// The fewest file descriptors that the program starts with: about 20 are open with one interface captured, and
 /// connections take half.
 const FEWEST_DESCRIPTORS: u64 = 40;
-/// Longest time that a signal waits for the frames that are being read.
-const LAST_READ: Duration = Duration::from_millis(500);
 
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
@@ -90,7 +80,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     }
     let exporter = Exporter { published, site, alerts: alerting.outputs(), stop, runtime };
     let end = match &config.source {
-        Some(file) => read_file(file, &config, &exporter),
+        Some(file) => file::read(file, &config, &exporter),
         None => capture_interfaces(config, (filter, kernel), (scraped, vitals, alerting.recording()), &exporter),
     };
     drop(names);
@@ -138,144 +128,6 @@ struct ExporterEnd {
     summary: String,
 }
 
-/// Reads the file and serves its accounts meanwhile, then the final ones.
-fn read_file(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Result<ExporterEnd> {
-    let Exporter { published, site, alerts, stop, runtime } = exporter;
-    let meanwhile = Meanwhile::of(file, config, published, site);
-    let reading = start_reading(file.to_owned(), config.clone(), alerts.clone(), meanwhile, stop.clone())?;
-    let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
-        let summary = format!("stopped while waiting for input from {}", file_name(file));
-        return Ok(ExporterEnd { status: DONE, summary });
-    };
-    let (report, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
-    let frames = report.accounts.totals.frames.frames;
-    let (firing, fired) = (report.alerts.firing.len(), report.alerts.fired_total.values().sum::<u64>());
-    published.publish(report);
-    let status = match outcome {
-        // Frames before a fault are worth serving; a file without any readable frame is not.
-        Err(error) if frames == 0 => return Err(explain(error).into()),
-        Err(error) => {
-            tracing::error!(%error, "capture file is broken; serving the part that could be read");
-            FAILED
-        }
-        Ok(()) => DONE,
-    };
-    tracing::info!(
-        file = file_name(file),
-        frames,
-        alerts = fired,
-        firing,
-        "the capture file is read; /metrics serves its final state"
-    );
-    site.set_ready();
-    exporter.wait_for_a_signal();
-    Ok(ExporterEnd { status, summary: format!("{frames} frames read from {}", file_name(file)) })
-}
-
-/// The report, and whether all could be read.
-type FileReport = (Report, Result<(), pipeline::Error>);
-
-/// The least time between two published views of the history of a file.
-const HISTORY_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Publishes the accounts and the history of a file that is still being read.
-struct Meanwhile {
-    published: Arc<Published>,
-    /// The site to make ready with the first accounts, if the input may never end.
-    site: Option<Arc<Site>>,
-    refresh: Duration,
-    due: Instant,
-    has_news: bool,
-    history_due: Instant,
-    /// The number of the history that was published last.
-    history: u64,
-}
-
-impl Meanwhile {
-    fn of(file: &Path, config: &Config, published: &Arc<Published>, site: &Arc<Site>) -> Self {
-        // Standard input and named pipes; a regular file is ready when all of it is counted.
-        let is_stream = file == Path::new("-") || !file.is_file();
-        let (refresh, now) = (config.pipeline.refresh, Instant::now());
-        Self {
-            published: Arc::clone(published),
-            site: is_stream.then(|| Arc::clone(site)),
-            refresh,
-            due: now + refresh,
-            has_news: false,
-            history_due: now + HISTORY_INTERVAL,
-            history: 0,
-        }
-    }
-
-    /// Publishes the accounts once a refresh, and the history once a second.
-    fn publish_if_due<T: AlertSink + Send + 'static>(
-        &mut self,
-        progress: &mut Progress<'_, Alarms<T>>,
-        config: &Config,
-    ) {
-        self.has_news |= progress.frames > 0;
-        let now = Instant::now();
-        if now >= self.history_due {
-            self.publish_history(progress.observer().and_then(Alarms::history));
-            self.history_due = now + HISTORY_INTERVAL;
-        }
-        if !self.has_news || now < self.due {
-            return;
-        }
-        if let Some((ledger, alarms)) = progress.accounts() {
-            let report = super::replay::report(ledger, alarms, config, config.account.max_series);
-            self.published.publish(report);
-        }
-        if let Some(site) = self.site.take() {
-            site.set_ready();
-        }
-        self.has_news = false;
-        self.due = now + self.refresh;
-    }
-
-    /// Publishes the history if it has changed.
-    fn publish_history(&mut self, history: Option<&History>) {
-        if let Some(history) = history.filter(|history| history.number() > self.history) {
-            self.history = history.number();
-            self.published.publish_history(history.view());
-        }
-    }
-}
-
-/// Reads on a thread of its own: a thread that waits for input cannot react to a signal.
-fn start_reading(
-    file: PathBuf,
-    config: Config,
-    alerts: AlertOutputs,
-    mut meanwhile: Meanwhile,
-    stop: Stop,
-) -> Result<oneshot::Receiver<FileReport>, pipeline::Error> {
-    let (sender, reading) = oneshot::channel();
-    let history = Some(super::replay::history_of_files(&config));
-    let outputs = ReadOutputs { violations: Box::new(alerts.clone()), sink: alerts, history };
-    let read = move || {
-        let read = super::replay::read(&[file], &config, &config.detect, 1, outputs, |progress| {
-            meanwhile.publish_if_due(progress, &config);
-            if stop.is_received() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        meanwhile.publish_history(read.history());
-        drop(sender.send((read.report(&config, config.account.max_series), read.outcome)));
-    };
-    thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;
-    Ok(reading)
-}
-
-/// The outcome of reading; none if the input is silent when a signal comes.
-async fn read_or_stopped(
-    mut reading: oneshot::Receiver<FileReport>,
-    stop: Stop,
-) -> Option<Result<FileReport, RecvError>> {
-    tokio::select! {
-        read = &mut reading => Some(read),
-        () = stop.received() => timeout(LAST_READ, reading).await.ok(),
-    }
-}
-
 fn capture_interfaces(
     mut config: Config,
     (filter, kernel): (Option<Arc<UserFilter>>, Option<Kernel>),
@@ -283,6 +135,7 @@ fn capture_interfaces(
     exporter: &Exporter,
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
+    let drops_packets = config.kernel.drops_packets;
     if let Some(scan) = &mut config.detect.scan {
         scan.routers.extend(Network::read().unwrap_or_default().router_addresses());
     }
@@ -317,7 +170,7 @@ fn capture_interfaces(
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
     exporter.wait_for_a_signal();
     running.stop();
-    Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?) })
+    Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?, drops_packets) })
 }
 
 /// The kernel path, if it is configured: loaded before anything starts.
@@ -325,13 +178,11 @@ fn load_kernel(config: &Config) -> Result<Option<Kernel>, pipeline::Error> {
     if config.kernel.daq == Daq::Libpcap || config.source.is_some() {
         return Ok(None);
     }
-    if config.kernel.drops_packets && !config.kernel.force {
-        let networks = config.policy.networks().unwrap_or_default();
-        lockout::check(|address| networks.verdict(address) == Verdict::Permitted)?;
-    }
+    let networks = config.policy.networks();
+    lockout::check(&config.kernel, networks.as_ref())?;
     let mut kernel = Kernel::load(&config.kernel, config.policy.events)?;
     // Before it is attached anywhere, so that no packet passes without a verdict.
-    kernel.set_policy(config.policy.networks().as_ref())?;
+    kernel.set_policy(networks.as_ref())?;
     Ok(Some(kernel))
 }
 
@@ -387,12 +238,36 @@ fn capabilities(config: &Config) -> Capabilities {
     Capabilities { explains: config.explain, ..limits }
 }
 
-/// The closing line, as tcpdump has it.
-fn closing_line(accounts: &Snapshot) -> String {
+/// The closing line, as tcpdump has it. Where packets are dropped by the policy, it says how many were.
+fn closing_line(accounts: &Snapshot, drops_packets: bool) -> String {
     let captures = accounts.interfaces.iter().filter_map(|interface| interface.capture);
     let (received, dropped) = captures.fold((0, 0), |(received, dropped), capture| {
         (received + capture.received, dropped + capture.dropped_by_kernel)
     });
     let captured = accounts.totals.frames.frames + accounts.totals.copies.frames;
-    format!("{captured} captured, {received} received by filter, {dropped} dropped by kernel")
+    let line = format!("{captured} captured, {received} received by filter, {dropped} dropped by kernel");
+    if !drops_packets {
+        return line;
+    }
+    let by_policy = accounts.totals.kernel.map_or(0, |sums| sums.dropped.packets);
+    format!("{line}, {by_policy} dropped by policy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::flow::Counters;
+    use crate::account::interval::KernelSums;
+
+    #[test]
+    fn closing_line_names_packets_that_the_policy_dropped_where_it_drops() {
+        let mut accounts = Snapshot::default();
+        accounts.totals.frames.frames = 7;
+        assert_eq!(closing_line(&accounts, false), "7 captured, 0 received by filter, 0 dropped by kernel");
+        let nothing = "7 captured, 0 received by filter, 0 dropped by kernel, 0 dropped by policy";
+        assert_eq!(closing_line(&accounts, true), nothing);
+        let dropped = Counters { packets: 5, bytes: 300 };
+        accounts.totals.kernel = Some(KernelSums { dropped, ..KernelSums::default() });
+        assert!(closing_line(&accounts, true).ends_with("0 dropped by kernel, 5 dropped by policy"));
+    }
 }

@@ -1,31 +1,38 @@
 //! The loop of the kernel path: attaches the program to the interfaces of the plan, and hands over what the kernel
 //! counted at the end of each time cell. Takes the plan; gives full intervals. Must not know the ledger, nor maps.
 
+mod captured;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use ipnet::IpNet;
+
 use super::cells::Cells;
 use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
 use super::opening::{FirstTry, Opening};
-use crate::account::conversation::Address;
-use crate::account::interval::{Interval, KernelSums};
+use crate::account::interval::KernelSums;
 use crate::account::snapshot::Coverage;
 use crate::capture::Selection;
 use crate::capture::live::Statistics;
 use crate::decode::{Decoder, UnsupportedLinkType};
-use crate::kernel::{self, CountedRow, Kernel, KernelInterval};
+use crate::export::vitals::Vitals;
+use crate::kernel::{self, Kernel, KernelInterval};
 use crate::packet::{LinkType, Timestamp};
-use crate::policy::{Networks, Verdict};
+use crate::policy::Networks;
 use crate::time_grid::TimeGrid;
+use captured::Captured;
 
 /// Interval at which the kernel's rings are read.
 const READ_INTERVAL: Duration = Duration::from_millis(20);
 /// Pause before an interface that cannot be attached is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval at which the loop checks that the program is still attached.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The kernel ends an interval this long after the end of the time cell, so that the last packets of the cell are in.
 const AFTER_CELL: Duration = Duration::from_millis(1);
 
@@ -34,15 +41,7 @@ pub(super) struct Exchanges {
     pub full: Sender<WorkerMessage>,
     pub grids: Vec<TimeGrid>,
     pub seed: u64,
-}
-
-/// An interface that the program is attached to.
-struct Captured {
-    interface: String,
-    index: u32,
-    exchange: Exchange,
-    /// Frames that were counted since the last hand-over.
-    received: u64,
+    pub vitals: Vitals,
 }
 
 /// Captures all interfaces by the kernel path until it is stopped.
@@ -57,12 +56,18 @@ pub(super) struct KernelLoop {
     decoder: Decoder,
     captured: BTreeMap<CaptureNumber, Captured>,
     plan: Arc<Plan>,
+    /// The local networks that the kernel has.
+    local: Vec<IpNet>,
+    /// The networks by which the kernel judges: those of the plan, unless the kernel has refused them.
+    policy: Option<Arc<Networks>>,
     /// The time cells, to know their ends.
     cells: Cells,
     /// The time at which the present interval began.
     since: Timestamp,
     /// The reason why each capture could not be attached, and the time of the next try.
     refused: BTreeMap<CaptureNumber, (String, Instant)>,
+    /// The time of the next check of the attachments.
+    next_check: Instant,
 }
 
 impl KernelLoop {
@@ -84,9 +89,12 @@ impl KernelLoop {
             decoder: Decoder::new(ETHERNET).unwrap_or_else(|unsupported: UnsupportedLinkType| unsupported.decoder()),
             captured: BTreeMap::new(),
             plan: Arc::default(),
+            local: Vec::new(),
+            policy: None,
             cells: Cells::of(Vec::new()),
             since: now(),
             refused: BTreeMap::new(),
+            next_check: Instant::now() + CHECK_INTERVAL,
             control,
         }
     }
@@ -97,6 +105,7 @@ impl KernelLoop {
         while !self.control.is_stopping() {
             self.follow();
             self.first_try = None;
+            self.keep_attached();
             self.wait();
             self.end_interval();
         }
@@ -125,27 +134,47 @@ impl KernelLoop {
     /// Attaches and detaches by the plan, and follows renames and the local networks.
     fn follow(&mut self) {
         let plan = self.control.plan();
-        if plan.local != self.plan.local
-            && let Err(error) = self.kernel.set_local(&plan.local)
-        {
-            tracing::error!(%error, "packets without a conversation count by the former local networks");
-        }
-        if plan.policy != self.plan.policy
-            && let Err(error) = self.kernel.set_policy(plan.policy.as_deref())
-        {
-            tracing::error!(%error, "the kernel judges by the former permitted networks");
-        }
         if !Arc::ptr_eq(&plan, &self.plan) {
+            self.follow_local(&plan);
+            self.follow_policy(&plan);
             self.detach_unwanted(&plan);
             self.captured.values_mut().for_each(|captured| {
                 let interval = captured.exchange.filling();
                 interval.settle();
                 interval.classify_by(Arc::clone(&plan.classifier));
-                interval.judge_by(plan.policy.clone());
             });
         }
         self.plan = plan;
         self.attach_missing();
+    }
+
+    /// Sets the local networks of the kernel. Those that it refuses are tried again with the next plan.
+    fn follow_local(&mut self, plan: &Plan) {
+        if plan.local == self.local {
+            return;
+        }
+        match self.kernel.set_local(&plan.local) {
+            Ok(()) => self.local.clone_from(&plan.local),
+            Err(error) => {
+                tracing::error!(%error, "packets without a conversation count by the former local networks")
+            }
+        }
+    }
+
+    /// Lets the kernel judge by the plan's networks, from the next interval on. What the kernel refuses changes nothing.
+    fn follow_policy(&mut self, plan: &Plan) {
+        if plan.policy == self.policy {
+            return;
+        }
+        match self.kernel.set_policy(plan.policy.as_deref()) {
+            Ok(()) => {
+                // The packets so far were judged by the former networks.
+                self.end_interval();
+                self.policy.clone_from(&plan.policy);
+                self.captured.values_mut().for_each(|captured| captured.exchange.judge_by(self.policy.as_ref()));
+            }
+            Err(error) => tracing::error!(%error, "the former permitted networks stay in force"),
+        }
     }
 
     /// Ends the captures that the plan does not have, or whose name belongs to another interface now.
@@ -197,18 +226,31 @@ impl KernelLoop {
         }
     }
 
+    /// Attaches the program again where another process has detached it.
+    fn keep_attached(&mut self) {
+        if Instant::now() < self.next_check {
+            return;
+        }
+        self.next_check = Instant::now() + CHECK_INTERVAL;
+        for captured in self.captured.values_mut() {
+            let checked = self.kernel.keep_attached(captured.index, &captured.interface);
+            if captured.note_attachment(checked) {
+                self.exchanges.vitals.count_reattached();
+            }
+        }
+    }
+
     fn attach(&mut self, number: CaptureNumber, name: &str, plan: &Plan) {
         let Some(&index) = plan.indexes.get(name) else { return };
         let attached = self.kernel.attach(index, name);
         match &attached {
-            Ok(way) => {
-                tracing::info!(interface = name, way, "capturing");
-                let Exchanges { full, grids, seed } = &self.exchanges;
+            Ok(hook) => {
+                tracing::info!(interface = name, hook, "capturing");
+                let Exchanges { full, grids, seed, .. } = &self.exchanges;
                 let thread = (name.to_owned(), 0);
                 let exchange = Exchange::new(thread, full.clone(), &plan.classifier, grids.clone(), *seed)
-                    .judged_by(plan.policy.as_ref());
-                let interface = name.to_owned();
-                self.captured.insert(number, Captured { interface, index, exchange, received: 0 });
+                    .judged_by(self.policy.as_ref());
+                self.captured.insert(number, Captured::new(name, index, exchange));
                 self.control.forget_refused(name, 0);
                 let is_counted = self.refused.remove(&number).is_some() && self.selection == Selection::All;
                 self.opening.iter().filter(|_| !is_counted).for_each(Opening::count_opened);
@@ -248,7 +290,8 @@ impl KernelLoop {
         match self.kernel.take_interval() {
             Ok(interval) => self.count(began, interval),
             Err(error) => {
-                tracing::error!(%error, "the kernel's counters cannot be read; they are read with the next interval")
+                // The kernel fills the other maps now, and goes back to these at the end of the next interval.
+                tracing::error!(%error, "the kernel's counters cannot be read; they are read at the end of the interval after the next")
             }
         }
     }
@@ -256,17 +299,17 @@ impl KernelLoop {
     /// Counts an interval of the kernel that began at this time.
     fn count(&mut self, began: Timestamp, taken: KernelInterval) {
         let clock = self.since;
-        // Whichever interface they are of.
+        // Lost records have no interface; the first one counts them.
         if let Some(captured) = self.captured.values_mut().next() {
             captured.exchange.reports().suppressed_packets += taken.violations_lost;
             let lost = KernelSums { messages_lost: taken.messages_lost, ..KernelSums::default() };
             captured.filling(began).add_kernel_sums(&lost);
         }
         for captured in self.captured.values_mut() {
-            let is_up = self.plan.up.contains(&captured.interface);
-            captured.exchange.set_up(is_up);
-            captured.report(&self.decoder, self.plan.policy.as_deref(), &taken);
-            captured.count(began, &self.decoder, &taken);
+            let part = taken.of(captured.index);
+            captured.set_up(self.plan.up.contains(&captured.interface));
+            captured.report(&self.decoder, self.policy.as_deref(), &part);
+            captured.count(began, &self.decoder, &part);
             let received = std::mem::take(&mut captured.received);
             captured.exchange.record(Statistics { received, ..Statistics::default() }, Coverage::default());
             captured.exchange.hand_over_patiently();
@@ -283,61 +326,6 @@ impl KernelLoop {
             captured.exchange.hand_over_last();
         }
     }
-}
-
-impl Captured {
-    /// Reports the violations of an interval on this interface. Packets that the kernel has not counted have no report.
-    fn report(&mut self, decoder: &Decoder, policy: Option<&Networks>, taken: &KernelInterval) {
-        let index = self.index;
-        let name = Arc::from(self.interface.as_str());
-        let uncounted = taken.messages.iter().filter(|message| message.interface == index);
-        let uncounted = uncounted.filter_map(|message| message.uncounted_source(decoder));
-        let is_violation = |source| policy.is_some_and(|policy| policy.verdict(source) == Verdict::NotPermitted);
-        let without_report = uncounted.filter(|&source| is_violation(source)).count() as u64;
-        let suppressed = taken.totals.iter().filter(|totals| totals.interface == index);
-        let suppressed: u64 = suppressed.map(|totals| totals.suppressed + totals.events_lost).sum();
-        let reports = self.exchange.reports();
-        reports.suppressed_packets += suppressed + without_report;
-        let violations = taken.violations.iter().filter(|violation| violation.interface == index);
-        reports.violations.extend(violations.map(|violation| violation.named(&name)));
-    }
-
-    /// Counts the part of an interval that is of this interface.
-    fn count(&mut self, began: Timestamp, decoder: &Decoder, taken: &KernelInterval) {
-        let index = self.index;
-        for message in taken.messages.iter().filter(|message| message.interface == index) {
-            message.add_to(decoder, self.filling(began));
-            self.received += u64::from(message.is_uncounted);
-        }
-        for totals in taken.totals.iter().filter(|totals| totals.interface == index) {
-            totals.add_to(self.filling(began));
-            self.received += totals.frames.frames;
-        }
-        for sum in taken.overflow.iter().filter(|sum| sum.interface == index) {
-            sum.add_to(self.filling(began));
-        }
-        for row in of_interface(&taken.rows_v4, index) {
-            self.filling(began).add_v4(&row.conversation);
-        }
-        for row in of_interface(&taken.rows_v6, index) {
-            self.filling(began).add_v6(&row.conversation);
-        }
-    }
-
-    /// The interval of the cell in which the kernel's interval began. A full one is handed over first.
-    fn filling(&mut self, began: Timestamp) -> &mut Interval {
-        if self.exchange.filling().is_nearly_full() {
-            self.exchange.hand_over_patiently();
-        }
-        self.exchange.filling_at(began).0
-    }
-}
-
-/// The rows of an interface; they stand together.
-fn of_interface<A: Address>(rows: &[CountedRow<A>], interface: u32) -> &[CountedRow<A>] {
-    let first = rows.partition_point(|row| row.interface < interface);
-    let after = rows.partition_point(|row| row.interface <= interface);
-    &rows[first..after]
 }
 
 fn now() -> Timestamp {

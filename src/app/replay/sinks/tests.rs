@@ -2,6 +2,7 @@ use super::*;
 use crate::alert::AlertState;
 use crate::alert::tests::alert as firing;
 use crate::detect::{Figures, Kind, Subject};
+use crate::packet::Timestamp;
 
 fn alert(fingerprint: u64, seconds: i64, state: AlertState) -> Alert {
     let starts_at = Timestamp::from_seconds_and_nanoseconds(seconds, 0);
