@@ -19,7 +19,7 @@ use crate::names::NamesReader;
 use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
 use crate::policy::{SuppressedPackets, Violation, ViolationSink};
-use crate::{events, evidence, notify};
+use crate::{events, evidence, names, notify};
 
 /// The part of the time at the end that each output leaves to those after it.
 const FOR_THE_NEXT: Duration = Duration::from_millis(150);
@@ -211,7 +211,7 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The configuration that decides what is found in packets: without receivers and directories, which `replay` has no use
+/// The configuration that decides what is found in packets: without receivers, names and directories, which `replay` has no use
 /// for, and with the addresses of this host, which `replay` cannot ask for.
 fn of_detection(config: &Config) -> Config {
     let network = Network::read().unwrap_or_default();
@@ -227,6 +227,7 @@ fn of_detection(config: &Config) -> Config {
         slack: SlackHook::default(),
         evidence: evidence::Config::default(),
         events: events::Config::default(),
+        names: names::Config::default(),
         ..config.clone()
     }
 }

@@ -34,7 +34,7 @@ const MOST_VENDOR_BYTES: u64 = 32 << 20;
 const MOST_DATABASE_BYTES: u64 = 512 << 20;
 
 /// All sources, as they were last read.
-pub(super) struct Collector {
+pub(super) struct NameCollector {
     config: Config,
     figures: Arc<NamesFigures>,
     leases: Vec<(WatchedFile, Leases)>,
@@ -54,7 +54,7 @@ pub(super) struct Collector {
     last: HostNames,
 }
 
-impl Collector {
+impl NameCollector {
     pub(super) fn new(config: &Config, dns: Option<Arc<ReverseDns>>, figures: Arc<NamesFigures>) -> Self {
         let watched = |path: &Path, bytes| WatchedFile::new(path, bytes, Excess::Refuse);
         let lease = |path: &Path| WatchedFile::new(path, MOST_LEASE_BYTES, Excess::KeepTail);

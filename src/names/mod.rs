@@ -26,7 +26,7 @@ use std::thread::{self, JoinHandle};
 
 use arc_swap::{ArcSwap, Guard};
 
-use collector::Collector;
+use collector::NameCollector;
 use dns::ReverseDns;
 pub use figures::{LookupResult, NameSource, NamesFigures};
 pub use known::{HostName, HostNames, LocalProcess, ProcessEnds};
@@ -155,7 +155,7 @@ impl Names {
             let (servers, figures, stop) = (config.servers(), Arc::clone(&names.figures), Arc::clone(&names.stop));
             names.spawn("names-dns", move || dns.run(servers, &figures, &stop))?;
         }
-        let mut collector = Collector::new(config, dns, Arc::clone(&names.figures));
+        let mut collector = NameCollector::new(config, dns, Arc::clone(&names.figures));
         let (reader, stop) = (names.reader.clone(), Arc::clone(&names.stop));
         names.spawn("names", move || collector.run(shown, &reader, &stop))?;
         Ok(names)

@@ -38,7 +38,7 @@ impl PlaceDatabase {
 
 /// The records about an address, as far as they are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Place {
+pub(super) struct PlaceRecord {
     pub country: Option<Box<str>>,
     pub asn: Option<u32>,
     pub organisation: Option<Box<str>>,
@@ -83,7 +83,7 @@ struct SystemRecord {
 pub(super) struct Places {
     pub countries: Option<PlaceDatabase>,
     pub systems: Option<PlaceDatabase>,
-    known: HashMap<IpAddr, Place>,
+    known: HashMap<IpAddr, PlaceRecord>,
 }
 
 impl Places {
@@ -98,13 +98,13 @@ impl Places {
     }
 
     /// The place of an address, and true if it was looked up only now.
-    pub(super) fn of(&mut self, address: IpAddr) -> (Place, bool) {
+    pub(super) fn of(&mut self, address: IpAddr) -> (PlaceRecord, bool) {
         if let Some(place) = self.known.get(&address) {
             return (place.clone(), false);
         }
         let (asn, organisation) = self.systems.as_ref().map_or((None, None), |database| system(database, address));
         let country = self.countries.as_ref().and_then(|database| country(database, address));
-        let place = Place { country, asn, organisation };
+        let place = PlaceRecord { country, asn, organisation };
         self.known.insert(address, place.clone());
         (place, true)
     }
@@ -113,7 +113,7 @@ impl Places {
     pub(super) fn memory_bytes(&self) -> usize {
         let databases = [&self.countries, &self.systems].into_iter().flatten();
         databases.map(|database| database.bytes).sum::<usize>()
-            + self.known.len() * (size_of::<(IpAddr, Place)>() + LONGEST_ORGANISATION / 4)
+            + self.known.len() * (size_of::<(IpAddr, PlaceRecord)>() + LONGEST_ORGANISATION / 4)
     }
 }
 

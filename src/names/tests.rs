@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::places::{Place, PlaceDatabase, Places};
+use super::places::{PlaceDatabase, PlaceRecord, Places};
 use super::*;
 
 /// Writes small databases in MaxMind's format (maxmind.github.io/MaxMind-DB), for IPv4, with records of 24 bits.
@@ -118,8 +118,8 @@ fn system(number: u32, name: &'static str) -> Value {
     Value::Map(fields)
 }
 
-fn place(country: Option<&str>, asn: Option<u32>, organisation: Option<&str>) -> Place {
-    Place { country: country.map(Into::into), asn, organisation: organisation.map(Into::into) }
+fn place(country: Option<&str>, asn: Option<u32>, organisation: Option<&str>) -> PlaceRecord {
+    PlaceRecord { country: country.map(Into::into), asn, organisation: organisation.map(Into::into) }
 }
 
 #[test]
@@ -137,8 +137,8 @@ fn places_come_from_the_databases_of_each_vendor() {
     assert!(!places.of(one.into()).1, "kept");
     assert_eq!(places.of(two.into()).0, place(Some("FR"), Some(64_500), Some("Éx")));
     assert_eq!(places.of(three.into()).0, place(Some("JP"), None, None));
-    assert_eq!(places.of([203, 0, 113, 1].into()).0, Place::default());
-    assert_eq!(places.of("2001:db8::1".parse().unwrap()).0, Place::default(), "a database of IPv4");
+    assert_eq!(places.of([203, 0, 113, 1].into()).0, PlaceRecord::default());
+    assert_eq!(places.of("2001:db8::1".parse().unwrap()).0, PlaceRecord::default(), "a database of IPv4");
 }
 
 #[test]
@@ -174,9 +174,9 @@ fn shown(hosts: &[&str]) -> ShownTraffic {
     ShownTraffic { hosts: hosts.iter().map(|host| host.parse().unwrap()).collect(), flows: Vec::new() }
 }
 
-fn collector(config: &Config) -> (Collector, Arc<NamesFigures>) {
+fn collector(config: &Config) -> (NameCollector, Arc<NamesFigures>) {
     let figures = Arc::new(NamesFigures::default());
-    (Collector::new(config, None, Arc::clone(&figures)), figures)
+    (NameCollector::new(config, None, Arc::clone(&figures)), figures)
 }
 
 fn written(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {

@@ -11,7 +11,7 @@ use crate::config::kinds::{ListOf, ValueKind as _};
 pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("names", "reverse_dns")], access!(BOOLEAN, config.names.reverse_dns))
         .switch("names.reverse_dns", "TRAFFICMONITOR_NAMES_REVERSE_DNS", "false")
-        .help("Ask DNS for the names of the shown hosts; this sends their addresses to the resolver"),
+        .help("Ask DNS for the names of the hosts that are displayed; this sends their addresses to the resolver"),
     setting(&[("names", "resolver")], access!(RESOLVER, optional config.names.resolver))
         .named("names.resolver", "TRAFFICMONITOR_NAMES_RESOLVER", "ADDRESS[:PORT]", "")
         .help("DNS server to ask, instead of those in /etc/resolv.conf"),

@@ -16,20 +16,20 @@ pub(super) fn is_typical(line: &str) -> bool {
 
 /// The block that is being read.
 #[derive(Debug, Default)]
-struct Block {
+struct LeaseBlock {
     address: Option<IpAddr>,
     lease: Lease,
     is_active: bool,
 }
 
 pub(super) fn parse(text: &str) -> Leases {
-    let (mut leases, mut block) = (Leases::default(), Block::default());
+    let (mut leases, mut block) = (Leases::default(), LeaseBlock::default());
     for line in text.lines() {
         let line = line.split(" #").next().unwrap_or_default().trim();
         if let Some(address) = opened(line) {
-            block = Block { address: address.parse().ok(), ..Block::default() };
+            block = LeaseBlock { address: address.parse().ok(), ..LeaseBlock::default() };
         } else if line == "}" {
-            let Block { address, lease, is_active } = std::mem::take(&mut block);
+            let LeaseBlock { address, lease, is_active } = std::mem::take(&mut block);
             match address {
                 Some(address) if is_active => leases.put(address, lease),
                 Some(address) => leases.remove(address),
@@ -48,7 +48,7 @@ fn opened(line: &str) -> Option<&str> {
     line.strip_prefix("lease ").or_else(|| line.strip_prefix("iaaddr "))
 }
 
-impl Block {
+impl LeaseBlock {
     fn take(&mut self, statement: &str) {
         if let Some(state) = statement.strip_prefix("binding state ") {
             self.is_active = state == "active";
