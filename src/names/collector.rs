@@ -234,7 +234,7 @@ impl NameCollector {
         self.places.retain(|address| wanted.contains(address));
         let mut hosts = HashMap::with_capacity(addresses.len());
         for &address in addresses {
-            let host = self.host(address, dns.get(&address), now);
+            let host = self.host(address, dns.get(&address).map(AsRef::as_ref), now);
             if host != HostName::default() {
                 hosts.insert(address, host);
             }
@@ -242,7 +242,7 @@ impl NameCollector {
         hosts
     }
 
-    fn host(&mut self, address: IpAddr, dns: Option<&Box<str>>, now: u64) -> HostName {
+    fn host(&mut self, address: IpAddr, dns: Option<&str>, now: u64) -> HostName {
         let (place, is_new) = self.places.of(address);
         let lease = self.lease(address, now);
         let (leased_name, leased_mac) = (lease.and_then(|lease| lease.name.clone()), lease.and_then(|lease| lease.mac));
@@ -262,7 +262,7 @@ impl NameCollector {
             asked.for_each(|(source, _, is_found)| self.figures.count(source, LookupResult::of(is_found)));
         }
         HostName {
-            dns: hosts_name.or(dns).cloned(),
+            dns: hosts_name.map(AsRef::as_ref).or(dns).map(Into::into),
             dhcp: leased_name,
             vendor: vendor.map(Into::into),
             mac: mac.map(mac_text),

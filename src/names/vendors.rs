@@ -150,14 +150,14 @@ fn unquoted(quoted: &str) -> Option<String> {
     None
 }
 
-/// `00-1B-C5   (hex)		IEEE, Inc.`
+/// A line of `oui.txt`: `00-1B-C5   (hex)`, then the vendor after tabs.
 fn ieee_text(line: &str) -> Option<(u64, u8, Cow<'_, str>)> {
     let (digits, name) = line.split_once("(hex)")?;
     let (bits, length) = prefix(digits.trim(), None)?;
     Some((bits, length, Cow::Borrowed(name)))
 }
 
-/// `00:1B:C5	IEEE	IEEE, Inc.` or `00:1B:C5:00:10:00/36	Short	Long`
+/// A line of `manuf`: `00:1B:C5` or `00:1B:C5:00:10:00/36`, a short and a long name, with tabs between.
 fn manuf(line: &str) -> Option<(u64, u8, Cow<'_, str>)> {
     let mut fields = line.split('\t');
     let (digits, length) = match fields.next()?.trim().split_once('/') {
