@@ -103,9 +103,13 @@ const LIMITS: &[Limit] = &[
         &["events/log/pattern.rs MOST_KEYS"],
     ),
     Limit(
-        "sources, targets and ports of an analysis",
+        "sources, targets, ports and alerts of an analysis",
         Kept("the report has the error of its counts"),
-        &["events/analysis/mod.rs MOST_ADDRESSES", "events/analysis/mod.rs MOST_PORTS"],
+        &[
+            "events/analysis/mod.rs MOST_ADDRESSES",
+            "events/analysis/mod.rs MOST_PORTS",
+            "events/analysis/mod.rs MOST_ALERTS",
+        ],
     ),
     Limit(
         "notices that are not repeated",
@@ -419,8 +423,9 @@ const OTHERS: &[&str] = &[
     "detect/scan/outcomes.rs MOST_BYTES",
     "detect/scan/outcomes.rs MOST_DATAGRAMS",
     "detect/scan/state.rs TIMES_LIMIT",
-    "events/analysis/activity.rs KEPT_HASHES",
+    "events/analysis/distinct.rs KEPT_HASHES",
     "events/analysis/array.rs LARGEST_EVENT",
+    "events/analysis/periods.rs KEPT_PERIODS",
     "events/analysis/timeline.rs MOST_PERIODS",
     "evidence/buffers.rs MOST_SPARE",
     "evidence/earlier.rs LARGEST",

@@ -27,7 +27,8 @@ file. A setting that is not given has its default.
     trafficmonitor -config trafficmonitor.yml --config.check
     trafficmonitor config
 
-`--config.check` only checks the configuration, with the files and directories that it names;
+`--config.check` only checks the configuration, with the files and directories that it names. It
+locks none of them for long; one that another process uses is named, and is no fault.
 `trafficmonitor config` prints it as YAML, with every value that would be used. An unknown key or
 option is an error, and the message suggests the nearest known one.
 
