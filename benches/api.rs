@@ -12,11 +12,12 @@ use std::time::{Duration, Instant, SystemTime};
 use trafficmonitor::account::flow::{Counters, FlowKey};
 use trafficmonitor::account::snapshot::{ShownRow, Snapshot};
 use trafficmonitor::alert::EvidenceIndex;
-use trafficmonitor::export::api::{ApiInputs, ApiMemory, ApiRequest, ApiSettings, HostNames, Resource};
+use trafficmonitor::export::api::{ApiInputs, ApiMemory, ApiRequest, ApiSettings, Resource};
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::export::{self, Format, Report};
 use trafficmonitor::history::HistoryView;
 use trafficmonitor::locality::Direction;
+use trafficmonitor::names::HostNames;
 use trafficmonitor::packet::{Protocol, Timestamp};
 
 const FLOWS: u32 = 65_536;

@@ -17,6 +17,7 @@ pub mod locality;
 pub mod policy;
 
 pub mod account;
+pub mod names;
 
 pub mod detect;
 

@@ -51,6 +51,8 @@ mod lan;
 mod lockout;
 #[path = "live/masquerade.rs"]
 mod masquerade;
+#[path = "live/names.rs"]
+mod names;
 #[path = "live/output.rs"]
 mod output;
 #[path = "live/pages.rs"]

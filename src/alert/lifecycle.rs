@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exclusion::exclude;
-use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, ResolvedAlerts, Side};
+use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, ResolvedAlerts, Side, SubjectNames};
 use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
@@ -213,6 +213,7 @@ impl Active {
             span: figures.span,
             figures: figures.clone(),
             peak: Peak::of(detection),
+            names: SubjectNames::default(),
         };
         Self { alert, since: detection.at, due: None, is_under: false }
     }

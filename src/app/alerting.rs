@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::output::{AlertLines, AlertPace};
 use super::signals;
-use crate::alert::{AlertSink, Change, EvidenceIndex};
+use crate::alert::{AlertSink, Change, EvidenceIndex, SubjectNames};
 use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
@@ -15,10 +15,11 @@ use crate::events::log::{ConsoleEvents, EventLog, EventSender, SendingPace};
 use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
 use crate::export::NotificationFigures;
 use crate::export::process::{Queue, SelfMetrics};
+use crate::names::NamesReader;
 use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
 use crate::policy::{SuppressedPackets, Violation, ViolationSink};
-use crate::{events, evidence, notify};
+use crate::{events, evidence, names, notify};
 
 /// The part of the time at the end that each output leaves to those after it.
 const FOR_THE_NEXT: Duration = Duration::from_millis(150);
@@ -38,10 +39,21 @@ pub(super) struct AlertOutputs {
     evidence: Option<EvidenceSender>,
     notifications: Option<NotificationSink>,
     events: EventSender,
+    names: NamesReader,
+}
+
+impl AlertOutputs {
+    /// The change with names of its subject; none if no name is known.
+    fn named(&self, change: &Change) -> Option<Change> {
+        let names = SubjectNames::of(change.alert().subject, |address| self.names.best(address));
+        (names != SubjectNames::default()).then(|| change.with_names(names))
+    }
 }
 
 impl AlertSink for AlertOutputs {
     fn notify(&mut self, change: &Change) {
+        let named = self.named(change);
+        let change = named.as_ref().unwrap_or(change);
         self.events.notify(change);
         if let Some(evidence) = &mut self.evidence {
             evidence.notify(change);
@@ -75,7 +87,7 @@ pub(super) struct Alerting {
 
 impl Alerting {
     /// Starts the threads that write. Packets are kept of interfaces, not of files.
-    pub(super) fn start(config: &Config, version: &str) -> anyhow::Result<Self> {
+    pub(super) fn start(config: &Config, version: &str, names: NamesReader) -> anyhow::Result<Self> {
         let is_file = config.source.is_some();
         let (pace, of_events) =
             if is_file { (AlertPace::File, SendingPace::File) } else { (AlertPace::Live, SendingPace::Live) };
@@ -94,6 +106,7 @@ impl Alerting {
             evidence: evidence.as_ref().map(Evidence::sender),
             notifications: notifier.as_ref().map(Notifier::sink),
             events: event_log.sender(of_events),
+            names,
         };
         Ok(Self { outputs, evidence, notifier, event_log, files, packet_bytes: kept_bytes(config) })
     }
@@ -199,7 +212,7 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The configuration that decides what is found in packets: without receivers and directories, which `replay` has no use
+/// The configuration that decides what is found in packets: without receivers, names and directories, which `replay` has no use
 /// for, and with the addresses of this host, which `replay` cannot ask for.
 fn of_detection(config: &Config) -> Config {
     let network = Network::read().unwrap_or_default();
@@ -215,6 +228,7 @@ fn of_detection(config: &Config) -> Config {
         slack: SlackHook::default(),
         evidence: evidence::Config::default(),
         events: events::Config::default(),
+        names: names::Config::default(),
         ..config.clone()
     }
 }

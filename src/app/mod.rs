@@ -5,6 +5,7 @@ mod alerting;
 mod analyze;
 mod live;
 mod log;
+mod naming;
 mod output;
 mod replay;
 mod signals;

@@ -29,7 +29,9 @@ pub use slack::SlackHook;
 use tracing::Level;
 
 use crate::events::line::LineForm;
-use crate::{account, alert, capture, detect, events, evidence, export, http, kernel, locality, notify, pipeline};
+use crate::{
+    account, alert, capture, detect, events, evidence, export, http, kernel, locality, names, notify, pipeline,
+};
 
 /// Each value once, in the order of its first appearance.
 pub(crate) fn without_repeats<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -72,6 +74,8 @@ pub struct Config {
     pub events: events::Config,
     /// The families of metrics that are written.
     pub export: export::Config,
+    /// The sources of names.
+    pub names: names::Config,
     /// The addresses of the server.
     pub http: http::Config,
     /// The time between two snapshots.

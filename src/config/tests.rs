@@ -103,6 +103,11 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("evidence.ring" | "evidence.max_bytes" | "evidence.quota", _) => "5MiB",
             ("evidence.packet_bytes", _) => "200",
             ("xdp.ring-size", _) => "64KiB",
+            ("names.resolver", _) => "192.0.2.53",
+            (
+                "names.lease_files" | "names.hosts_file" | "names.oui_file" | "names.country_file" | "names.asn_file",
+                _,
+            ) => "names.txt",
             ("xdp.map-memory", _) => "32MiB",
             (_, "true") => "false",
             (_, "false") => "true",

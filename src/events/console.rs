@@ -9,6 +9,7 @@
 //! | `state`, `kind`, `rule` | as in [`super::json`] |
 //! | `severity`, `side` | the urgency; whether the subject is inside or outside the local networks |
 //! | `src`, `dst`, `network` | the subject |
+//! | `src_name`, `dst_name` | names of the subject, if they are known |
 //! | `starts_at`, `lasted_seconds`, `traffic_seconds` | only once it has resolved: as in [`super::json`] (`starts_at` is its `ts`) |
 //! | `value`, `limit`, `bytes`, `answered` | figures of one moment: the latest, or those of the peak once it has resolved |
 //! | `estimate` | `true` if `value` and `answered` are estimates |
@@ -22,7 +23,7 @@
 //! its file; `complete` is `true` if the file holds all that the verdict rests on.
 
 use super::line::{LineForm, LogLine, rfc_3339};
-use super::{Seconds, put_subject, state};
+use super::{Seconds, put_names, put_subject, state};
 use crate::alert::{Alert, Change, EvidenceFile, Fingerprint, Severity};
 use crate::detect::Target;
 use crate::packet::Timestamp;
@@ -48,6 +49,7 @@ pub fn line(change: &Change, style: Style) -> String {
     line.put_text("severity", alert.severity.label());
     line.put_text("side", alert.side.label());
     put_subject(&mut line, &alert.subject);
+    put_names(&mut line, &alert.names);
     put_figures(&mut line, alert);
     put_targets(&mut line, alert);
     if let Some(evidence) = alert.explain_evidence().filter(|_| style.explain) {

@@ -7,6 +7,7 @@
 //! | `ts` | the moment on the packets' clock at which the rule became true, in seconds; the same when it resolves |
 //! | `src`, `dst` | sender and receiver: of a source `src` alone, of a destination `dst` alone, of a pair both |
 //! | `network` | the network, where one is meant as a whole; then there is neither `src` nor `dst` |
+//! | `src_name`, `dst_name` | names of sender and receiver, if names are looked for and known; text from the network |
 //! | `kind`, `rule` | what is found, and the name of the rule that found it |
 //! | `state` | `firing` or `resolved` |
 //! | `ends_at` | when it resolved, in seconds; of an alert that the end of a file cuts off, the last packet; not while it fires |
@@ -29,7 +30,7 @@
 use std::io::{self, Write};
 
 use super::line::LogLine;
-use super::{Seconds, put_subject, state};
+use super::{Seconds, put_names, put_subject, state};
 use crate::alert::{Alert, Change};
 use crate::detect::{ScanEvidence, Target};
 
@@ -74,6 +75,7 @@ fn object(change: &Change) -> LogLine {
     let mut object = LogLine::object();
     object.put("ts", Seconds::at(alert.starts_at));
     put_subject(&mut object, &alert.subject);
+    put_names(&mut object, &alert.names);
     object.put_text("kind", alert.kind.label());
     object.put_text("state", state(change));
     object.put_text("rule", &alert.rule);
@@ -122,7 +124,7 @@ mod tests {
 
     use super::*;
     use crate::alert::tests::alert as firing;
-    use crate::alert::{AlertState, Fingerprint, Severity, Side};
+    use crate::alert::{AlertState, Fingerprint, Severity, Side, SubjectNames};
     use crate::detect::{Figures, Kind, Subject};
     use crate::packet::{Protocol, Timestamp};
 
@@ -166,6 +168,25 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn known_names_stand_beside_the_addresses_as_inert_text() {
+        let names =
+            SubjectNames { source: Some("a\"<b>\n\u{1b}[31m\u{202e}".into()), destination: Some("nas.lan".into()) };
+        let (source, destination) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let change = Change::Fired(alert(Kind::Anomaly, "anomaly", Subject::Pair { source, destination }));
+        let object = parsed(&change.with_names(names));
+        assert_eq!(
+            (&object["src_name"], &object["dst_name"]),
+            (&"a\"<b>\n\u{1b}[31m\u{202e}".into(), &"nas.lan".into())
+        );
+        assert!(parsed(&change)["src_name"].is_null());
+        let known = |address: std::net::IpAddr| (address == destination).then(|| "nas.lan".into());
+        let of = |subject| SubjectNames::of(subject, known);
+        assert_eq!(of(Subject::Source(source)), SubjectNames::default());
+        assert_eq!(of(Subject::Destination(destination)).destination.as_deref(), Some("nas.lan"));
+        assert_eq!(of(Subject::Pair { source, destination }).source, None);
     }
 
     #[test]

@@ -13,12 +13,18 @@ pub mod line;
 pub mod log;
 mod top;
 
-use crate::alert::Change;
+use crate::alert::{Change, SubjectNames};
 use crate::detect::Subject;
 use crate::packet::Seconds;
 pub(crate) use complaints::Complaints;
 use line::LogLine;
 pub use log::Config;
+
+/// The names of the subject, as far as they are known.
+fn put_names(line: &mut LogLine, names: &SubjectNames) {
+    names.source.iter().for_each(|name| line.put_text("src_name", name));
+    names.destination.iter().for_each(|name| line.put_text("dst_name", name));
+}
 
 /// The state after a change, as text.
 const fn state(change: &Change) -> &'static str {

@@ -239,6 +239,11 @@ families! {
         "Packets that could not be logged because the writer was late or the disk was full.";
     PACKET_LOG_ARCHIVED = Counter "trafficmonitor_packet_log_files_archived_total" []
         "Logged files moved to the archive because an alert fired for their traffic.";
+    NAMES_LOOKUPS = Counter "trafficmonitor_names_lookups_total" ["source", "result"]
+        "Look-ups of names by source: questions of reverse DNS, and each displayed host or flow once in the other sources; result=\"failed\" means that the source did not answer or could not be read.";
+    NAMES_ENTRIES = Gauge "trafficmonitor_names_entries" ["source"] "Entries of each source of names: cached answers, leases, neighbours, prefixes of vendors, hosts with a country or an autonomous system, flows with a process.";
+    NAMES_REFUSED = Counter "trafficmonitor_names_refused_total" [] "Entries of files and kernel tables that were left out because there were too many; they count each time the file or table is read.";
+    NAMES_BYTES = Gauge "trafficmonitor_names_memory_bytes" [] "Memory of the names and their sources.";
     NOTIFICATIONS = Counter "trafficmonitor_notifications_total" ["receiver"] "Alerts and ends of alerts that a receiver accepted.";
     NOTIFICATIONS_QUEUE = Gauge "trafficmonitor_notifications_queue" ["receiver"] "Alerts and ends of alerts that wait for their delivery.";
     NOTIFICATIONS_UNTRACKED = Counter "trafficmonitor_notifications_untracked_total" ["receiver"]
@@ -280,6 +285,10 @@ pub const CONFIGURED_ONLY: &[Family] = &[
     PACKET_LOG_PACKETS,
     PACKET_LOG_LOST,
     PACKET_LOG_ARCHIVED,
+    NAMES_LOOKUPS,
+    NAMES_ENTRIES,
+    NAMES_REFUSED,
+    NAMES_BYTES,
     NOTIFICATIONS,
     NOTIFICATIONS_QUEUE,
     NOTIFICATIONS_UNTRACKED,

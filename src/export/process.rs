@@ -14,11 +14,13 @@ use super::access::{self, AccessFigures};
 use super::connections::ConnectionCounters;
 use super::evidence;
 use super::family::{self, MetricKind};
+use super::naming;
 use super::notifications::{self, NotificationFigures};
 use super::text::TextWriter;
 use super::vitals::Vitals;
 use crate::events::log::EventLogFigures;
 use crate::evidence::FiguresReader;
+use crate::names::NamesFigures;
 use crate::notify::FailureReason;
 
 /// A queue that may drop entries.
@@ -59,6 +61,7 @@ pub struct SelfMetrics {
     vitals: Option<Vitals>,
     access: Option<Arc<AccessFigures>>,
     evidence: Option<FiguresReader>,
+    names: Option<Arc<NamesFigures>>,
     notifications: Option<NotificationFigures>,
     events: Option<EventLogFigures>,
 }
@@ -86,6 +89,7 @@ impl SelfMetrics {
             vitals: None,
             access: None,
             evidence: None,
+            names: None,
             notifications: None,
             events: None,
         })
@@ -109,6 +113,11 @@ impl SelfMetrics {
     /// Exports the figures of kept packets.
     pub fn show_evidence(&mut self, figures: FiguresReader) {
         self.evidence = Some(figures);
+    }
+
+    /// Exports the figures of names.
+    pub fn show_names(&mut self, figures: Arc<NamesFigures>) {
+        self.names = Some(figures);
     }
 
     /// Exports the figures of receivers.
@@ -167,6 +176,7 @@ impl SelfMetrics {
         self.write_queues(writer)?;
         self.write_events(writer)?;
         self.evidence.iter().try_for_each(|figures| evidence::write(&figures.read(), writer))?;
+        self.names.iter().try_for_each(|figures| naming::write(figures, writer))?;
         self.notifications.iter().try_for_each(|figures| notifications::write(figures, writer))
     }
 

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwap;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::{Bytes, Incoming};
@@ -28,9 +27,10 @@ use super::slots::{ClientId, Slots};
 use super::stream::{self, EventStreams};
 use crate::alert::EvidenceIndex;
 use crate::export::Published;
-use crate::export::api::{ApiInputs, ApiMemory, ApiRequest, ApiSettings, HostNames, Resource, error_json};
+use crate::export::api::{ApiInputs, ApiMemory, ApiRequest, ApiSettings, Resource, error_json};
 use crate::export::connections::ClientRefusal;
 use crate::export::process::SelfMetrics;
+use crate::names::NamesReader;
 use crate::packet::Timestamp;
 
 /// The most answers that are rendered at once. One client gets half of them.
@@ -60,7 +60,7 @@ pub(super) struct Api {
     evidence: EvidenceIndex,
     settings: ApiSettings,
     is_ready: AtomicBool,
-    names: ArcSwap<HostNames>,
+    names: NamesReader,
     memory: ApiMemory,
     started: Instant,
     /// Differs from process to process, so that no tag of an earlier one fits.
@@ -82,7 +82,7 @@ impl Api {
     pub(super) fn new(
         published: Arc<Published>,
         program: Arc<SelfMetrics>,
-        evidence: EvidenceIndex,
+        (evidence, names): (EvidenceIndex, NamesReader),
         settings: ApiSettings,
         streams: usize,
     ) -> Self {
@@ -92,7 +92,7 @@ impl Api {
             evidence,
             settings,
             is_ready: AtomicBool::new(false),
-            names: ArcSwap::default(),
+            names,
             memory: ApiMemory::default(),
             started: Instant::now(),
             identity: RandomState::new().hash_one(SystemTime::now()),
@@ -179,7 +179,7 @@ impl Api {
         DataVersion {
             report: self.published.number(),
             history: self.published.history().number,
-            names: self.names.load().number,
+            names: self.names.number(),
         }
     }
 
@@ -228,7 +228,7 @@ impl Api {
     /// Renders an answer of the latest data.
     fn render(&self, parsed: &ApiRequest, coding: Coding) -> io::Result<Vec<u8>> {
         let (number, report) = (self.published.number(), self.published.latest());
-        let (history, names) = (self.published.history(), self.names.load_full());
+        let (history, names) = (self.published.history(), self.names.current());
         let inputs = ApiInputs {
             report: &report,
             number,

@@ -27,6 +27,7 @@ use crate::export::connections::ConnectionCounters;
 use crate::export::process::SelfMetrics;
 use crate::export::{self, Program};
 use crate::export::{Published, Report};
+use crate::names::NamesReader;
 use crate::packet::Timestamp;
 
 /// The most expositions that are rendered at once, so that slow clients keep few threads, chunks and old snapshots. One
@@ -72,7 +73,7 @@ impl Site {
     ) -> Self {
         let (program, started) = (Arc::new(program), Timestamp::from(SystemTime::now()));
         let settings = ApiSettings { is_live: reports.is_some(), started, ..ApiSettings::default() };
-        let api = Api::new(Arc::clone(&published), Arc::clone(&program), EvidenceIndex::default(), settings, 1);
+        let api = Api::new(Arc::clone(&published), Arc::clone(&program), Default::default(), settings, 1);
         Self {
             published,
             export,
@@ -87,11 +88,12 @@ impl Site {
         }
     }
 
-    /// The same with an API of these settings, the evidence files of alerts, and so many streams of events at most.
+    /// The same with an API of these settings, the evidence files of alerts, the names of hosts, and so many streams of
+    /// events at most.
     #[must_use]
-    pub fn with_api(self, settings: ApiSettings, evidence: EvidenceIndex, streams: usize) -> Self {
+    pub fn with_api(self, settings: ApiSettings, files: EvidenceIndex, names: NamesReader, streams: usize) -> Self {
         let settings = ApiSettings { is_live: self.reports.is_some(), started: self.started, ..settings };
-        let api = Api::new(Arc::clone(&self.published), Arc::clone(&self.program), evidence, settings, streams);
+        let api = Api::new(Arc::clone(&self.published), Arc::clone(&self.program), (files, names), settings, streams);
         Self { api: Arc::new(api), ..self }
     }
 

@@ -36,6 +36,12 @@ pub struct Notice {
     pub destination: Option<IpAddr>,
     /// The network that it is about.
     pub network: Option<IpNet>,
+    /// The name of the source, if one is known. Hostile text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_name: Option<String>,
+    /// The name of the destination, if one is known. Hostile text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_name: Option<String>,
     /// Nanoseconds since 1970 on the packets' clock.
     pub starts_at: i64,
     /// As `starts_at`; none while it fires.
@@ -89,8 +95,10 @@ impl Notice {
     pub(super) fn size(&self) -> usize {
         let texts = [&self.fingerprint, &self.kind, &self.rule, &self.severity, &self.side, &self.sentence];
         let targets = self.first_targets.iter().chain(&self.last_targets);
+        let names = [&self.source_name, &self.destination_name].into_iter().flatten();
         size_of::<Self>()
             + texts.iter().map(|text| text.capacity()).sum::<usize>()
+            + names.map(String::capacity).sum::<usize>()
             + targets.map(|target| size_of::<String>() + target.capacity()).sum::<usize>()
     }
 
@@ -115,6 +123,8 @@ impl Notice {
             source,
             destination,
             network,
+            source_name: alert.names.source.as_deref().map(Into::into),
+            destination_name: alert.names.destination.as_deref().map(Into::into),
             starts_at: alert.starts_at.nanoseconds(),
             ends_at: alert.ends_at.map(Timestamp::nanoseconds),
             sentence: alert.explain(),

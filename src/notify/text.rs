@@ -3,6 +3,7 @@
 //! Takes a notice with the file of its packets; gives a title, sentences and details. Must not know what a vendor makes
 //! of them, but gives no text that could be markup, a mention or a link by accident.
 
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::notice::Notice;
@@ -45,9 +46,13 @@ pub(super) struct AlertText<'a> {
 impl AlertText<'_> {
     /// The alert in a few words, as the alerting rules for Prometheus have them.
     pub fn summary(&self) -> String {
-        let Notice { source, destination, network, .. } = self.notice;
-        let text = |address: &Option<std::net::IpAddr>| address.map(|address| address.to_string()).unwrap_or_default();
-        let (subject, source) = (self.subject(), text(source));
+        let Notice { source, destination, network, source_name, destination_name, .. } = self.notice;
+        let text = |address: &Option<IpAddr>, name: &Option<String>| {
+            address.map(|address| with_name(address, name.as_deref())).unwrap_or_default()
+        };
+        let (source, destination) = (text(source, source_name), text(destination, destination_name));
+        let subject = [&source, &destination].into_iter().filter(|text| !text.is_empty()).cloned().collect::<Vec<_>>();
+        let subject = if subject.is_empty() { self.subject() } else { subject.join(" to ") };
         match self.notice.kind.as_str() {
             "bandwidth" => format!("{subject} is over its bandwidth limit"),
             "host_scan" => format!("{source} scans hosts"),
@@ -57,7 +62,7 @@ impl AlertText<'_> {
                 format!("Sources of {network} scan together")
             }
             "policy" => format!("{source} sends and is not permitted"),
-            "anomaly" => format!("Unusual traffic from {source} to {}", text(destination)),
+            "anomaly" => format!("Unusual traffic from {source} to {destination}"),
             kind => format!("{subject}: {}", harmless(kind)),
         }
     }
@@ -105,8 +110,9 @@ impl AlertText<'_> {
     pub fn description(&self) -> String {
         let Notice { severity, side, .. } = self.notice;
         let text = format!(
-            "{}. Rule {} at {}, severity {severity}, {side} the local networks, {}.",
+            "{}.{} Rule {} at {}, severity {severity}, {side} the local networks, {}.",
             self.sentence(),
+            self.names_sentence(),
             self.rule(),
             plain(self.host),
             self.period()
@@ -114,6 +120,22 @@ impl AlertText<'_> {
         let evidence = self.evidence.as_ref().map(evidence_sentence);
         let link = self.evidence_link().map(|link| format!("Packets: {link}"));
         [Some(text), evidence, link].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The names of the addresses that it is about, each in a sentence after a blank; empty if none is known.
+    fn names_sentence(&self) -> String {
+        let Notice { source, destination, source_name, destination_name, .. } = self.notice;
+        let sentence = |(address, name): (&Option<IpAddr>, &Option<String>)| {
+            Some(format!(" The name of {} is {}.", (*address)?, harmless(name.as_deref()?)))
+        };
+        [(source, source_name), (destination, destination_name)].into_iter().filter_map(sentence).collect()
+    }
+
+    /// The names of the addresses that it is about, as far as they are known.
+    pub fn name_details(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let Notice { source_name, destination_name, .. } = self.notice;
+        let names = [("source_name", source_name), ("destination_name", destination_name)];
+        names.into_iter().filter_map(|(key, name)| Some((key, harmless(name.as_deref()?))))
     }
 
     /// Names and values for receivers that show them as a list. All values are texts.
@@ -134,6 +156,7 @@ impl AlertText<'_> {
             ("fingerprint", harmless(fingerprint)),
             ("host", plain(self.host)),
         ];
+        details.extend(self.name_details());
         details.extend(self.notice.ends_at.map(|end| ("ends_at", rfc_3339(end))));
         details.extend(self.notice.answered.map(|answered| ("answered", answered.to_string())));
         let targets = |targets: &[String]| plain(&targets.join(", "));
@@ -177,6 +200,11 @@ impl AlertText<'_> {
     fn state(&self) -> String {
         if self.notice.is_firing { harmless(&self.notice.severity) } else { "resolved".to_owned() }
     }
+}
+
+/// An address, with its name in brackets if one is known.
+fn with_name(address: IpAddr, name: Option<&str>) -> String {
+    name.map_or_else(|| address.to_string(), |name| format!("{address} ({})", harmless(name)))
 }
 
 /// The page with all alerts.
@@ -300,6 +328,20 @@ mod tests {
             let of_rule = of_rule.lines().find(|line| line.contains("summary:")).unwrap();
             words.for_each(|word| assert!(of_rule.contains(word), "{word}: {of_rule}"));
         }
+    }
+
+    #[test]
+    fn known_names_stand_in_brackets_and_hostile_ones_are_inert() {
+        let named = Notice { source_name: Some("nas.lan".to_owned()), ..notice("host_scan") };
+        assert_eq!(text(&named).summary(), "10.0.0.5 (nas．lan) scans hosts");
+        assert_eq!(text(&named).subject(), "10.0.0.5", "an identity stays as it is");
+        assert!(text(&named).description().contains(". The name of 10.0.0.5 is nas．lan. Rule host_scan"));
+        assert!(text(&named).details().contains(&("source_name", "nas．lan".to_owned())));
+        let hostile = "<!channel> *a* [x](http://evil.example) :100:x\n\u{202e}@here".to_owned();
+        let hostile = Notice { source_name: Some(hostile), ..notice("host_scan") };
+        let summary = text(&hostile).summary();
+        assert!(!summary.contains(['<', '>', '*', '[', ']', '@', '\n', '\u{202e}']), "{summary}");
+        assert!(!summary.contains("evil.example") && !summary.contains(":100:"), "{summary}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use trafficmonitor::export::access::DenialReason;
 use trafficmonitor::export::family::{ALL, Family, LIVE_ONLY};
 use trafficmonitor::export::process::Queue;
 use trafficmonitor::locality::Direction;
+use trafficmonitor::names::{LookupResult, NameSource};
 use trafficmonitor::notify::FailureReason;
 use trafficmonitor::packet::IpVersion;
 use trafficmonitor::policy::Verdict;
@@ -62,6 +63,7 @@ struct Label(&'static str, Metrics, Values);
 /// More metrics than these are not named if they are all that have the label.
 const MOST_NAMED: usize = 6;
 
+const NAMES: Metrics = Prefixed(&["trafficmonitor_names_"]);
 const ALERTS: Metrics = Prefixed(&["trafficmonitor_alert_"]);
 
 const LABELS: &[Label] = &[
@@ -78,6 +80,8 @@ const LABELS: &[Label] = &[
             "`bandwidth`, `host_scan`, `port_scan`, `group_scan`, `anomaly`, `policy`, or the `rule` of an entry of `bandwidth.networks` or of `policy`",
         ),
     ),
+    Label("source", NAMES, Typed(|| NameSource::ALL.map(NameSource::label).to_vec())),
+    Label("result", NAMES, Typed(|| LookupResult::ALL.map(LookupResult::label).to_vec())),
     Label("source", ALERTS, Open("Address of the source if the alert is about a source or a pair, otherwise empty")),
     Label("destination", ALERTS, Open("Address of the destination if the alert is about one, otherwise empty")),
     Label(

@@ -29,6 +29,7 @@ use crate::export::vitals::Vitals;
 use crate::history::History;
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::kernel::{Daq, Kernel, lockout};
+use crate::names::Names;
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::pipeline::violations::Violations;
@@ -65,13 +66,16 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
-    let alerting = Alerting::start(&config, &version)?;
+    let names = super::naming::start(&config, &published)?;
+    let known_names = names.as_ref().map(Names::reader).unwrap_or_default();
+    let alerting = Alerting::start(&config, &version, known_names.clone())?;
     let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
     alerting.show_figures(&mut program);
     access.figures().into_iter().for_each(|figures| program.show_access(figures));
+    names.iter().for_each(|names| program.show_names(names.figures()));
     let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
-    let site = Arc::new(site.with_api(api_settings(&config), alerting.files(), capacity.streams()));
+    let site = Arc::new(site.with_api(api_settings(&config), alerting.files(), known_names, capacity.streams()));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let addresses = listeners.addresses();
     let server = {
@@ -87,6 +91,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
         Some(file) => file::read(file, &config, &exporter),
         None => capture_interfaces(config, (filter, kernel), (scraped, vitals, alerting.recording()), &exporter),
     };
+    drop(names);
     alerting.finish(exporter.stop.outputs_end());
     let ExporterEnd { status, summary } = end?;
     say(&summary);

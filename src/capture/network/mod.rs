@@ -7,8 +7,10 @@ mod drops;
 mod gateways;
 #[cfg(test)]
 pub(crate) mod made;
+mod neighbours;
 mod request;
 mod rtnetlink;
+mod sockets;
 mod xdp;
 
 use std::collections::BTreeSet;
@@ -20,6 +22,8 @@ use ipnet::IpNet;
 pub use changes::Changes;
 pub(super) use drops::dropped_frames;
 pub use gateways::default_gateways;
+pub use neighbours::{MAX_NEIGHBOURS, Neighbour, Neighbours, own_addresses};
+pub use sockets::{MAX_SOCKETS, OpenSocket, read_sockets};
 pub(super) use xdp::has_program;
 
 /// The deepest stack of links that is followed. The kernel allows eight (`MAX_NEST_DEV`).

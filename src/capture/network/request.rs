@@ -27,16 +27,21 @@ pub(super) struct NetlinkRequest {
 impl NetlinkRequest {
     /// Sends a request with these additional flags.
     pub(super) fn start(request: impl NetlinkSerializable, flags: u16) -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.bind_auto()?;
-        socket.connect(&SocketAddr::new(0, 0))?;
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | flags;
         let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(request));
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
-        socket.send(&bytes, 0)?;
+        Self::of_bytes(NETLINK_ROUTE, &bytes)
+    }
+
+    /// Sends a whole message of another netlink protocol.
+    pub(super) fn of_bytes(protocol: isize, message: &[u8]) -> io::Result<Self> {
+        let mut socket = Socket::new(protocol)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        socket.send(message, 0)?;
         Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM_BYTES), position: 0, interrupted: false })
     }
 

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     /// Names of values that no shell can offer.
-    const FREE: [&str; 16] = [
+    const FREE: [&str; 17] = [
         "URL",
         "CHANNEL",
         "EMOJI",
@@ -112,6 +112,7 @@ mod tests {
         "ADDR[/BITS],...",
         "P",
         "[HOST]:PORT",
+        "ADDRESS[:PORT]",
         "KIND[.SIDE]=SEVERITY,...",
     ];
 

@@ -10,6 +10,7 @@ mod delivery;
 mod detect;
 mod events;
 mod kernel;
+mod names;
 mod policy;
 mod scan;
 mod serving;
@@ -30,11 +31,12 @@ static ROOMS: &[&[Declaration]] = &[
     anomaly::DECLARATIONS,
     delivery::DECLARATIONS,
     events::DECLARATIONS,
+    names::DECLARATIONS,
     serving::DECLARATIONS,
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 18] = [
+pub(crate) const SECTIONS: [(&str, &str); 19] = [
     ("capture", "Capture"),
     ("kernel", "Capture in the kernel"),
     ("locality", "Local networks"),
@@ -49,6 +51,7 @@ pub(crate) const SECTIONS: [(&str, &str); 18] = [
     ("state", DELIVERY),
     ("evidence", "Packets of alerts"),
     ("events", "Event log"),
+    ("names", "Names"),
     ("export", METRICS),
     ("http", METRICS),
     ("pipeline", METRICS),

@@ -3,7 +3,7 @@
 //! Takes a text, or the bytes of a name; gives the value. Must not know whether there is such an interface, file or
 //! host.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -32,6 +32,16 @@ pub const FILE_NAME: Scalar<PathBuf> = Scalar {
     show: |path| Content::Text(path.to_string_lossy().into_owned()),
     parse_raw: Some(|argument| Some(PathBuf::from(argument))),
 };
+
+/// A DNS server.
+pub(crate) const RESOLVER: Scalar<SocketAddr> = Scalar {
+    form: "an IP address, with or without a port (192.0.2.53, [2001:db8::53]:5353)",
+    scalars: Scalars::Text,
+    parse: |text| text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse().ok()?, DNS_PORT))),
+    show: |server| Content::Text(server.to_string()),
+    parse_raw: None,
+};
+const DNS_PORT: u16 = 53;
 
 /// The name of a directory. A slash at its end changes nothing.
 pub(crate) const DIRECTORY: Scalar<PathBuf> = Scalar { form: "a directory", ..FILE_NAME };

@@ -12,7 +12,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::moment::Rfc3339;
-use super::names::{HostName, LocalProcess};
+use crate::names::{HostName, LocalProcess};
 use crate::packet::Timestamp;
 
 /// Characters with which a spreadsheet begins a formula, or drops before it looks for one.

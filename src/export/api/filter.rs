@@ -9,9 +9,9 @@ use std::str::FromStr as _;
 use ipnet::IpNet;
 
 use super::flow::RangeFlow;
-use super::names::HostNames;
 use super::query::{BadParameter, quoted};
 use crate::locality::Direction;
+use crate::names::HostNames;
 use crate::packet::Protocol;
 use crate::services::{protocol_name, service_name};
 

@@ -83,5 +83,5 @@ pub(super) fn annotations(text: &AlertText<'_>) -> Map<String, Value> {
         ("fingerprint", notice.fingerprint.clone()),
     ];
     let runbook = text.runbook_link().map(|link| ("runbook_url", link));
-    object(annotations.into_iter().chain(text.evidence_details()).chain(runbook))
+    object(annotations.into_iter().chain(text.name_details()).chain(text.evidence_details()).chain(runbook))
 }

@@ -14,6 +14,8 @@ pub(in crate::notify) fn firing(fingerprint: u64) -> Notice {
         source: Some([10, 0, 0, 1].into()),
         destination: None,
         network: None,
+        source_name: None,
+        destination_name: None,
         starts_at: 1_000_000_000,
         ends_at: None,
         sentence: "10.0.0.1 contacted 100 hosts in 10 s; the limit is 50.".to_owned(),

@@ -11,8 +11,8 @@ use hashbrown::{HashMap, HashSet};
 use super::{Column, TableContext, TableRow, column};
 use crate::account::flow::Counters;
 use crate::export::api::cell::CellValue;
-use crate::export::api::names::HostNames;
 use crate::export::api::sums::{AddressKey, FlowSum, PairSum, map, pairs, set};
+use crate::names::HostNames;
 use crate::tables::hashing::State;
 
 /// The traffic of one device.

@@ -12,6 +12,7 @@ use super::*;
 use crate::account::flow::{Counters, FlowKey};
 use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::locality::Direction;
+use crate::names::{HostName, LocalProcess};
 use crate::packet::Protocol;
 
 /// The inputs of answers, as a test sets them.

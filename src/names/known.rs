@@ -1,5 +1,5 @@
-//! Names of hosts and processes, as answers show them. A plain value, which another thread fills. Must not know the
-//! sources of names.
+//! The known names of hosts and processes at one moment. Takes nothing; gives plain values for readers. Must not know
+//! the sources of names.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::packet::Protocol;
 /// The names of one address. Hostile text: it may come from the network.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct HostName {
-    /// The name of a reverse look-up.
+    /// The name of the hosts file, else of a reverse look-up.
     pub dns: Option<Box<str>>,
     /// The name that the host gave a DHCP server.
     pub dhcp: Option<Box<str>>,
@@ -28,26 +28,34 @@ pub struct HostName {
 }
 
 impl HostName {
-    /// The name that tells most: of DHCP, else of the reverse look-up.
-    pub(super) fn best(&self) -> Option<&str> {
+    /// The name that tells most: of DHCP, else of the hosts file or the reverse look-up.
+    pub fn best(&self) -> Option<&str> {
         self.dhcp.as_deref().or(self.dns.as_deref())
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let texts = [&self.dns, &self.dhcp, &self.vendor, &self.mac, &self.country, &self.organisation];
+        texts.into_iter().filter_map(|text| text.as_deref())
     }
 
     /// True if `word`, in lower case, is part of a text here.
     fn contains(&self, word: &str) -> bool {
-        let texts = [&self.dns, &self.dhcp, &self.vendor, &self.mac, &self.country, &self.organisation];
-        texts.into_iter().flatten().any(|text| text.to_lowercase().contains(word))
+        self.texts().any(|text| text.to_lowercase().contains(word))
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<(IpAddr, Self)>() + self.texts().map(str::len).sum::<usize>()
     }
 }
 
-/// A process that holds the local end of a conversation.
+/// A process that has the local end of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LocalProcess {
     /// Its number.
     pub pid: u32,
     /// Its name.
     pub name: Box<str>,
-    /// The container that it runs in.
+    /// The container that it runs in, such as `docker/0123456789ab`.
     pub container: Option<Box<str>>,
 }
 
@@ -67,17 +75,17 @@ pub struct HostNames {
 
 impl HostNames {
     /// The names of an address, if any is known.
-    pub(super) fn host(&self, address: IpAddr) -> Option<&HostName> {
+    pub fn host(&self, address: IpAddr) -> Option<&HostName> {
         self.hosts.get(&address)
     }
 
     /// The name of an address that tells most.
-    pub(super) fn best(&self, address: IpAddr) -> Option<&str> {
+    pub fn best(&self, address: IpAddr) -> Option<&str> {
         self.host(address)?.best()
     }
 
     /// The process at either end of a flow.
-    pub(super) fn process(
+    pub fn process(
         &self,
         (source, destination): (IpAddr, IpAddr),
         protocol: Protocol,
@@ -91,7 +99,16 @@ impl HostNames {
     }
 
     /// True if `word`, in lower case, is part of a name of the address.
-    pub(super) fn contain(&self, address: IpAddr, word: &str) -> bool {
+    pub fn contain(&self, address: IpAddr, word: &str) -> bool {
         self.host(address).is_some_and(|names| names.contains(word))
+    }
+
+    /// Memory in bytes, about.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let processes = self.processes.values().map(|process| {
+            let container = process.container.as_ref().map_or(0, |container| container.len());
+            size_of::<(ProcessEnds, LocalProcess)>() + process.name.len() + container
+        });
+        self.hosts.values().map(HostName::memory_bytes).sum::<usize>() + processes.sum::<usize>()
     }
 }

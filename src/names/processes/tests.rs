@@ -1,0 +1,121 @@
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn own() -> HashSet<IpAddr> {
+    HashSet::from([LOCALHOST])
+}
+
+fn flow(port: u16, protocol: Protocol) -> ShownFlow {
+    ShownFlow { client: LOCALHOST, server: LOCALHOST, protocol, port }
+}
+
+/// A process of another name that inherits the socket as its standard input, which this process then closes.
+fn child_with(socket: impl Into<std::os::fd::OwnedFd>) -> Child {
+    Command::new("sleep").arg("60").stdin(Stdio::from(socket.into())).spawn().unwrap()
+}
+
+/// The process of the flow with `port`, found within some passes.
+fn found(processes: &mut Processes, port: u16, protocol: Protocol, pid: u32) -> LocalProcess {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let ends = (LOCALHOST, LOCALHOST, protocol, port);
+    loop {
+        let pass = processes.find(&[flow(port, protocol)], &own()).unwrap();
+        match pass.processes.get(&ends) {
+            // Until its exec the child has the name of this process.
+            Some(process) if process.pid == pid && &*process.name == "sleep" => return process.clone(),
+            _ => *processes = Processes::default(),
+        }
+        assert!(Instant::now() < deadline, "{pass:?}");
+    }
+}
+
+#[test]
+fn process_of_a_connection_of_a_listener_and_of_datagrams_is_found() {
+    let mut processes = Processes::default();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut child = child_with(listener);
+    assert_eq!(found(&mut processes, port, Protocol::TCP, child.id()).container, own_container());
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let mut child = child_with(socket);
+    found(&mut processes, port, Protocol::UDP, child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// The container of this process, which a child shares.
+fn own_container() -> Option<Box<str>> {
+    containers::container(&std::fs::read_to_string("/proc/self/cgroup").unwrap())
+}
+
+#[test]
+fn client_and_server_of_a_connection_have_their_own_processes() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let (accepted, _) = listener.accept().unwrap();
+    let flow = flow(port, Protocol::TCP);
+    let mut sockets = FlowSockets::of(&[flow], &own());
+    read_sockets(|socket| sockets.take(&socket)).unwrap();
+    // Both ends are the same addresses, so one of the two sockets counts; each belongs to this process.
+    assert_eq!(sockets.inodes().len(), 1);
+    let pass = Processes::default().find(&[flow], &own()).unwrap();
+    let process = &pass.processes[&(LOCALHOST, LOCALHOST, Protocol::TCP, port)];
+    assert_eq!(process.pid, std::process::id());
+    drop((client, accepted));
+}
+
+#[test]
+fn sockets_match_the_end_that_serves() {
+    let [here, there, other] = [[10, 0, 0, 1], [10, 0, 0, 2], [10, 0, 0, 3]].map(IpAddr::from);
+    let tcp = |local, local_port, remote, remote_port, inode| OpenSocket {
+        protocol: Protocol::TCP,
+        local,
+        local_port,
+        remote,
+        remote_port,
+        inode,
+    };
+    let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let all = [
+        tcp(here, 443, there, 50_000, 1),
+        tcp(here, 50_001, there, 443, 2),
+        tcp(any, 443, any, 0, 3),
+        tcp(here, 22, other, 50_000, 4),
+    ];
+    let served = ShownFlow { client: there, server: here, protocol: Protocol::TCP, port: 443 };
+    let inode = |flow: ShownFlow| {
+        let mut sockets = FlowSockets::of(&[flow], &HashSet::from([here]));
+        all.iter().for_each(|socket| sockets.take(socket));
+        sockets.inodes().into_values().next()
+    };
+    assert_eq!(inode(served), Some(1));
+    assert_eq!(inode(ShownFlow { client: here, server: there, ..served }), Some(2));
+    assert_eq!(inode(ShownFlow { client: other, ..served }), Some(3), "the connection is over; the listener stays");
+    assert_eq!(inode(ShownFlow { client: here, server: other, ..served }), None);
+    assert_eq!(inode(ShownFlow { port: 22, client: other, ..served }), Some(4));
+    assert_eq!(inode(ShownFlow { client: other, server: there, ..served }), None, "not of this host");
+}
+
+#[test]
+fn socket_that_no_process_has_is_not_looked_for_again_at_once() {
+    let mut processes = Processes::default();
+    let wanted = HashSet::from([u32::MAX]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !processes.missing.contains_key(&u32::MAX) {
+        processes.search_for(&wanted);
+        assert!(Instant::now() < deadline);
+    }
+    processes.search_for(&wanted);
+    assert!(processes.known.is_empty());
+    processes.search_for(&HashSet::new());
+    assert!(processes.missing.is_empty());
+}
