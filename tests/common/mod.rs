@@ -8,6 +8,7 @@ pub mod client;
 pub mod compress;
 pub mod corpus;
 pub mod crasher;
+pub mod dashboards;
 pub mod event_log;
 pub mod exporter;
 pub mod exposition;

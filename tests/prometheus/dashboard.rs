@@ -1,5 +1,5 @@
-//! Every expression of Grafana's dashboard, asked of a real Prometheus that scrapes the exporter under traffic: a scan, a
-//! source that sends too much, and one that sends unlike before.
+//! Every expression of Grafana's dashboards, asked of a real Prometheus that scrapes two exporters under traffic: a scan, a
+//! source that sends too much and is not permitted, and one that sends unlike before.
 
 use std::collections::BTreeSet;
 use std::net::UdpSocket;
@@ -13,18 +13,22 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Prometheus;
-use super::chain::scan;
-use super::common::exporter::DEADLINE;
+use super::chain::{WEBHOOK, scan};
+use super::common::dashboards::{Asked, dashboards};
 use super::common::monitor::Monitor;
-use super::common::namespace::{End, Namespace, connect};
+use super::common::namespace::{End, Namespace, connect, wait_for};
+use super::common::webhook::Webhook;
 
-const OPTIONS: [&str; 13] = [
+/// By libpcap: with every kind of alert, and everything that writes.
+const LIBPCAP: [&str; 20] = [
     "-iface",
     "near",
     "-ByteLimit",
     "100K",
     "-TrafficInterval",
     "20",
+    "--bandwidth.direction",
+    "both",
     "-transfer_interval",
     "1s",
     "-anom_active_size",
@@ -32,8 +36,27 @@ const OPTIONS: [&str; 13] = [
     "-anom_n_seasons",
     "3",
     "--anom.alerts",
+    "--alert.severity",
+    "host_scan=critical",
+    "--log-format",
+    "jsonl",
+    "-log_packets",
+];
+const KERNEL_PATH: [&str; 4] = ["-iface", "near", "-daq", "tc"];
+const POLICY: [&str; 4] = ["--policy.permitted", "10.0.0.0/8", "--policy.denied", "10.9.0.3/32"];
+/// The addresses of both exporters.
+const BY_LIBPCAP: &str = "127.0.0.1:8888";
+const BY_KERNEL: &str = "127.0.0.1:8889";
+/// Metrics that only the kernel path has.
+const OF_KERNEL_PATH: [&str; 4] = [
+    "trafficmonitor_traffic_wire_packets_total",
+    "trafficmonitor_policy_dropped_",
+    "trafficmonitor_kernel_messages_lost_total",
+    "trafficmonitor_kernel_reattached_total",
 ];
 
+/// Longest time until every expression has had data. Only failures take that long.
+const SETTLES_WITHIN: Duration = Duration::from_secs(240);
 const BATCH_PAUSE: Duration = Duration::from_millis(50);
 /// Hosts that a batch probes.
 const PROBES: u32 = 2;
@@ -81,51 +104,87 @@ impl Drop for Traffic {
     }
 }
 
+// ---- Exporters -----------------------------------------------------------------------------------------------------------
+
+/// The exporter that captures by libpcap, with files in `folder` and a receiver that accepts.
+fn by_libpcap<'a>(inside: &'a Namespace, folder: &Path) -> Monitor<'a> {
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    ["archive", "packets"].iter().for_each(|name| std::fs::create_dir(path(name)).unwrap());
+    let receivers = format!("notify:\n  receivers:\n  - {{name: webhook, type: webhook, url: 'http://{WEBHOOK}/'}}\n");
+    std::fs::write(path("trafficmonitor.yml"), receivers).unwrap();
+    let files = [
+        ("-archive_dir", "archive"),
+        ("-l", "packets"),
+        ("--log-file", "events.jsonl"),
+        ("--config.file", "trafficmonitor.yml"),
+    ];
+    let files: Vec<String> = files.iter().flat_map(|(option, name)| [(*option).to_owned(), path(name)]).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    Monitor::start(inside, &[&LIBPCAP[..], &POLICY, &files].concat())
+}
+
+/// The exporter that captures by TC; none, with a visible line, where the kernel refuses its program.
+fn by_kernel(inside: &Namespace) -> Option<Monitor<'_>> {
+    let monitor = Monitor::spawn_beside(inside, &[&KERNEL_PATH[..], &POLICY].concat());
+    let is_refusal = |line: &&str| line.contains("the kernel does not take");
+    let messages = wait_for("it captures or ends", || {
+        let messages = monitor.messages();
+        (messages.contains("capturing") || messages.lines().any(|line| is_refusal(&line))).then_some(messages)
+    });
+    if let Some(refusal) = messages.lines().find(is_refusal) {
+        // One line: scripts/test.sh reads it.
+        println!("skipped: {KERNEL_PATH:?}: {refusal}");
+        return None;
+    }
+    Some(monitor.wait_until_ready())
+}
+
+/// Prometheus with the project's rules. It scrapes both exporters, and itself as another program.
+fn prometheus(inside: &Namespace) -> Prometheus<'_> {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts.rules.yml");
+    let job = |name: &str, targets: &str| format!("{{job_name: {name}, static_configs: [{{targets: [{targets}]}}]}}");
+    let exporters = job("trafficmonitor", &format!("'{BY_LIBPCAP}', '{BY_KERNEL}'"));
+    let other = job("prometheus", &format!("'{}'", Prometheus::ADDRESS));
+    let configuration = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
+         rule_files: ['{}']\nscrape_configs: [{exporters}, {other}]\n",
+        rules.display()
+    );
+    Prometheus::running(inside, &configuration)
+}
+
 // ---- Expressions ---------------------------------------------------------------------------------------------------------
 
-/// The texts behind a key, wherever it stands.
-fn texts(value: &Value, key: &str, found: &mut BTreeSet<String>) {
-    match value {
-        Value::Array(values) => values.iter().for_each(|value| texts(value, key, found)),
-        Value::Object(entries) => {
-            for (name, value) in entries {
-                match value {
-                    Value::String(text) if name == key => drop(found.insert(text.clone())),
-                    _ => texts(value, key, found),
-                }
-            }
-        }
-        _ => {}
+/// The values that are chosen in Grafana, in the form in which Grafana writes them into a query.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    instance: &'static str,
+    interface: &'static str,
+    host: &'static str,
+}
+
+const ALL: Choice = Choice { instance: ".*", interface: ".*", host: ".*" };
+const ONE: Choice =
+    Choice { instance: r"127\\.0\\.0\\.1:8888", interface: "near", host: r"(10\\.9\\.0\\.3|10\\.9\\.0\\.4)" };
+const ONE_OF_KERNEL: Choice = Choice { instance: r"127\\.0\\.0\\.1:8889", ..ONE };
+
+impl Choice {
+    fn fill_in(self, expression: &str) -> String {
+        let variables = [
+            ("$__rate_interval", "10s"),
+            ("$__range", "1m"),
+            ("$instance", self.instance),
+            ("$interface", self.interface),
+            ("$host", self.host),
+        ];
+        let filled = variables.iter().fold(expression.to_owned(), |text, (name, value)| text.replace(name, value));
+        assert!(!filled.contains('$'), "a variable without a value: {filled}");
+        filled
     }
 }
 
-/// The expressions of the dashboard: of panels, annotations, and the values of variables.
-fn expressions() -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("grafana/trafficmonitor.json");
-    let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let mut expressions = BTreeSet::new();
-    texts(&dashboard, "expr", &mut expressions);
-    assert!(expressions.len() > 30, "{expressions:?}");
-    let mut queries = BTreeSet::new();
-    texts(&dashboard["templating"], "query", &mut queries);
-    let of_variables = queries.iter().filter_map(|query| query.strip_prefix("label_values(")?.strip_suffix(')'));
-    let of_variables = of_variables.map(|query| {
-        let (metric, label) = query.rsplit_once(',').unwrap();
-        format!("count by ({}) ({metric})", label.trim())
-    });
-    let of_variables: Vec<String> = of_variables.collect();
-    assert_eq!(of_variables.len(), 2, "{queries:?}");
-    expressions.extend(of_variables);
-    expressions
-}
-
-/// As Grafana asks it, with everything chosen or with the one that there is.
-fn filled_in(expression: &str, instance: &str, interface: &str) -> String {
-    let variables =
-        [("$__rate_interval", "10s"), ("$__range", "1m"), ("$instance", instance), ("$interface", interface)];
-    let filled = variables.iter().fold(expression.to_owned(), |text, (name, value)| text.replace(name, value));
-    assert!(!filled.contains('$'), "a variable without a value: {filled}");
-    filled
+fn needs_kernel_path(asked: &Asked) -> bool {
+    OF_KERNEL_PATH.iter().any(|name| asked.expression.contains(name))
 }
 
 fn has_data(results: &[Value]) -> bool {
@@ -133,18 +192,53 @@ fn has_data(results: &[Value]) -> bool {
     !results.is_empty() && results.iter().all(is_number)
 }
 
+/// The labels that a legend names.
+fn labels_of(legend: &str) -> Vec<&str> {
+    legend.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0)).collect()
+}
+
+/// Each label of the legend is there, and no two series have the same legend.
+fn legend_fits(asked: &Asked, results: &[Value]) {
+    let labels = labels_of(&asked.legend);
+    let legend = |result: &Value| labels.iter().map(|label| result["metric"][label].to_string()).collect::<Vec<_>>();
+    for label in &labels {
+        let has_label = results.iter().any(|result| result["metric"][label].is_string());
+        assert!(has_label, "{asked:?}: no series has the label {label}");
+    }
+    let legends: BTreeSet<Vec<String>> = results.iter().map(legend).collect();
+    let is_legend = !asked.legend.is_empty();
+    assert!(!is_legend || legends.len() == results.len(), "{asked:?}: several series have one legend: {results:#?}");
+}
+
+/// No series of another program.
+fn is_of_exporter(asked: &Asked, results: &[Value]) {
+    let jobs = results.iter().filter_map(|result| result["metric"]["job"].as_str());
+    let others: BTreeSet<&str> = jobs.filter(|job| *job != "trafficmonitor").collect();
+    assert!(others.is_empty(), "{asked:?}: series of {others:?}");
+}
+
 /// Waits until every expression has had data.
-fn all_have_data(prometheus: &Prometheus<'_>, mut expressions: BTreeSet<String>) {
-    let deadline = Instant::now() + DEADLINE;
-    while !expressions.is_empty() {
-        expressions.retain(|expression| !has_data(&prometheus.query(expression)));
-        assert!(Instant::now() < deadline, "without data: {expressions:#?}");
+fn all_have_data(prometheus: &Prometheus<'_>, asked: impl IntoIterator<Item = Asked>, choice: Choice) {
+    let mut missing: BTreeSet<Asked> = asked.into_iter().collect();
+    assert!(!missing.is_empty());
+    let deadline = Instant::now() + SETTLES_WITHIN;
+    while !missing.is_empty() {
+        missing.retain(|asked| {
+            let results = prometheus.query(&choice.fill_in(&asked.expression));
+            if !has_data(&results) {
+                return true;
+            }
+            legend_fits(asked, &results);
+            is_of_exporter(asked, &results);
+            false
+        });
+        assert!(Instant::now() < deadline, "without data with {choice:?}: {missing:#?}");
         std::thread::sleep(Duration::from_millis(200));
     }
 }
 
 #[test]
-fn every_expression_of_the_dashboard_has_data() {
+fn every_expression_of_the_dashboards_has_data() {
     let (inside, outside) = (Namespace::new(), Namespace::new());
     let (near, far) = (End::new(&inside, "near", "10.9.0.1/24"), End::new(&outside, "far", "10.9.0.2/24"));
     connect(&near, &far);
@@ -156,20 +250,27 @@ fn every_expression_of_the_dashboard_has_data() {
         let mut ethtool = Command::new("ethtool");
         assert!(end.enter(|| ethtool.args(["-K", name]).args(features).status()).unwrap().success());
     }
-    let monitor = Monitor::start(&inside, &OPTIONS);
-    let prometheus = Prometheus::scraping(&inside, "127.0.0.1:8888");
+    let _webhook = Webhook::listen(&inside, WEBHOOK);
+    let folder = tempfile::tempdir().unwrap();
+    let monitor = by_libpcap(&inside, folder.path());
+    let kernel = by_kernel(&inside);
+    let prometheus = prometheus(&inside);
     let traffic = Traffic::start(&outside, inside.udp("10.9.0.1:5001"));
 
-    let expressions = expressions();
-    let filled = |instance: &str, interface: &str| {
-        expressions.iter().map(|expression| filled_in(expression, instance, interface)).collect::<BTreeSet<_>>()
-    };
-    all_have_data(&prometheus, filled(".*", ".*"));
-    all_have_data(&prometheus, filled("127.0.0.1:8888", "near"));
+    let (of_kernel, of_both): (Vec<Asked>, Vec<Asked>) =
+        dashboards().iter().flat_map(|dashboard| dashboard.asked()).partition(needs_kernel_path);
+    assert!(of_both.len() > 150 && of_kernel.len() > 4, "{} {}", of_both.len(), of_kernel.len());
+    all_have_data(&prometheus, of_both.clone(), ALL);
+    all_have_data(&prometheus, of_both, ONE);
+    if kernel.is_some() {
+        all_have_data(&prometheus, of_kernel.clone(), ALL);
+        all_have_data(&prometheus, of_kernel, ONE_OF_KERNEL);
+    }
 
-    let kinds = ["host_scan", "bandwidth", "anomaly"];
-    let firing = kinds.map(|kind| format!("trafficmonitor_alert_firing{{kind=\"{kind}\"}}"));
-    all_have_data(&prometheus, firing.into());
+    for kind in ["host_scan", "bandwidth", "anomaly", "policy"] {
+        let firing = format!("trafficmonitor_alert_firing{{kind=\"{kind}\"}}");
+        prometheus.gives(&format!("count({firing}) > bool 0"), &vec![1], super::values);
+    }
     drop(traffic);
-    monitor.stop();
+    [Some(monitor), kernel].into_iter().flatten().for_each(|monitor| drop(monitor.stop()));
 }
