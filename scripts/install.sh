@@ -102,6 +102,8 @@ test)
     want groff groff-base
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
     want valgrind valgrind
+    # The schema of Grafana's dashboards is an npm package.
+    want npm npm
     ;;
 fuzz) want c++ g++ ;;
 *) die "usage: scripts/install.sh build|run|test|fuzz" ;;

@@ -3,15 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "common/dashboards.rs"]
-mod dashboards;
+#[path = "common/grafana.rs"]
+mod grafana;
 #[path = "common/source.rs"]
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use dashboards::{Asked, dashboards};
+use grafana::{Asked, dashboards};
 use serde_json::Value;
 use source::{is_word, tokens};
 use trafficmonitor::export::family::{ALL, Family, MetricKind};
@@ -313,11 +313,8 @@ fn every_metric_of_the_dashboards_is_declared() {
 #[test]
 fn every_metric_of_the_dashboards_is_in_the_document() {
     let document = read("docs/metrics.md");
-    let names: BTreeSet<&str> = document
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
-        .map(|(name, _)| name)
-        .collect();
+    let names: BTreeSet<&str> =
+        document.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name).collect();
     for Asked { place, expression, .. } in asked() {
         let metrics = named(&expression).metrics.into_keys();
         let of_exporter = metrics.filter(|metric| OF_PROMETHEUS.iter().all(|(name, _)| name != metric));
@@ -354,7 +351,10 @@ fn every_metric_of_an_interface_is_that_of_the_chosen_ones() {
             assert!(labels.contains("interface"), "{place}: {metric} of all interfaces");
             assert!(is_variable || expression.contains("interface=~\"$interface\""), "{place}: {metric}");
             let is_counter = family.kind == MetricKind::Counter;
-            assert!(!is_counter || expression.contains("interface!=\"retired\""), "{place}: {metric} of those that are gone");
+            assert!(
+                !is_counter || expression.contains("interface!=\"retired\""),
+                "{place}: {metric} of those that are gone"
+            );
             found += 1;
         }
     }

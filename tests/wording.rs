@@ -3,12 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "common/dashboards.rs"]
-mod dashboards;
+#[path = "common/grafana.rs"]
+mod grafana;
 
 use std::path::{Path, PathBuf};
 
-use dashboards::{Dashboard, dashboards, list, text};
+use grafana::{Dashboard, dashboards, list, text};
 use serde_json::Value;
 use trafficmonitor::cli::command::SUBCOMMANDS;
 use trafficmonitor::cli::options;

@@ -1,14 +1,14 @@
 //! Grafana's dashboards as files: they can be loaded, lead to each other, and each panel says what it shows in a unit that
-//! fits. The schema that Grafana publishes is asked by `scripts/dashboards.sh`.
+//! fits. The schema that Grafana publishes is asked by `scripts/grafana.sh`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "common/dashboards.rs"]
-mod dashboards;
+#[path = "common/grafana.rs"]
+mod grafana;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dashboards::{Dashboard, dashboards, folder, list, text, texts};
+use grafana::{Dashboard, dashboards, folder, list, text, texts};
 use serde_json::{Value, json};
 
 /// Grafana's grid has so many columns.
@@ -18,8 +18,7 @@ const OVERVIEW: &str = "trafficmonitor";
 /// Grafana's own variables, as far as they are used.
 const OF_GRAFANA: [&str; 5] = ["__all", "__rate_interval", "__range", "__value.text", "__url_time_range"];
 /// The units that a panel may have: Grafana's names for bits and packets per second, decimal bytes, and so on.
-const UNITS: [&str; 10] =
-    ["bps", "pps", "cps", "reqps", "decbytes", "bytes", "percentunit", "s", "short", "none"];
+const UNITS: [&str; 10] = ["bps", "pps", "cps", "reqps", "decbytes", "bytes", "percentunit", "s", "short", "none"];
 /// Windows of rates and of sums over the time range.
 const WINDOWS: [&str; 2] = ["$__rate_interval", "$__range"];
 
@@ -208,7 +207,8 @@ fn every_panel_has_a_unit_that_fits() {
                 let is_in_bits = expression.contains(" / ") || expression.starts_with("8 * ");
                 assert!(!is_rate_of_bytes || is_in_bits, "{place}: bytes per second: {expression}");
             }
-            let fitting: BTreeSet<Option<&str>> = expressions.iter().map(|expression| fitting_unit(expression)).collect();
+            let fitting: BTreeSet<Option<&str>> =
+                expressions.iter().map(|expression| fitting_unit(expression)).collect();
             if let [Some(unit)] = Vec::from_iter(fitting)[..] {
                 assert_eq!(units, BTreeSet::from([unit.to_owned()]), "{place}");
             }

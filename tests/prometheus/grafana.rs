@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use super::Prometheus;
 use super::chain::{WEBHOOK, scan};
-use super::common::dashboards::{Asked, dashboards};
+use super::common::grafana::{Asked, dashboards};
 use super::common::monitor::Monitor;
 use super::common::namespace::{End, Namespace, connect, wait_for};
 use super::common::webhook::Webhook;
 
 /// By libpcap: with every kind of alert, and everything that writes.
-const LIBPCAP: [&str; 20] = [
+const LIBPCAP: [&str; 24] = [
     "-iface",
     "near",
     "-ByteLimit",
@@ -36,6 +36,12 @@ const LIBPCAP: [&str; 20] = [
     "-anom_n_seasons",
     "3",
     "--anom.alerts",
+    // Probes are no anomalies.
+    "--anom.min_bytes",
+    "1000",
+    // Rows of hosts that are silent leave soon.
+    "--idle-timeout",
+    "5s",
     "--alert.severity",
     "host_scan=critical",
     "--log-format",
@@ -63,10 +69,12 @@ const PROBES: u32 = 2;
 /// After so many batches a source sends this many times as much.
 const QUIET_BATCHES: u32 = 200;
 const BURST: usize = 40;
+/// After so many batches a host falls silent.
+const LAST_WORDS: u32 = 40;
 
 // ---- Traffic -------------------------------------------------------------------------------------------------------------
 
-/// Sends until it is dropped.
+/// Sends in all four directions until it is dropped.
 struct Traffic {
     is_over: Arc<AtomicBool>,
     sender: Option<JoinHandle<()>>,
@@ -74,8 +82,9 @@ struct Traffic {
 
 impl Traffic {
     fn start(outside: &Namespace, sink: UdpSocket) -> Self {
-        let [scanner, heavy, restless] =
-            ["10.9.0.2:40053", "10.9.0.3:40001", "10.9.0.4:40001"].map(|address| outside.udp(address));
+        let [scanner, heavy, restless, brief, remote] =
+            ["10.9.0.2:40053", "10.9.0.3:40001", "10.9.0.4:40001", "10.9.0.5:40001", "203.0.113.5:40001"]
+                .map(|address| outside.udp(address));
         let is_over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&is_over);
         let sender = std::thread::spawn(move || {
@@ -88,7 +97,14 @@ impl Traffic {
                 for _ in 0..times {
                     restless.send_to(&[0; 100], to).unwrap();
                 }
-                sink.send_to(&[0; 200], heavy.local_addr().unwrap()).unwrap();
+                if batch < LAST_WORDS {
+                    brief.send_to(&[0; 100], to).unwrap();
+                }
+                remote.send_to(&[0; 300], to).unwrap();
+                remote.send_to(&[0; 300], "198.51.100.7:5001").unwrap();
+                for receiver in [&heavy, &remote] {
+                    sink.send_to(&[0; 200], receiver.local_addr().unwrap()).unwrap();
+                }
                 std::thread::sleep(BATCH_PAUSE);
             }
         });
@@ -242,8 +258,12 @@ fn every_expression_of_the_dashboards_has_data() {
     let (inside, outside) = (Namespace::new(), Namespace::new());
     let (near, far) = (End::new(&inside, "near", "10.9.0.1/24"), End::new(&outside, "far", "10.9.0.2/24"));
     connect(&near, &far);
-    ["10.9.0.3/24", "10.9.0.4/24"].iter().for_each(|more| drop(outside.ip(&format!("address add {more} dev far"))));
-    outside.ip("route add 10.128.0.0/9 via 10.9.0.1");
+    let more = ["10.9.0.3/24", "10.9.0.4/24", "10.9.0.5/24", "203.0.113.5/32"];
+    more.iter().for_each(|more| drop(outside.ip(&format!("address add {more} dev far"))));
+    ["10.128.0.0/9", "198.51.100.0/24"]
+        .iter()
+        .for_each(|network| drop(outside.ip(&format!("route add {network} via 10.9.0.1"))));
+    inside.ip("route add 203.0.113.0/24 via 10.9.0.2");
     // The interface's count is compared with the captured frames only where the interface joins no frames.
     for (end, name) in [(&inside, "near"), (&outside, "far")] {
         let features = ["tso", "gso", "gro"].map(|feature| [feature, "off"]).concat();

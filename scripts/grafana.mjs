@@ -1,7 +1,7 @@
 // Checks Grafana's dashboards against the schema that Grafana publishes (npm package @grafana/schema): each dashboard and
 // each panel becomes a typed constant, and the TypeScript compiler reads them. Unknown keys and wrong values are errors.
 //
-//   node scripts/dashboards.mjs FOLDER     a folder with node_modules/@grafana/schema and node_modules/typescript
+//   node scripts/grafana.mjs FOLDER     a folder with node_modules/@grafana/schema and node_modules/typescript
 import {execFileSync} from 'node:child_process';
 import {mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
 import {basename, join} from 'node:path';
@@ -59,6 +59,18 @@ export type Row = Plain<Omit<RowPanel, 'panels'>>;
 export type Whole = Plain<Omit<Dashboard, 'panels' | 'annotations'> & {annotations: {list: Annotation[]}}>;
 `;
 
+// The schema refuses what is wrong: the compiler complains if one of these lines has no error.
+const WRONG = `import type * as types from './types';
+// @ts-expect-error: no such value
+export const value: types.Panel_stat['options']['colorMode'] = 'nonsense';
+// @ts-expect-error: no such key
+export const key: Partial<types.Whole> = {nonsense: 1};
+// @ts-expect-error: no such type
+export const type: Partial<types.Panel_table['options']> = {showHeader: 'yes'};
+// @ts-expect-error: no such option of a line
+export const line: types.Panel_timeseries['fieldConfig']['defaults']['custom'] = {drawStyle: 'circles'};
+`;
+
 const typeOf = (panel) => {
   if (panel.type === 'row') return 'Row';
   if (!(panel.type in PANELS)) throw new Error(`the panel ${panel.title} has a type that is not checked: ${panel.type}`);
@@ -76,6 +88,7 @@ const check = join(folder, 'check');
 rmSync(check, {recursive: true, force: true});
 mkdirSync(check);
 writeFileSync(join(check, 'types.ts'), TYPES);
+writeFileSync(join(check, 'wrong.ts'), WRONG);
 const names = readdirSync(dashboards).filter((name) => name.endsWith('.json'));
 if (names.length === 0) throw new Error(`no dashboard in ${dashboards}`);
 for (const name of names) {

@@ -96,9 +96,9 @@ impl Dashboard {
             expression,
             legend: String::new(),
         };
-        let of_annotations = self.annotations().map(|annotation| {
-            without_legend(text(annotation, "name"), text(&annotation["target"], "expr").to_owned())
-        });
+        let of_annotations = self
+            .annotations()
+            .map(|annotation| without_legend(text(annotation, "name"), text(&annotation["target"], "expr").to_owned()));
         let queries = self.variables().iter().filter(|variable| text(variable, "type") == "query");
         let of_variables = queries.map(|variable| {
             let query = text(&variable["query"], "query");
