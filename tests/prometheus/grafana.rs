@@ -20,7 +20,7 @@ use super::common::namespace::{End, Namespace, connect, wait_for};
 use super::common::webhook::Webhook;
 
 /// By libpcap: with every kind of alert, and everything that writes.
-const LIBPCAP: [&str; 24] = [
+const LIBPCAP: [&str; 29] = [
     "-iface",
     "near",
     "-ByteLimit",
@@ -37,8 +37,14 @@ const LIBPCAP: [&str; 24] = [
     "3",
     "--anom.alerts",
     // Probes are no anomalies.
-    "--anom.min_bytes",
-    "1000",
+    "-filter_ip_CIDR",
+    "10.9.0.0/24",
+    "-filter_dst",
+    // Alerts about the policy fire and resolve again and again, and are delivered.
+    "--policy.interval",
+    "2",
+    "--alert.hold",
+    "1s",
     // Rows of hosts that are silent leave soon.
     "--idle-timeout",
     "5s",
@@ -71,6 +77,8 @@ const QUIET_BATCHES: u32 = 200;
 const BURST: usize = 40;
 /// After so many batches a host falls silent.
 const LAST_WORDS: u32 = 40;
+/// A host of the Internet sends so many batches, and is silent for twice as many.
+const SPELL: u32 = 100;
 
 // ---- Traffic -------------------------------------------------------------------------------------------------------------
 
@@ -100,8 +108,10 @@ impl Traffic {
                 if batch < LAST_WORDS {
                     brief.send_to(&[0; 100], to).unwrap();
                 }
-                remote.send_to(&[0; 300], to).unwrap();
-                remote.send_to(&[0; 300], "198.51.100.7:5001").unwrap();
+                if batch / SPELL % 3 == 0 {
+                    remote.send_to(&[0; 300], to).unwrap();
+                    remote.send_to(&[0; 300], "198.51.100.7:5001").unwrap();
+                }
                 for receiver in [&heavy, &remote] {
                     sink.send_to(&[0; 200], receiver.local_addr().unwrap()).unwrap();
                 }
