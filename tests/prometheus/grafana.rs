@@ -314,5 +314,9 @@ fn every_expression_of_the_dashboards_has_data() {
         prometheus.gives(&format!("count({firing}) > bool 0"), &vec![1], super::values);
     }
     drop(traffic);
-    [Some(monitor), kernel].into_iter().flatten().for_each(|monitor| drop(monitor.stop()));
+    for monitor in [Some(monitor), kernel].into_iter().flatten() {
+        monitor.signal(libc::SIGTERM);
+        let ended = monitor.wait();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.messages);
+    }
 }
