@@ -98,9 +98,9 @@ impl Traffic {
         let stop = Arc::clone(&is_over);
         let sender = std::thread::spawn(move || {
             let to = sink.local_addr().unwrap();
-            let batches = (0..).take_while(|_| !stop.load(Ordering::Acquire));
+            let batches = (0_u32..).take_while(|_| !stop.load(Ordering::Acquire));
             for batch in batches {
-                if batch % BATCHES_PER_PROBE == 0 {
+                if batch.is_multiple_of(BATCHES_PER_PROBE) {
                     scan(&scanner, batch / BATCHES_PER_PROBE, 1);
                 }
                 heavy.send_to(&[0; 1_400], to).unwrap();
@@ -111,7 +111,7 @@ impl Traffic {
                 if batch < LAST_WORDS {
                     brief.send_to(&[0; 100], to).unwrap();
                 }
-                if batch / SPELL % 3 == 0 {
+                if (batch / SPELL).is_multiple_of(3) {
                     remote.send_to(&[0; 300], to).unwrap();
                     remote.send_to(&[0; 300], "198.51.100.7:5001").unwrap();
                 }
