@@ -104,6 +104,8 @@ test)
     python3 -c 'import jsonschema' 2>/dev/null || packages+=(python3-jsonschema)
     python3 -c 'import yaml' 2>/dev/null || packages+=(python3-yaml)
     want valgrind valgrind
+    # The schema of Grafana's dashboards is an npm package.
+    want npm npm
     ;;
 fuzz) want c++ g++ ;;
 *) die "usage: scripts/install.sh build|run|test|fuzz" ;;

@@ -11,7 +11,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
-groups=(format lint deny "unit and integration" captures live prometheus examples instructions)
+groups=(format lint deny "unit and integration" captures live prometheus examples grafana instructions)
 [ $# -eq 0 ] || groups=("$@")
 
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
@@ -39,6 +39,13 @@ lacks_root() {
 
 lacks_namespaces() {
     unshare --net true 2>/dev/null || echo "needs leave to make network namespaces: not in an unprivileged container"
+}
+
+# Grafana itself is in no package registry, its schema is in npm's.
+lacks_schema() {
+    command -v npm >/dev/null || { echo "needs Node.js and npm (apt-get install npm)" && return; }
+    scripts/grafana.sh fetch >"$logs/schema.log" 2>&1 ||
+        echo "cannot fetch the schema of Grafana's dashboards from npm (scripts/grafana.sh fetch): see $logs/schema.log"
 }
 
 # As root with the captures nothing may be skipped.
@@ -108,6 +115,9 @@ examples_group() {
         cargo build --locked --examples --bins &&
         scripts/examples.sh "$CARGO_TARGET_DIR/debug"
 }
+
+# The dashboards, by the schema that Grafana publishes.
+grafana_group() { scripts/grafana.sh check; }
 
 # A guard against slowly growing slower: instructions do not depend on what else runs.
 instructions_group() { scripts/instructions.sh; }
@@ -191,6 +201,7 @@ for group in "${groups[@]}"; do
     case "$group" in
     format | lint | deny | "unit and integration" | examples | instructions) run "$group" "" ;;
     captures) run "$group" "captures" ;;
+    grafana) run "$group" "schema" ;;
     live) run "$group" "root namespaces" ;;
     prometheus) run "$group" "root" ;;
     *) printf 'test: no such group: %s\n' "$group" >&2 && exit 2 ;;

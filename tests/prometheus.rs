@@ -10,8 +10,8 @@ mod common;
 mod chain;
 #[path = "prometheus/churn.rs"]
 mod churn;
-#[path = "prometheus/dashboard.rs"]
-mod dashboard;
+#[path = "prometheus/grafana.rs"]
+mod grafana;
 #[path = "prometheus/pushed.rs"]
 mod pushed;
 #[path = "prometheus/tls.rs"]

@@ -1,20 +1,28 @@
-//! The alerting rules and the dashboard name metrics: each is declared by the exporter, with the labels that they ask
+//! The alerting rules and the dashboards name metrics: each is declared by the exporter, with the labels that they ask
 //! for. And each alert says what to do.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/grafana.rs"]
+mod grafana;
 #[path = "common/source.rs"]
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use grafana::{Asked, dashboards};
 use serde_json::Value;
 use source::{is_word, tokens};
-use trafficmonitor::export::family::ALL;
+use trafficmonitor::export::family::{ALL, Family, MetricKind};
 
-/// Prometheus' own metrics of a target, and the labels that it adds.
-const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
+/// Prometheus' own metrics with their labels, and the labels that it adds to all.
+const OF_PROMETHEUS: [(&str, &[&str]); 4] = [
+    ("up", &[]),
+    ("scrape_duration_seconds", &[]),
+    ("scrape_samples_scraped", &[]),
+    ("ALERTS", &["alertname", "alertstate", "severity", "interface", "source", "destination"]),
+];
 const ADDED: [&str; 2] = ["instance", "job"];
 /// Prefix of the metrics of the process, which another crate exports without labels.
 const OF_PROCESS: &str = "process_";
@@ -89,19 +97,28 @@ fn metrics_and_labels_are_distinguished_from_the_words_around_them() {
     assert_eq!(named(expression), Named { metrics, labels: set(&["instance", "source"]) });
 }
 
+/// The family of a metric; of a histogram also its buckets, sum and count.
+fn family(metric: &str) -> Option<&'static Family> {
+    let is_part = |family: &Family| {
+        let part = metric.strip_prefix(family.name).filter(|_| family.kind == MetricKind::Histogram);
+        part.is_some_and(|part| ["_bucket", "_sum", "_count"].contains(&part))
+    };
+    ALL.iter().find(|family| family.name == metric || is_part(family))
+}
+
 /// Names in an expression that are not declared.
 fn undeclared(expression: &str) -> Vec<String> {
     let named = named(expression);
     let mut undeclared = Vec::new();
     let mut known: BTreeSet<&str> = ADDED.into();
     for (metric, labels) in &named.metrics {
-        let family = ALL.iter().find(|family| family.name == metric);
-        if family.is_none() && !OF_PROMETHEUS.contains(&metric.as_str()) && !metric.starts_with(OF_PROCESS) {
+        let of_prometheus = OF_PROMETHEUS.iter().find(|(name, _)| name == metric).map(|(_, labels)| *labels);
+        let labels_of_family = family(metric).map(|family| family.labels).or(of_prometheus);
+        if labels_of_family.is_none() && !metric.starts_with(OF_PROCESS) {
             undeclared.push(metric.clone());
             continue;
         }
-        let declared: BTreeSet<&str> =
-            family.into_iter().flat_map(|family| family.labels.iter().copied()).chain(ADDED).collect();
+        let declared: BTreeSet<&str> = labels_of_family.unwrap_or_default().iter().copied().chain(ADDED).collect();
         let missing = labels.iter().filter(|label| !declared.contains(label.as_str()));
         undeclared.extend(missing.map(|label| format!("{metric}{{{label}}}")));
         known.extend(declared);
@@ -278,38 +295,68 @@ fn every_rule_is_tried_where_it_fires_and_where_it_does_not() {
     }
 }
 
-// ---- Dashboard -----------------------------------------------------------------------------------------------------------
+// ---- Dashboards ----------------------------------------------------------------------------------------------------------
 
-/// All texts behind a key, wherever it stands.
-fn texts(value: &Value, key: &str, found: &mut Vec<String>) {
-    match value {
-        Value::Array(values) => values.iter().for_each(|value| texts(value, key, found)),
-        Value::Object(entries) => {
-            for (name, value) in entries {
-                match value {
-                    Value::String(text) if name == key => found.push(text.clone()),
-                    _ => texts(value, key, found),
-                }
-            }
-        }
-        _ => {}
-    }
+/// All expressions of all dashboards.
+fn asked() -> Vec<Asked> {
+    let asked: Vec<Asked> = dashboards().iter().flat_map(|dashboard| dashboard.asked()).collect();
+    assert!(asked.len() > 150, "{}", asked.len());
+    asked
 }
 
 #[test]
-fn every_metric_of_the_dashboard_is_declared() {
-    let dashboard: Value = serde_json::from_str(&read("grafana/trafficmonitor.json")).unwrap();
-    let mut expressions = Vec::new();
-    texts(&dashboard, "expr", &mut expressions);
-    assert!(expressions.len() > 20, "{expressions:?}");
-    // `label_values(metric, label)` of the variables.
-    let mut queries = Vec::new();
-    texts(&dashboard["templating"], "query", &mut queries);
-    let of_labels = queries.iter().filter_map(|query| query.strip_prefix("label_values(")?.strip_suffix(')'));
-    let of_labels: Vec<String> = of_labels
-        .filter_map(|query| query.rsplit_once(','))
-        .map(|(metric, label)| format!("sum by ({}) ({metric})", label.trim()))
-        .collect();
-    assert!(!of_labels.is_empty(), "{queries:?}");
-    are_declared(expressions.iter().chain(&of_labels));
+fn every_metric_of_the_dashboards_is_declared() {
+    let expressions: Vec<String> = asked().into_iter().map(|asked| asked.expression).collect();
+    are_declared(&expressions);
+}
+
+#[test]
+fn every_metric_of_the_dashboards_is_in_the_document() {
+    let document = read("docs/metrics.md");
+    let names: BTreeSet<&str> =
+        document.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name).collect();
+    for Asked { place, expression, .. } in asked() {
+        let metrics = named(&expression).metrics.into_keys();
+        let of_exporter = metrics.filter(|metric| OF_PROMETHEUS.iter().all(|(name, _)| name != metric));
+        for metric in of_exporter {
+            let name = family(&metric).map_or(metric.as_str(), |family| family.name);
+            assert!(names.contains(name), "{place}: docs/metrics.md has no {name}");
+        }
+    }
+}
+
+/// Otherwise the variable `instance` changes nothing, and metrics of other programs are counted too.
+#[test]
+fn every_metric_of_the_dashboards_is_that_of_the_chosen_instances() {
+    for Asked { place, expression, .. } in asked() {
+        let metrics = named(&expression).metrics;
+        let is_variable = place.ends_with(": instance");
+        for (metric, labels) in &metrics {
+            assert!(is_variable || labels.contains("instance"), "{place}: {metric} of all instances");
+        }
+        let is_of_others = |metric: &String| family(metric).is_none() && metric != "ALERTS";
+        let is_joined = expression.contains(" and on (instance, job) ") && expression.contains("build_info{");
+        assert!(!metrics.keys().any(is_of_others) || is_joined, "{place}: counts other programs: {expression}");
+    }
+}
+
+/// Gauges of an interface vanish with it. Counters move to `retired`, which no panel shows as an interface.
+#[test]
+fn every_metric_of_an_interface_is_that_of_the_chosen_ones() {
+    let mut found = 0;
+    for Asked { place, expression, .. } in asked() {
+        for (metric, labels) in named(&expression).metrics {
+            let Some(family) = family(&metric).filter(|family| family.labels.contains(&"interface")) else { continue };
+            let is_variable = place.ends_with(": interface");
+            assert!(labels.contains("interface"), "{place}: {metric} of all interfaces");
+            assert!(is_variable || expression.contains("interface=~\"$interface\""), "{place}: {metric}");
+            let is_counter = family.kind == MetricKind::Counter;
+            assert!(
+                !is_counter || expression.contains("interface!=\"retired\""),
+                "{place}: {metric} of those that are gone"
+            );
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found}");
 }

@@ -3,8 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/grafana.rs"]
+mod grafana;
+
 use std::path::{Path, PathBuf};
 
+use grafana::{Dashboard, dashboards, list, text};
 use serde_json::Value;
 use trafficmonitor::cli::command::SUBCOMMANDS;
 use trafficmonitor::cli::options;
@@ -47,12 +51,13 @@ const WITHOUT_PER: &[&str] = &[
 ];
 
 /// The documents for people who run the program.
-const FOR_USERS: [&str; 14] = [
+const FOR_USERS: [&str; 15] = [
     "README.md",
     "docs/configuration.md",
     "docs/counting.md",
     "docs/detection.md",
     "docs/event-logs.md",
+    "docs/grafana.md",
     "docs/install.md",
     "docs/metrics.md",
     "docs/migrating.md",
@@ -169,11 +174,16 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn the_dashboard_is_plain() {
-    let mut found = Vec::new();
-    texts(&serde_json::from_str(&read(root().join("grafana/trafficmonitor.json"))).unwrap(), &mut found);
-    assert!(found.len() > 40, "{}", found.len());
-    found.iter().for_each(|text| is_plain("grafana/trafficmonitor.json", text));
+fn dashboards_are_plain_sentences() {
+    for Dashboard { name, json } in dashboards() {
+        let mut found = Vec::new();
+        texts(&json, &mut found);
+        assert!(found.len() > 40, "{name}: {}", found.len());
+        found.iter().for_each(|text| is_plain(&name, text));
+        for panel in list(&json["panels"]) {
+            starts_a_sentence(&name, text(panel, "title"));
+        }
+    }
 }
 
 /// The source files without the files of tests.

@@ -14,6 +14,7 @@ pub mod exposition;
 pub mod flows;
 pub mod generate;
 pub mod golden;
+pub mod grafana;
 pub mod hand;
 pub mod ip;
 pub mod journal_input;
