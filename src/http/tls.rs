@@ -33,7 +33,8 @@ impl ClientStream {
     pub(super) async fn accept(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         match tls {
             None => Ok(Self::Plain(stream)),
-            Some(tls) => Ok(Self::Tls(Box::new(TlsAcceptor::from(tls).accept(stream).await?))),
+            // In memory of its own: the handshake is larger than all else that a connection has, most of all one without TLS.
+            Some(tls) => Ok(Self::Tls(Box::new(Box::pin(TlsAcceptor::from(tls).accept(stream)).await?))),
         }
     }
 

@@ -44,13 +44,13 @@ const CHALLENGE: &str = "Basic realm=\"trafficmonitor\", charset=\"UTF-8\"";
 /// The rules of access in force.
 pub struct WebAccess {
     rules: ArcSwap<AccessRules>,
-    watched: Option<WatchedFile>,
+    watched: Option<WatchedRules>,
     passwords: Arc<PasswordChecks>,
     figures: Arc<AccessFigures>,
 }
 
 /// The file, and its versions that were read last.
-struct WatchedFile {
+struct WatchedRules {
     file: WebFile,
     versions: Mutex<Versions>,
 }
@@ -78,7 +78,7 @@ impl WebAccess {
             let version = file.read()?;
             rules = AccessRules::of(&version, &rules)?;
             watched =
-                Some(WatchedFile { file, versions: Mutex::new(Versions { judged: Ok(version), read_once: None }) });
+                Some(WatchedRules { file, versions: Mutex::new(Versions { judged: Ok(version), read_once: None }) });
         }
         let access = Self { rules: ArcSwap::from_pointee(rules), watched, passwords, figures: Arc::default() };
         access.note_certificate();
@@ -99,7 +99,7 @@ impl WebAccess {
     /// Warnings about the rules in force, each as a sentence.
     pub fn warnings(&self) -> Vec<String> {
         let rules = self.rules.load();
-        let Some(WatchedFile { file, .. }) = &self.watched else { return Vec::new() };
+        let Some(WatchedRules { file, .. }) = &self.watched else { return Vec::new() };
         let name = file.path.display();
         let mut warnings = rules.notices.clone();
         if !rules.users.is_empty() && rules.tls.is_none() {
@@ -130,7 +130,7 @@ impl WebAccess {
     }
 
     fn read_again(&self) {
-        let Some(WatchedFile { file, versions }) = &self.watched else { return };
+        let Some(WatchedRules { file, versions }) = &self.watched else { return };
         let found = file.read();
         let mut versions = versions.lock().unwrap_or_else(PoisonError::into_inner);
         if found == versions.judged {
