@@ -263,12 +263,13 @@ async fn answer_all(
             transfer.set_ends_with_connection();
         }
         let (context, transfer) = (Arc::clone(context), Arc::clone(transfer));
-        async move {
+        // In memory of its own: hyper keeps space for it in each connection, also in those that ask nothing.
+        Box::pin(async move {
             let mut answer = Arc::clone(&context).answer(request, transfer).await;
             secure(&mut answer);
             context.access.add_headers(&mut answer);
             Ok::<_, Infallible>(answer)
-        }
+        })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
