@@ -104,8 +104,11 @@ test)
     python3 -c 'import jsonschema' 2>/dev/null || packages+=(python3-jsonschema)
     python3 -c 'import yaml' 2>/dev/null || packages+=(python3-yaml)
     want valgrind valgrind
-    # The schema of Grafana's dashboards is an npm package.
+    # The schema of Grafana's dashboards is an npm package; the page of the exporter is tried in a browser.
     want npm npm
+    want node nodejs
+    want chromium chromium
+    fc-list 2>/dev/null | grep -q . || packages+=(fontconfig fonts-dejavu-core)
     ;;
 fuzz) want c++ g++ ;;
 *) die "usage: scripts/install.sh build|run|test|fuzz" ;;

@@ -11,7 +11,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
-groups=(format lint deny "unit and integration" captures live prometheus examples grafana instructions)
+groups=(format lint deny "unit and integration" captures live prometheus examples grafana dashboard instructions)
 [ $# -eq 0 ] || groups=("$@")
 
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
@@ -46,6 +46,13 @@ lacks_schema() {
     command -v npm >/dev/null || { echo "needs Node.js and npm (apt-get install npm)" && return; }
     scripts/grafana.sh fetch >"$logs/schema.log" 2>&1 ||
         echo "cannot fetch the schema of Grafana's dashboards from npm (scripts/grafana.sh fetch): see $logs/schema.log"
+}
+
+lacks_browser() {
+    local node
+    node=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null) || node=0
+    { [ "$node" -ge 20 ] && command -v npm >/dev/null; } || { echo "needs Node.js 20 or newer with npm" && return; }
+    [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || echo "needs Chromium (apt-get install chromium)"
 }
 
 # As root with the captures nothing may be skipped.
@@ -118,6 +125,12 @@ examples_group() {
 
 # The dashboards, by the schema that Grafana publishes.
 grafana_group() { scripts/grafana.sh check; }
+
+# The page: its sources give the committed one, its units, and the whole of it in a browser over the exporter.
+dashboard_group() {
+    web/check && scripts/web.sh unit && cargo build --locked --bins &&
+        scripts/dashboard.sh "$CARGO_TARGET_DIR/debug/trafficmonitor"
+}
 
 # A guard against slowly growing slower: instructions do not depend on what else runs.
 instructions_group() { scripts/instructions.sh; }
@@ -202,6 +215,7 @@ for group in "${groups[@]}"; do
     format | lint | deny | "unit and integration" | examples | instructions) run "$group" "" ;;
     captures) run "$group" "captures" ;;
     grafana) run "$group" "schema" ;;
+    dashboard) run "$group" "root namespaces browser" ;;
     live) run "$group" "root namespaces" ;;
     prometheus) run "$group" "root" ;;
     *) printf 'test: no such group: %s\n' "$group" >&2 && exit 2 ;;

@@ -4,6 +4,7 @@
 #   scripts/web.sh build            checks the types, builds web/dist
 #   scripts/web.sh format           formats the sources
 #   scripts/web.sh check            formats and types; builds the page again elsewhere: the same to the byte?
+#   scripts/web.sh packages         installs the packages of package-lock.json
 #   scripts/web.sh unit             the unit tests
 #   scripts/web.sh browser URL      the tests in headless Chromium, over the exporter at URL
 #   scripts/web.sh measure URL      frames per second, longest task, time to the first view
@@ -37,6 +38,7 @@ check() {
 url() { [ -n "${1:-}" ] || die "name the exporter's address: scripts/web.sh browser http://127.0.0.1:8888"; }
 
 case "${1:-}" in
+packages) packages ;;
 build) packages && types && node build.mjs ;;
 format) packages && node_modules/.bin/prettier --log-level warn --write . ;;
 check) packages && node_modules/.bin/prettier --log-level warn --check . && types && check ;;
@@ -44,5 +46,5 @@ unit) packages && node build.mjs --unit && node --test build/unit/ ;;
 browser) url "${2:-}" && packages && TM_URL=$2 node --test tests/all.test.mjs ;;
 measure) url "${2:-}" && packages && TM_URL=$2 node tests/measure.mjs ;;
 pictures) url "${2:-}" && packages && TM_URL=$2 node tests/pictures.mjs ../docs ;;
-*) die "usage: scripts/web.sh build|format|check|unit|browser URL|measure URL|pictures URL" ;;
+*) die "usage: scripts/web.sh packages|build|format|check|unit|browser URL|measure URL|pictures URL" ;;
 esac
