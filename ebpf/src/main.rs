@@ -5,6 +5,7 @@
 
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
 mod ip;
 #[allow(dead_code, reason = "some parts are for user space alone")]
@@ -48,6 +49,11 @@ impl Hook for Received<'_> {
     }
 
     #[inline(always)]
+    fn linear(&self) -> (usize, usize) {
+        (self.0.data(), self.0.data_end())
+    }
+
+    #[inline(always)]
     fn read(&self, at: u32, into: *mut u8, length: u32) -> bool {
         // SAFETY: `into` has `length` bytes.
         unsafe { bpf_xdp_load_bytes(self.0.ctx, at, into.cast(), length) == 0 }
@@ -83,6 +89,12 @@ impl Hook for Buffer {
         // SAFETY: as above.
         let segments = unsafe { (*self.0).gso_segs };
         if segments == 0 { 1 } else { segments }
+    }
+
+    #[inline(always)]
+    fn linear(&self) -> (usize, usize) {
+        // SAFETY: as above.
+        unsafe { ((*self.0).data as usize, (*self.0).data_end as usize) }
     }
 
     #[inline(always)]

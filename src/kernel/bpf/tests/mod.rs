@@ -7,6 +7,7 @@ mod policy;
 
 use std::sync::Arc;
 
+use aya::maps::IterableMap as _;
 use aya::programs::{TestRun as _, TestRunOptions};
 
 use super::*;
@@ -271,8 +272,8 @@ fn memory_of_the_maps_is_what_the_limit_allows() {
     for map_bytes in [16 << 20, 64 << 20] {
         let config = Config { map_bytes, max_conversations: 1 << 20, ..Config::default() };
         let Some(kernel) = loaded(&config) else { return };
-        let readers = kernel.v4.iter().chain(&kernel.v6).chain([&kernel.read_totals, &kernel.read_overflow]);
-        let bytes: u64 = readers.map(|reader| locked_bytes(reader.as_fd())).sum();
+        let readers = kernel.v4.iter().chain(&kernel.v6).chain([&kernel.read_overflow]).map(MapReader::as_fd);
+        let bytes: u64 = readers.chain([kernel.totals.map().fd().as_fd()]).map(locked_bytes).sum();
         // The kernel's own account, which has some words a map besides (exact since Linux 6.4).
         assert!(bytes <= map_bytes + map_bytes / 50 && bytes > map_bytes / 4, "{bytes} of {map_bytes}");
     }
@@ -294,4 +295,46 @@ fn frames_of_other_interfaces_do_not_count() {
     kernel.run(&frames()[0].1, 3, &[]);
     let taken = kernel.take_interval().unwrap();
     assert!(taken.rows_v4.is_empty() && taken.totals.is_empty() && taken.overflow.is_empty());
+}
+
+/// Frames of [`INTERFACE`] in the totals of an interval, after so many more.
+fn frames_counted(kernel: &mut Kernel, sent: u32) -> u64 {
+    kernel.run(&frames()[0].1, sent, &[]);
+    let taken = kernel.take_interval().unwrap();
+    assert!(taken.rows_v4.iter().all(|row| row.interface == INTERFACE), "{:?}", taken.rows_v4);
+    taken.totals.iter().filter(|totals| totals.interface == INTERFACE).map(|totals| totals.frames.frames).sum()
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn interfaces_whose_numbers_end_alike_are_told_apart() {
+    let other = INTERFACE + layout::INTERFACE_ENTRIES;
+    for daq in [Daq::Xdp, Daq::Tc] {
+        let Some(mut kernel) = kernel(daq, 64, false) else { return };
+        kernel.make_counters(other).unwrap();
+        assert_eq!(frames_counted(&mut kernel, 3), 3, "it is the first");
+        kernel.forget(INTERFACE);
+        assert_eq!(frames_counted(&mut kernel, 3), 0, "the other one alone has counters");
+        kernel.make_counters(INTERFACE + 1).unwrap();
+        kernel.make_counters(INTERFACE).unwrap();
+        assert_eq!(frames_counted(&mut kernel, 4), 4, "it is the second");
+        kernel.forget(other);
+        kernel.make_counters(other).unwrap();
+        assert_eq!(frames_counted(&mut kernel, 5), 5, "the other one has gone and come again");
+        kernel.forget(INTERFACE);
+        assert_eq!(frames_counted(&mut kernel, 5), 0);
+    }
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn interface_beyond_the_limit_is_refused_until_another_has_gone() {
+    let Some(mut kernel) = kernel(Daq::Xdp, 64, false) else { return };
+    (2..=1_024).for_each(|interface| kernel.make_counters(interface).unwrap());
+    let refused = kernel.make_counters(5_000);
+    assert!(matches!(&refused, Err(Error::Map { .. })), "{refused:?}");
+    kernel.make_counters(INTERFACE).unwrap();
+    kernel.forget(700);
+    kernel.make_counters(5_000).unwrap();
+    assert_eq!(frames_counted(&mut kernel, 2), 2);
 }
