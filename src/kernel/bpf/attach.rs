@@ -91,6 +91,8 @@ fn refused_program(error: ProgramError) -> Error {
 pub(super) struct Attachment {
     hold: Hold,
     words: &'static str,
+    /// True if packets come joined, without the number that each one was on the wire.
+    is_joining: bool,
 }
 
 /// The value that keeps the program attached.
@@ -132,6 +134,12 @@ impl Attachment {
         self.words
     }
 
+    /// True if the network stack joins packets before the program sees them, and the program is not told of how many: XDP
+    /// in the network stack.
+    pub(super) fn is_joining(&self) -> bool {
+        self.is_joining
+    }
+
     /// True if the program is still attached, as far as the kernel tells.
     pub(super) fn is_whole(&self) -> bool {
         let is_attached = |link: &OwnedFd| is_link_attached(link.as_fd());
@@ -164,21 +172,23 @@ impl Interface<'_> {
         let program = program.fd().map_err(refused)?.as_fd();
         let attach = |place| create_link(program, self.index, place);
         let lock = NamespaceLock::take(&format!("trafficmonitor/xdp/{}", self.index));
-        let (attached, words) = match mode {
-            XdpMode::Native => (attach(LinkPlace::XdpDriver), "XDP in the driver"),
-            XdpMode::Generic => (attach(LinkPlace::XdpStack), "XDP in the network stack"),
+        let in_driver = |attached| (attached, "XDP in the driver", false);
+        let in_stack = |attached| (attached, "XDP in the network stack", true);
+        let (attached, words, is_joining) = match mode {
+            XdpMode::Native => in_driver(attach(LinkPlace::XdpDriver)),
+            XdpMode::Generic => in_stack(attach(LinkPlace::XdpStack)),
             XdpMode::Auto => match attach(LinkPlace::XdpDriver) {
                 Err(error) if !is_occupied(&error) => {
                     let (interface, reason) = (self.name, error.to_string());
                     tracing::info!(interface, reason, "the driver has no native XDP as it is set up");
-                    (attach(LinkPlace::XdpStack), "XDP in the network stack")
+                    in_stack(attach(LinkPlace::XdpStack))
                 }
-                attached => (attached, "XDP in the driver"),
+                attached => in_driver(attached),
             },
         };
         let name = self.name.to_owned();
         match (attached, lock) {
-            (Ok(link), lock) => Ok(Attachment { hold: Hold::Xdp(link, lock.ok()), words }),
+            (Ok(link), lock) => Ok(Attachment { hold: Hold::Xdp(link, lock.ok()), words, is_joining }),
             (Err(error), Err(LockFailure::Held(process))) if is_occupied(&error) => {
                 Err(self.in_use(process, "XDP", "tc"))
             }
@@ -203,12 +213,12 @@ impl Interface<'_> {
         }
         // Not before: where the kernel lacks TCX, clsact takes over the qdisc of a killed process.
         leftovers::remove(self.index, self.name);
-        Ok(Ok(Attachment { hold: Hold::Tcx(links), words: "TC (TCX)" }))
+        Ok(Ok(Attachment { hold: Hold::Tcx(links), words: "TC (TCX)", is_joining: false }))
     }
 
     fn attach_clsact(self, ebpf: &Ebpf) -> Result<Attachment, Error> {
         match ClsactFilters::add(self.index, self.name, &self.programs(ebpf)?) {
-            Ok(filters) => Ok(Attachment { hold: Hold::Clsact(filters), words: "TC (clsact)" }),
+            Ok(filters) => Ok(Attachment { hold: Hold::Clsact(filters), words: "TC (clsact)", is_joining: false }),
             Err(ClsactFailure::Held(process)) => {
                 Err(self.in_use(process, "clsact", "tc --tc.hook tcx (Linux 6.6 or later), or -daq libpcap"))
             }

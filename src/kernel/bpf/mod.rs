@@ -11,7 +11,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct Kernel {
     settings: Settings,
     ebpf: Ebpf,
     attachments: BTreeMap<u32, Attachment>,
+    /// The interfaces on which the program has been at a place where packets are joined already.
+    joining: BTreeSet<u32>,
     settings_map: Array<MapData, Settings>,
     totals: PerCpuHashMap<MapData, TotalsKey, Totals>,
     overflow: PerCpuHashMap<MapData, OverflowKey, Overflow>,
@@ -108,6 +110,7 @@ impl Kernel {
             settings,
             ebpf,
             attachments: BTreeMap::new(),
+            joining: BTreeSet::new(),
             settings_map,
             totals,
             overflow,
@@ -137,7 +140,7 @@ impl Kernel {
         match Attachment::new(&mut self.ebpf, &self.config, index, name) {
             Ok(attachment) => {
                 let words = attachment.words();
-                self.attachments.insert(index, attachment);
+                self.keep(index, attachment);
                 Ok(words)
             }
             Err(error) => {
@@ -160,8 +163,15 @@ impl Kernel {
         // The other parts of it count in the new attachment.
         self.attachments.remove(&index);
         let attachment = Attachment::new(&mut self.ebpf, &self.config, index, name)?;
-        self.attachments.insert(index, attachment);
+        self.keep(index, attachment);
         Ok(true)
+    }
+
+    fn keep(&mut self, index: u32, attachment: Attachment) {
+        if attachment.is_joining() {
+            self.joining.insert(index);
+        }
+        self.attachments.insert(index, attachment);
     }
 
     /// Detaches the program from an interface. Its counters stay until [`Kernel::forget`].
@@ -185,6 +195,7 @@ impl Kernel {
 
     /// Removes the counters of an interface after its last interval was taken.
     pub fn forget(&mut self, interface: u32) {
+        self.joining.remove(&interface);
         let removed =
             (0..GENERATIONS as u32).map(|generation| self.totals.remove(&TotalsKey { interface, generation }));
         if removed.filter(Result::is_err).count() > 0 {
@@ -238,7 +249,12 @@ impl Kernel {
         applied
     }
 
-    /// Takes the records out of the rings. To be called every 20 ms or so: the kernel does not wake the reader.
+    /// Waits until the rings should be read, `most` at most: the kernel wakes the reader if frames fill half of a ring.
+    pub fn wait_for_records(&self, most: Duration) {
+        self.rings.wait(most);
+    }
+
+    /// Takes the records out of the rings. To be called every 20 ms or so: the kernel does not wake the reader for each.
     pub fn read_rings(&mut self) {
         self.rings.read();
     }
@@ -256,7 +272,7 @@ impl Kernel {
         }
         wait_until_programs_end();
         let clock = ClockOffset::now();
-        let mut interval = KernelInterval::default();
+        let mut interval = KernelInterval { joining: self.joining.clone(), ..KernelInterval::default() };
         let at = ended as usize;
         self.take_conversations(at, clock, &mut interval)
             .map_err(|source| Error::Map { what: "read the kernel's conversations", source })?;
