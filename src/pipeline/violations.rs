@@ -545,6 +545,45 @@ mod tests {
         assert_eq!((lines.packets(), lines.suppressed.len(), watched.not_permitted()), (2, 0, 2));
     }
 
+    fn unread(packet: &Packet) -> Violation {
+        let mut reports = kernel_reports(packet.time.seconds(), [0, 0]);
+        let violation = reports.violations.remove(0);
+        Violation { addresses: packet.addresses, destination_port: 53, ..violation }
+    }
+
+    #[test]
+    fn packets_that_the_kernel_has_not_read_become_events_at_the_pace_of_their_source() {
+        let mut watched = Watched::new(Some(false));
+        let second = |seconds, count| (0..count).map(move |host| packet(1, host, seconds)).collect::<Vec<_>>();
+        for (seconds, count) in [(5, 5), (7, 1)] {
+            let packets = second(seconds, count);
+            watched.merge(&packets);
+            let unread = packets.iter().map(unread).collect();
+            watched.alarms.take_reports(KernelReports { unread, ..KernelReports::default() });
+        }
+        let counts = watched.alarms.event_counts().unwrap();
+        assert_eq!(counts, EventCounts { events: 3, packets: 3, suppressed_packets: 3 });
+        watched.alarms.end_violations();
+        let lines = watched.lines();
+        let told: Vec<_> = lines.violations.iter().map(|line| (line.destination_port, line.suppressed)).collect();
+        assert_eq!((told, lines.suppressed), (vec![(53, 0), (53, 0), (53, 3)], vec![]));
+    }
+
+    #[test]
+    fn packets_that_the_kernel_has_not_read_are_told_as_logged_while_others_are_dropped() {
+        let mut watched = Watched::new(Some(true));
+        let dropped = [1, 2, 3, 4].map(|host| packet(1, host, 5));
+        let passed = [1, 2, 3, 4, 5].map(|host| packet(2, host, 5));
+        watched.merge_dropped(&[&dropped[..], &passed].concat(), 4);
+        let unread = passed.iter().map(unread).collect();
+        watched.alarms.take_reports(KernelReports { unread, suppressed_packets: 4, ..KernelReports::default() });
+        watched.advance(60);
+        let lines = watched.lines();
+        assert_eq!(lines.violations.iter().map(|line| line.action).collect::<Vec<_>>(), [Action::Logged; 2]);
+        let dropped = SuppressedPackets { action: Action::Dropped, ..suppressed(1, 5, 4) };
+        assert_eq!(lines.suppressed, [suppressed(2, 5, 3), dropped]);
+    }
+
     /// A message from a source that is not permitted.
     fn icmpv6(icmp_type: u8, seconds: i64) -> Packet {
         let address = |last| std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);

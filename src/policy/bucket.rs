@@ -304,6 +304,16 @@ mod tests {
     }
 
     #[test]
+    fn packets_that_the_kernel_has_not_read_pay_from_the_bucket_that_its_events_empty() {
+        let mut buckets = buckets(1);
+        buckets.pay(source(1), 1, at(0.0));
+        let paid = [0.0, 0.1, 0.2, 1.0, 1.1].map(|time| buckets.try_pay(source(1), 3, at(time)));
+        assert_eq!(paid, [Some(0), None, None, Some(6), None]);
+        let shared = [2, 3, 2, 3].map(|number| buckets.try_pay(source(number), 1, at(1.2)));
+        assert_eq!(shared, [Some(0), Some(0), None, None], "sources without a bucket share one");
+    }
+
+    #[test]
     fn older_packets_bring_no_tokens() {
         let mut buckets = buckets(10);
         let taken = [5.0, 5.0, 1.0, 5.5, 6.0].map(|time| buckets.take(source(1), 1, [at(time); 2]).is_some());

@@ -170,25 +170,11 @@ struct Interface<'a> {
 impl Interface<'_> {
     fn attach_xdp(self, program: &Xdp, mode: XdpMode) -> Result<Attachment, Error> {
         let program = program.fd().map_err(refused)?.as_fd();
-        let attach = |place| create_link(program, self.index, place);
         let lock = NamespaceLock::take(&format!("trafficmonitor/xdp/{}", self.index));
-        let in_driver = |attached| (attached, "XDP in the driver", false);
-        let in_stack = |attached| (attached, "XDP in the network stack", true);
-        let (attached, words, is_joining) = match mode {
-            XdpMode::Native => in_driver(attach(LinkPlace::XdpDriver)),
-            XdpMode::Generic => in_stack(attach(LinkPlace::XdpStack)),
-            XdpMode::Auto => match attach(LinkPlace::XdpDriver) {
-                Err(error) if !is_occupied(&error) => {
-                    let (interface, reason) = (self.name, error.to_string());
-                    tracing::info!(interface, reason, "the driver has no native XDP as it is set up");
-                    in_stack(attach(LinkPlace::XdpStack))
-                }
-                attached => in_driver(attached),
-            },
-        };
+        let (attached, place) = self.link_xdp(program, mode);
         let name = self.name.to_owned();
         match (attached, lock) {
-            (Ok(link), lock) => Ok(Attachment { hold: Hold::Xdp(link, lock.ok()), words, is_joining }),
+            (Ok(link), lock) => Ok(self.xdp_attachment(Hold::Xdp(link, lock.ok()), place)),
             (Err(error), Err(LockFailure::Held(process))) if is_occupied(&error) => {
                 Err(self.in_use(process, "XDP", "tc"))
             }
@@ -196,6 +182,34 @@ impl Interface<'_> {
             (Err(error), _) if mode == XdpMode::Native => Err(Error::NoNativeXdp { name, reason: error.to_string() }),
             (Err(error), _) => Err(self.error(&error)),
         }
+    }
+
+    /// The link or its failure, and the place that was tried last.
+    fn link_xdp(self, program: BorrowedFd<'_>, mode: XdpMode) -> (io::Result<OwnedFd>, LinkPlace) {
+        let link = |place| (create_link(program, self.index, place), place);
+        match mode {
+            XdpMode::Native => link(LinkPlace::XdpDriver),
+            XdpMode::Generic => link(LinkPlace::XdpStack),
+            XdpMode::Auto => match link(LinkPlace::XdpDriver) {
+                (Err(error), _) if !is_occupied(&error) => {
+                    let (interface, reason) = (self.name, error.to_string());
+                    tracing::info!(interface, reason, "the driver has no native XDP as it is set up");
+                    link(LinkPlace::XdpStack)
+                }
+                linked => linked,
+            },
+        }
+    }
+
+    fn xdp_attachment(self, hold: Hold, place: LinkPlace) -> Attachment {
+        if place != LinkPlace::XdpStack {
+            return Attachment { hold, words: "XDP in the driver", is_joining: false };
+        }
+        tracing::info!(
+            interface = self.name,
+            "packets on the wire are not counted: the network stack may join packets before XDP sees them"
+        );
+        Attachment { hold, words: "XDP in the network stack", is_joining: true }
     }
 
     /// The outer error is about the program, the inner one about the interface.
