@@ -92,7 +92,7 @@ families! {
     DROPPED_BYTES = Counter "trafficmonitor_policy_dropped_bytes_total" []
         "IP bytes of packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
     KERNEL_MESSAGES_LOST = Counter "trafficmonitor_kernel_messages_lost_total" []
-        "ICMP errors, messages of address resolution, and frames that the kernel leaves to this program (MPLS, PPPoE, SNAP, more than four tags) that were lost because a ring (--xdp.ring-size) or a table was full; such frames count as not IP (only with -daq xdp or tc).";
+        "ICMP errors, messages of address resolution, and frames that this program reads itself (such as MPLS and PPPoE; they then count as not IP) that were lost because a ring (--xdp.ring-size) or a table was full (only with -daq xdp or tc).";
     KERNEL_EVENTS_LOST = Counter "trafficmonitor_kernel_events_lost_total" []
         "Packets of sources that are not permitted without an event because a ring (--xdp.ring-size) or a table was full; trafficmonitor_policy_events_suppressed_total counts them too (only with -daq xdp or tc).";
     POLICY_BYTES = Counter "trafficmonitor_policy_bytes_total" ["verdict"]

@@ -1,5 +1,5 @@
-//! What the kernel path cannot count itself: packets that were joined before its program sees them, and frames behind rare
-//! link headers, which trafficmonitor reads.
+//! Counts that the kernel's program cannot make alone: of packets that were joined before it sees them, and of frames
+//! behind rare link headers, which trafficmonitor reads.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
