@@ -198,7 +198,7 @@ const LIMITS: &[Limit] = &[
     ),
     Limit(
         "violations that the kernel reports",
-        Counted(&["trafficmonitor_policy_events_suppressed_total"]),
+        Counted(&["trafficmonitor_kernel_events_lost_total"]),
         &["kernel/bpf/rings.rs MAXIMUM_VIOLATIONS"],
     ),
     Limit(

@@ -194,7 +194,7 @@ pub struct Totals {
     pub suppressed: u64,
     /// Violations without an event, because the ring was full.
     pub events_lost: u64,
-    /// ICMP errors and messages of address resolution that found no space in the ring.
+    /// Messages that found no space in the ring.
     pub messages_lost: u64,
 }
 
@@ -249,6 +249,10 @@ pub struct Message {
     pub length: u32,
     /// Bytes on the wire.
     pub wire_bytes: u32,
+    /// Packets on the wire, if the hook tells them.
+    pub segments: u32,
+    /// Zero.
+    pub unused: u32,
     /// The first bytes, [`MESSAGE_BYTES`] or all of the frame.
     pub bytes: [u8; MESSAGE_BYTES],
 }

@@ -43,6 +43,8 @@ impl Hook for Received<'_> {
         0
     }
 
+    /// XDP has no such figure. In the driver frames are as on the wire; in the network stack they may be joined already,
+    /// and user space leaves this figure out.
     #[inline(always)]
     fn segments(&self) -> u32 {
         1

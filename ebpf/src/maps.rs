@@ -2,7 +2,7 @@
 //!
 //! User space sets the sizes of the conversations and rings when it loads the program.
 
-use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
+use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, BPF_RB_RING_SIZE};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, RingBuf};
 
@@ -64,3 +64,11 @@ pub const NO_WAKEUP: u64 = BPF_RB_NO_WAKEUP as u64;
 pub static MESSAGES: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 #[map]
 pub static REPORTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+
+/// The flag of a message that is submitted: user space is woken before its time once half of the ring is in use.
+#[inline(always)]
+pub fn wakeup() -> u64 {
+    let used = MESSAGES.query(u64::from(BPF_RB_AVAIL_DATA));
+    let size = MESSAGES.query(u64::from(BPF_RB_RING_SIZE));
+    if used >= size / 2 { u64::from(BPF_RB_FORCE_WAKEUP) } else { NO_WAKEUP }
+}

@@ -12,7 +12,7 @@ use crate::layout::{
     ANY_PROTOCOL, COUNTED, DROPS, INTERFACE_ENTRIES, JUDGES, MESSAGE_BYTES, Message, NOT_PERMITTED, Overflow,
     OverflowKey, PERMITTED, Settings, Sum, Totals, UNCOUNTED, UNKNOWN, VERSION_6, not_ip, totals_position,
 };
-use crate::maps::{INTERFACES, MESSAGES, NO_WAKEUP, OVERFLOW, SETTINGS, SLOTS, TOTALS};
+use crate::maps::{INTERFACES, MESSAGES, OVERFLOW, SETTINGS, SLOTS, TOTALS, wakeup};
 use crate::packet::{self, Judged, Packet, Transport, Version};
 use crate::policy::{self, Prefixes};
 
@@ -32,7 +32,7 @@ pub trait Hook {
     fn length(&self) -> u32;
     /// Bytes of a tag that the network card took off.
     fn tag_bytes(&self) -> u32;
-    /// Packets on the wire.
+    /// Packets on the wire, as far as the hook tells: XDP does not.
     fn segments(&self) -> u32;
     /// The address of the frame, and the one behind its linear part: its first bytes, which stand in one piece.
     fn linear(&self) -> (usize, usize);
@@ -194,10 +194,12 @@ impl<H: Hook> Frame<'_, H> {
             (&raw mut (*message).kind).write(kind);
             (&raw mut (*message).length).write(self.length);
             (&raw mut (*message).wire_bytes).write(self.wire_bytes);
+            (&raw mut (*message).segments).write(self.hook.segments());
+            (&raw mut (*message).unused).write(0);
         }
         let bytes = unsafe { (&raw mut (*message).bytes).cast::<u8>() };
         let is_read = whole > 0 && self.hook.read(0, bytes, whole);
-        if is_read { entry.submit(NO_WAKEUP) } else { entry.discard(0) }
+        if is_read { entry.submit(wakeup()) } else { entry.discard(0) }
         is_read
     }
 

@@ -86,13 +86,15 @@ families! {
     TRAFFIC_PACKETS = Counter "trafficmonitor_traffic_packets_total" ["direction", "ip_version"]
         "IP packets by direction (as determined by -localNetworks) and IP version.";
     TRAFFIC_WIRE_PACKETS = Counter "trafficmonitor_traffic_wire_packets_total" ["direction"]
-        "IP packets on the wire by direction: a packet that the network card joins or splits counts as several (only with -daq xdp or tc).";
+        "IP packets on the wire by direction: a packet that the network stack joins or leaves to the card to split counts as several (only with -daq tc, or with -daq xdp if all interfaces have it in the driver).";
     DROPPED_PACKETS = Counter "trafficmonitor_policy_dropped_packets_total" []
         "IP packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
     DROPPED_BYTES = Counter "trafficmonitor_policy_dropped_bytes_total" []
         "IP bytes of packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
     KERNEL_MESSAGES_LOST = Counter "trafficmonitor_kernel_messages_lost_total" []
-        "ICMP errors and messages of address resolution that were lost because a ring was full (--xdp.ring-size; only with -daq xdp or tc).";
+        "ICMP errors, messages of address resolution, and frames that this program reads itself (such as MPLS and PPPoE; they then count as not IP) that were lost because a ring (--xdp.ring-size) or a table was full (only with -daq xdp or tc).";
+    KERNEL_EVENTS_LOST = Counter "trafficmonitor_kernel_events_lost_total" []
+        "Packets of sources that are not permitted without an event because a ring (--xdp.ring-size) or a table was full; trafficmonitor_policy_events_suppressed_total counts them too (only with -daq xdp or tc).";
     POLICY_BYTES = Counter "trafficmonitor_policy_bytes_total" ["verdict"]
         "IP bytes by verdict on their source (policy.permitted); the sum is that of trafficmonitor_traffic_bytes_total.";
     POLICY_PACKETS = Counter "trafficmonitor_policy_packets_total" ["verdict"]
@@ -299,6 +301,7 @@ pub const LIVE_ONLY: &[Family] = &[
     DROPPED_PACKETS,
     DROPPED_BYTES,
     KERNEL_MESSAGES_LOST,
+    KERNEL_EVENTS_LOST,
     SCRAPES,
     SCRAPES_UNTRACKED,
     HANDOVER_DELAYS,

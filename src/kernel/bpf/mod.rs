@@ -12,7 +12,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub struct Kernel {
     settings: Settings,
     ebpf: Ebpf,
     attachments: BTreeMap<u32, Attachment>,
+    /// The interfaces on which the program has been at a place where packets are joined already.
+    joining: BTreeSet<u32>,
     settings_map: Array<MapData, Settings>,
     slots: InterfaceSlots,
     totals: PerCpuArray<MapData, Totals>,
@@ -114,6 +116,7 @@ impl Kernel {
             settings,
             ebpf,
             attachments: BTreeMap::new(),
+            joining: BTreeSet::new(),
             settings_map,
             slots,
             totals,
@@ -143,7 +146,7 @@ impl Kernel {
         match Attachment::new(&mut self.ebpf, &self.config, index, name) {
             Ok(attachment) => {
                 let words = attachment.words();
-                self.attachments.insert(index, attachment);
+                self.keep(index, attachment);
                 Ok(words)
             }
             Err(error) => {
@@ -166,8 +169,15 @@ impl Kernel {
         // The other parts of it count in the new attachment.
         self.attachments.remove(&index);
         let attachment = Attachment::new(&mut self.ebpf, &self.config, index, name)?;
-        self.attachments.insert(index, attachment);
+        self.keep(index, attachment);
         Ok(true)
+    }
+
+    fn keep(&mut self, index: u32, attachment: Attachment) {
+        if attachment.is_joining() {
+            self.joining.insert(index);
+        }
+        self.attachments.insert(index, attachment);
     }
 
     /// Detaches the program from an interface. Its counters stay until [`Kernel::forget`].
@@ -195,6 +205,7 @@ impl Kernel {
 
     /// Removes the counters of an interface after its last interval was taken.
     pub fn forget(&mut self, interface: u32) {
+        self.joining.remove(&interface);
         if let Err(error) = self.slots.remove(interface) {
             tracing::debug!(interface, %error, "the kernel's counters of an interface are gone already");
         }
@@ -246,7 +257,12 @@ impl Kernel {
         applied
     }
 
-    /// Takes the records out of the rings. To be called every 20 ms or so: the kernel does not wake the reader.
+    /// Waits until the rings should be read, `most` at most: the kernel wakes the reader if frames fill half of a ring.
+    pub fn wait_for_records(&self, most: Duration) {
+        self.rings.wait(most);
+    }
+
+    /// Takes the records out of the rings. To be called every 20 ms or so: the kernel does not wake the reader for each.
     pub fn read_rings(&mut self) {
         self.rings.read();
     }
@@ -264,7 +280,7 @@ impl Kernel {
         }
         wait_until_programs_end();
         let clock = ClockOffset::now();
-        let mut interval = KernelInterval::default();
+        let mut interval = KernelInterval { joining: self.joining.clone(), ..KernelInterval::default() };
         let at = ended as usize;
         self.take_conversations(at, clock, &mut interval)
             .map_err(|source| Error::Map { what: "read the kernel's conversations", source })?;
