@@ -187,7 +187,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "alerts pending or firing",
         Counted(&["trafficmonitor_alerts_dropped_total"]),
-        &["alert/occupancy.rs MOST_OF_POLICY"],
+        &["alert/space.rs MOST_OF_POLICY"],
     ),
     Limit(
         "rows of an interval",

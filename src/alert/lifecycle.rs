@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exclusion::exclude;
-use super::occupancy::Occupancy;
+use super::space::AlertSpace;
 use super::{Alert, AlertState, AlertView, Change, Config, DroppedDetections, Fingerprint, Peak, Side};
 use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
@@ -33,7 +33,7 @@ pub struct Alerts {
     config: Config,
     classifier: Arc<Classifier>,
     active: BTreeMap<AlertKey, Active>,
-    occupancy: Occupancy,
+    space: AlertSpace,
     /// Firing alerts, by the time at which they resolve.
     due: BTreeSet<(Timestamp, AlertKey)>,
     fired_total: BTreeMap<(Kind, Arc<str>), u64>,
@@ -48,7 +48,7 @@ impl Alerts {
             config: config.clone(),
             classifier: Arc::new(Classifier::new(&locality::Config::default(), [])),
             active: BTreeMap::new(),
-            occupancy: Occupancy::new(config.max_alerts),
+            space: AlertSpace::new(config.max_alerts),
             due: BTreeSet::new(),
             fired_total: BTreeMap::new(),
             dropped_total: DroppedDetections::default(),
@@ -90,11 +90,11 @@ impl Alerts {
         let key = (detection.kind, Arc::clone(&detection.rule), detection.subject);
         if detection.level == Level::Over && !self.active.contains_key(&key) {
             let side = Side::of(&detection.subject, &self.classifier);
-            if !self.occupancy.has_space(detection.kind, side) {
+            if !self.space.has_space(detection.kind, side) {
                 self.dropped_total[detection.kind as usize] += 1;
                 return None;
             }
-            self.occupancy.add(detection.kind, side);
+            self.space.add(detection.kind, side);
             self.active.insert(key.clone(), Active::new(detection, &self.config, side));
         }
         let active = self.active.get_mut(&key)?;
@@ -118,16 +118,16 @@ impl Alerts {
 
     fn remove(&mut self, key: &AlertKey) -> Option<Alert> {
         let alert = self.active.remove(key)?.alert;
-        self.occupancy.remove(alert.kind, alert.side);
+        self.space.remove(alert.kind, alert.side);
         Some(alert)
     }
 
     fn forget_pending(&mut self) {
-        let occupancy = &mut self.occupancy;
+        let space = &mut self.space;
         self.active.retain(|_, Active { alert, .. }| {
             let is_kept = alert.state == AlertState::Firing;
             if !is_kept {
-                occupancy.remove(alert.kind, alert.side);
+                space.remove(alert.kind, alert.side);
             }
             is_kept
         });

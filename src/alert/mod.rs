@@ -16,8 +16,8 @@ mod exclusion;
 mod explain;
 mod fingerprint;
 mod lifecycle;
-mod occupancy;
 mod severity;
+mod space;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

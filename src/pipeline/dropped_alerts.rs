@@ -9,7 +9,7 @@ use crate::detect::Kind;
 /// The least time between two lines about one kind.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What was logged of each kind, in the order of [`Kind::ALL`].
+/// The last line about each kind, in the order of [`Kind::ALL`].
 #[derive(Debug, Default)]
 pub(super) struct DropLog([LoggedDrops; Kind::ALL.len()]);
 

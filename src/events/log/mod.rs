@@ -9,7 +9,7 @@ mod config;
 mod fields;
 mod file;
 mod form;
-mod loss_log;
+mod lost_events;
 mod lost_packets;
 mod pattern;
 mod writer;

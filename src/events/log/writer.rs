@@ -13,7 +13,7 @@ use super::config::Config;
 use super::fields::{flag_names, protocol_text};
 use super::file::LogFile;
 use super::form;
-use super::loss_log::LossLog;
+use super::lost_events::LostEventLog;
 use super::pattern::TrafficPattern;
 use crate::events::Complaints;
 use crate::events::console::Style;
@@ -64,7 +64,7 @@ pub(super) struct WriterState {
     checked: Instant,
     pattern: TrafficPattern,
     complaints: Complaints,
-    losses: LossLog,
+    losses: LostEventLog,
 }
 
 impl Default for WriterState {
@@ -79,7 +79,7 @@ impl Default for WriterState {
             checked: now,
             pattern: TrafficPattern::default(),
             complaints: Complaints::default(),
-            losses: LossLog::default(),
+            losses: LostEventLog::default(),
         }
     }
 }

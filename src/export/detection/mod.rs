@@ -137,7 +137,9 @@ fn write_alerts<W: Write>(view: &alert::AlertView, writer: &mut TextWriter<W>) -
     writer.single(&family::ALERTS_PENDING, view.pending as u64)?;
     writer.single(&family::ALERTS_LIMIT, view.limit as u64)?;
     writer.family(&family::ALERTS_DROPPED)?;
-    for kind in Kind::ALL {
+    // Each kind that has a rule, from 0 on.
+    let has_rule = |kind: &Kind| view.fired_total.keys().any(|(of_rule, _)| of_rule == kind);
+    for kind in Kind::ALL.into_iter().filter(has_rule) {
         let dropped = view.dropped_total[kind as usize];
         writer.sample(family::ALERTS_DROPPED.name).label_word("kind", kind.label()).value(dropped)?;
     }

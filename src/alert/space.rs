@@ -13,12 +13,12 @@ const MOST_OF_POLICY: usize = 100;
 
 /// The numbers of active alerts.
 #[derive(Debug)]
-pub(super) struct Occupancy {
+pub(super) struct AlertSpace {
     limit: usize,
     active: [[usize; Side::BOTH.len()]; Kind::ALL.len()],
 }
 
-impl Occupancy {
+impl AlertSpace {
     /// An empty table of so many alerts.
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, active: Default::default() }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 /// The least time between two lines.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What the log tells of lost events so far.
+/// The lost events that the program's log has told.
 #[derive(Debug, Default)]
-pub(super) struct LossLog {
+pub(super) struct LostEventLog {
     /// The number that was lost at the last line.
     logged: u64,
     /// The time of the last line.
@@ -17,7 +17,7 @@ pub(super) struct LossLog {
     has_failed: bool,
 }
 
-impl LossLog {
+impl LostEventLog {
     /// Notes that the log could not be written.
     pub(super) const fn note_failure(&mut self) {
         self.has_failed = true;
@@ -62,7 +62,7 @@ mod tests {
     fn lost_events_are_logged_once_a_minute_with_all_since_and_the_reason() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut log = LossLog::default();
+        let mut log = LostEventLog::default();
         assert_eq!((log.take(0, at(0), true), log.is_due_at(0)), (None, None));
         assert_eq!(log.take(5, at(1), true), Some((5, "more events came at once than the queue takes")));
         log.note_failure();
