@@ -95,7 +95,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "events that wait for the event log",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"events\"}"]),
-        &["events/log/channel.rs MAXIMUM_EVENTS"],
+        &["events/log/channel.rs MAXIMUM_BYTES"],
     ),
     Limit(
         "sources and ports in a summary",
@@ -184,7 +184,11 @@ const LIMITS: &[Limit] = &[
             "export/chart/mod.rs MAXIMUM_DETAILED",
         ],
     ),
-    Limit("alerts pending or firing", Counted(&["trafficmonitor_alerts_dropped_total"]), &[]),
+    Limit(
+        "alerts pending or firing",
+        Counted(&["trafficmonitor_alerts_dropped_total"]),
+        &["alert/space.rs MOST_OF_POLICY"],
+    ),
     Limit(
         "rows of an interval",
         Counted(&["trafficmonitor_overflow_packets_total"]),

@@ -145,10 +145,13 @@ impl Alerting {
 /// Writes the queued events, until the deadline.
 pub(super) fn finish_events(log: EventLog, deadline: Instant) {
     let lost = log.sender(SendingPace::Live).lost();
-    let unwritten = log.finish(deadline);
-    let events = unwritten + lost.load(Ordering::Relaxed);
+    let events = log.finish(deadline);
     if events > 0 {
-        tracing::warn!(events, "events were lost: the event log was not written in time");
+        tracing::warn!(events, "events were lost at the end: the event log was not written in time");
+    }
+    let events = lost.load(Ordering::Relaxed);
+    if events > 0 {
+        tracing::warn!(events, "events were lost since the start, because the event log or its queue had no space");
     }
 }
 

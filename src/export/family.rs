@@ -179,7 +179,7 @@ families! {
     ALERTS_ACTIVE = Gauge "trafficmonitor_alerts_active" ["rule"] "Alerts currently firing, by rule.";
     ALERTS_TOTAL = Counter "trafficmonitor_alerts_total" ["rule"] "Alerts fired, by rule: one per episode.";
     ALERT_FIRING = Gauge "trafficmonitor_alert_firing" ["kind", "rule", "source", "destination", "network", "severity", "side"]
-        "1 while an alert is firing (at most the 1000 most recent). Labels that do not apply are empty.";
+        "1 while an alert is firing (at most 1000: the most recent of each kind). Labels that do not apply are empty.";
     ALERT_VALUE = Gauge "trafficmonitor_alert_value" ["kind", "rule", "source", "destination", "network", "severity", "side"]
         "Latest value of each firing alert: bytes, hosts, ports, or an anomaly score from 0 to 1.";
     ALERT_LIMIT = Gauge "trafficmonitor_alert_limit" ["kind", "rule", "source", "destination", "network", "severity", "side"]
@@ -190,8 +190,8 @@ families! {
         "Constant 1, labelled with the first target of each firing alert; for bandwidth, the peer with the most bytes.";
     ALERTS_PENDING = Gauge "trafficmonitor_alerts_pending" [] "Alerts not firing yet because their condition has not lasted for --alert.pending.";
     ALERTS_LIMIT = Gauge "trafficmonitor_alerts_limit" [] "Maximum number of alerts that are pending or firing (alert.max_alerts).";
-    ALERTS_DROPPED = Counter "trafficmonitor_alerts_dropped_total" []
-        "Threshold violations that raised no alert because the alert table was full.";
+    ALERTS_DROPPED = Counter "trafficmonitor_alerts_dropped_total" ["kind"]
+        "Threshold violations that raised no alert because the alert table had no space for their kind.";
     ALERTS_EXCLUDED = Counter "trafficmonitor_alerts_excluded_total" []
         "Threshold violations that raised no alert because of an exclusion.";
     BUILD_INFO = Gauge "trafficmonitor_build_info" ["version", "commit", "libpcap"] "Constant 1, labelled with version, commit and libpcap.";

@@ -80,7 +80,7 @@ impl<T: AlertSink> Accountant<T> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.alarms.end_violations();
+        self.alarms.report_rest();
         self.publish();
         self.published.latest().accounts.clone()
     }

@@ -8,6 +8,7 @@ mod cells;
 pub mod clock;
 mod control;
 mod coverage;
+mod dropped_alerts;
 mod fanout;
 mod handover;
 mod kernel_loop;

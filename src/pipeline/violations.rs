@@ -416,7 +416,7 @@ mod tests {
             watched.merge(packets);
             watched.advance(packets.last().map_or(0, |packet| packet.time.seconds() + 1));
         }
-        watched.alarms.end_violations();
+        watched.alarms.report_rest();
         (watched.lines(), watched.alarms.event_counts().unwrap(), watched.not_permitted())
     }
 
@@ -528,7 +528,7 @@ mod tests {
         watched.alarms.take_reports(kernel_reports(61, [3, 0]));
         watched.merge(&second(62));
         watched.alarms.take_reports(kernel_reports(62, [0, 0]));
-        watched.alarms.end_violations();
+        watched.alarms.report_rest();
         let lines = watched.lines();
         assert_eq!((told(&lines), &lines.suppressed[..]), (vec![3, 0, 0, 0], &[suppressed(1, 62, 3)][..]));
         assert_eq!(lines.packets(), 10);
@@ -540,7 +540,7 @@ mod tests {
         watched.alarms.take_reports(kernel_reports(5, [0, 0]));
         watched.merge(&[1, 2].map(|host| packet(1, host, 5)));
         watched.advance(60);
-        watched.alarms.end_violations();
+        watched.alarms.report_rest();
         let lines = watched.lines();
         assert_eq!((lines.packets(), lines.suppressed.len(), watched.not_permitted()), (2, 0, 2));
     }

@@ -9,6 +9,8 @@ mod config;
 mod fields;
 mod file;
 mod form;
+mod lost_events;
+mod lost_packets;
 mod pattern;
 mod writer;
 

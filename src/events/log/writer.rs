@@ -13,6 +13,7 @@ use super::config::Config;
 use super::fields::{flag_names, protocol_text};
 use super::file::LogFile;
 use super::form;
+use super::lost_events::LostEventLog;
 use super::pattern::TrafficPattern;
 use crate::events::Complaints;
 use crate::events::console::Style;
@@ -63,6 +64,7 @@ pub(super) struct WriterState {
     checked: Instant,
     pattern: TrafficPattern,
     complaints: Complaints,
+    losses: LostEventLog,
 }
 
 impl Default for WriterState {
@@ -77,6 +79,7 @@ impl Default for WriterState {
             checked: now,
             pattern: TrafficPattern::default(),
             complaints: Complaints::default(),
+            losses: LostEventLog::default(),
         }
     }
 }
@@ -86,7 +89,7 @@ impl EventWriter {
     pub(super) fn run(mut self, channel: &EventChannel) {
         self.state.summary_at = Instant::now() + self.config.summary_interval;
         loop {
-            let taken = channel.take(self.wakes_at(), self.state.retry_at.is_none());
+            let taken = channel.take(self.wakes_at(channel.lost()), self.state.retry_at.is_none());
             for event in &taken.events {
                 self.write(event, channel);
             }
@@ -101,16 +104,18 @@ impl EventWriter {
                 channel.note_written();
             }
             self.summarise_if_due();
+            self.state.losses.log(channel.lost(), Instant::now(), self.file.is_some());
             if taken.ends && self.state.lines.is_empty() {
                 return;
             }
         }
     }
 
-    /// The time of the next work without events; none if there is nothing to do.
-    fn wakes_at(&self) -> Option<Instant> {
+    /// The time of the next work without events, while so many were lost; none if there is nothing to do.
+    fn wakes_at(&self, lost: u64) -> Option<Instant> {
         let summary = self.summarises().then_some(self.state.summary_at);
-        [self.state.retry_at.or(self.state.flush_at), summary].into_iter().flatten().min()
+        let losses = self.state.losses.is_due_at(lost);
+        [self.state.retry_at.or(self.state.flush_at), summary, losses].into_iter().flatten().min()
     }
 
     fn is_due(&self) -> bool {
@@ -118,13 +123,13 @@ impl EventWriter {
     }
 
     fn write(&mut self, event: &LoggedEvent, channel: &EventChannel) {
-        self.state.pattern.count(event);
         match event {
             LoggedEvent::Violation(violation) if self.config.is_verbose => log_violation(violation),
             LoggedEvent::Suppressed(suppressed) if self.config.is_verbose => log_suppressed(suppressed),
             _ => {}
         }
         if self.file.is_some() {
+            self.state.pattern.count(event);
             form::write(event, self.config.format, self.style, &mut self.state.lines);
             self.state.count += 1;
             self.state.flush_at.get_or_insert_with(|| Instant::now() + FLUSH_INTERVAL);
@@ -138,13 +143,15 @@ impl EventWriter {
 
     fn write_to_console(&mut self, event: &LoggedEvent, channel: &EventChannel) {
         let line = match (&mut self.console, event) {
-            (ConsoleEvents::Violations(_), LoggedEvent::Alert(_)) => return,
+            (ConsoleEvents::Violations(_), LoggedEvent::Alert(_)) => return self.state.pattern.count(event),
             (ConsoleEvents::Violations(line) | ConsoleEvents::All(line), _) => line,
         };
         if line(form::console_line(event, self.style)) {
+            self.state.pattern.count(event);
             self.figures.written.fetch_add(1, Ordering::Relaxed);
         } else {
-            channel.count_lost(1);
+            // Its packets are in a later line.
+            channel.lose(event);
         }
     }
 
@@ -166,6 +173,7 @@ impl EventWriter {
             Err(error) => {
                 let path = file.path().to_owned();
                 self.state.retry_at = Some(Instant::now() + RETRY_PAUSE);
+                self.state.losses.note_failure();
                 self.complain("events could not be written; they wait for space", &path, &error);
             }
         }

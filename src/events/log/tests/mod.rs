@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod formats;
+mod losses;
 
 use std::fs;
 use std::path::Path;
@@ -178,7 +179,7 @@ fn full_queue_loses_events_and_never_blocks() {
     let log = start(config(EventFormat::JsonLines, &pipe));
     let mut events = log.sender(SendingPace::Live);
     let started = Instant::now();
-    (0..20_000).for_each(|number| events.report(&violation(number)));
+    (0..200_000).for_each(|number| events.report(&violation(number)));
     assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
     assert!(events.lost().load(Ordering::Relaxed) > 0);
     assert!(log.finish(Instant::now() + Duration::from_millis(50)) > 0, "unwritten events are reported");
