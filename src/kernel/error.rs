@@ -101,8 +101,13 @@ pub enum Error {
     #[error("no network is permitted, so every packet would be dropped; name the permitted ones, or add --force")]
     DropsAll,
     /// Dropping would cut this host off.
-    #[error("--drop-packets would cut this host off: {0}; permit it, or add --force")]
-    Lockout(String),
+    #[error("--drop-packets would cut this host off: {cut}; permit {object}, or add --force")]
+    Lockout {
+        /// The addresses that would be cut off, in sentences.
+        cut: String,
+        /// `it` or `them`.
+        object: &'static str,
+    },
     /// It is not known whether dropping would cut this host off.
     #[error(
         "cannot check that --drop-packets leaves this host within reach: {0}; add --force to drop packets without the check"
