@@ -186,6 +186,30 @@ fn hangup_after_a_rename_begins_a_new_file_and_loses_nothing() {
     assert_eq!(fired(&[&old, &log]).len() as u32, 2 * SOURCES);
 }
 
+#[test]
+fn closing_summary_has_the_traffic_by_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = alerts_from(folder.path(), 1);
+    let mut command = program(["-promHTTP", "127.0.0.1:0", "-r", file.to_str().unwrap()]);
+    // The sources are 10.8.0.1 and those after it.
+    command.args(["--policy.permitted", "10.8.0.0/30", "--detect.enabled=false"]);
+    let mut exporter = Exporter::spawn_onto(&mut command, 1, Stdio::null());
+    exporter.line_with("the capture file is read");
+    exporter.signal("TERM");
+    let (status, messages) = exporter.ended();
+    assert_eq!(status.code(), Some(0), "{messages}");
+    let summaries: Vec<&str> = messages.lines().filter(|line| line.contains("summary of events")).collect();
+    let [summary] = summaries[..] else { panic!("{messages}") };
+    let others = SOURCES - 3;
+    // 128 bytes each: an IPv4 and a UDP header and 100 bytes.
+    let expected = format!(
+        " permitted_packets=3 permitted_bytes=384 not_permitted_packets={others} not_permitted_bytes={} violations={others} alerts=0 ",
+        128 * others
+    );
+    assert!(summary.contains(&expected) && summary.contains(" dropped_packets=0 "), "{summary}");
+    assert!(summary.contains("10.8.0.4 (1 packet)"), "{summary}");
+}
+
 /// Rotates a log once by `logrotate` itself. `way` is one of its two ways; `script` runs after it.
 fn logrotate(folder: &Path, log: &Path, way: &str, script: &str) {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/usr");
