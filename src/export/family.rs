@@ -88,9 +88,9 @@ families! {
     TRAFFIC_WIRE_PACKETS = Counter "trafficmonitor_traffic_wire_packets_total" ["direction"]
         "IP packets on the wire by direction: a packet that the network card joins or splits counts as several (only with -daq xdp or tc).";
     DROPPED_PACKETS = Counter "trafficmonitor_policy_dropped_packets_total" []
-        "IP packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+        "IP packets that were dropped because their source is not permitted (--drop-packets; always 0 with -daq tc, absent with libpcap).";
     DROPPED_BYTES = Counter "trafficmonitor_policy_dropped_bytes_total" []
-        "IP bytes of packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+        "IP bytes of packets that were dropped because their source is not permitted (--drop-packets; always 0 with -daq tc, absent with libpcap).";
     KERNEL_MESSAGES_LOST = Counter "trafficmonitor_kernel_messages_lost_total" []
         "ICMP errors and messages of address resolution that were lost because a ring was full (--xdp.ring-size; only with -daq xdp or tc).";
     POLICY_BYTES = Counter "trafficmonitor_policy_bytes_total" ["verdict"]

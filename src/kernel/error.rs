@@ -41,13 +41,15 @@ pub enum Error {
     },
     /// Another XDP program is attached.
     #[error(
-        "{}: another XDP program is attached; detach it (ip link set dev {} xdp off), or take -daq tc",
+        "{}: another XDP program is attached; detach it (ip link set dev {} {place} off), or take -daq tc",
         printable(name),
         printable(name)
     )]
     Occupied {
         /// The interface.
         name: String,
+        /// The word of ip-link(8) for the place of that program.
+        place: &'static str,
     },
     /// Another process of this program is attached.
     #[error(
