@@ -88,9 +88,9 @@ families! {
     TRAFFIC_WIRE_PACKETS = Counter "trafficmonitor_traffic_wire_packets_total" ["direction"]
         "IP packets on the wire by direction: a packet that the network stack joins or leaves to the card to split counts as several (only with -daq tc, or with -daq xdp if all interfaces have it in the driver).";
     DROPPED_PACKETS = Counter "trafficmonitor_policy_dropped_packets_total" []
-        "IP packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+        "IP packets that were dropped because their source is not permitted (--drop-packets; always 0 with -daq tc, absent with libpcap).";
     DROPPED_BYTES = Counter "trafficmonitor_policy_dropped_bytes_total" []
-        "IP bytes of packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+        "IP bytes of packets that were dropped because their source is not permitted (--drop-packets; always 0 with -daq tc, absent with libpcap).";
     KERNEL_MESSAGES_LOST = Counter "trafficmonitor_kernel_messages_lost_total" []
         "ICMP errors, messages of address resolution, and frames that this program reads itself (such as MPLS and PPPoE; they then count as not IP) that were lost because a ring (--xdp.ring-size) or a table was full (only with -daq xdp or tc).";
     KERNEL_EVENTS_LOST = Counter "trafficmonitor_kernel_events_lost_total" []

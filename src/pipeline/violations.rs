@@ -563,7 +563,7 @@ mod tests {
         }
         let counts = watched.alarms.event_counts().unwrap();
         assert_eq!(counts, EventCounts { events: 3, packets: 3, suppressed_packets: 3 });
-        watched.alarms.end_violations();
+        watched.alarms.report_rest();
         let lines = watched.lines();
         let told: Vec<_> = lines.violations.iter().map(|line| (line.destination_port, line.suppressed)).collect();
         assert_eq!((told, lines.suppressed), (vec![(53, 0), (53, 0), (53, 3)], vec![]));

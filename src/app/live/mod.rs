@@ -62,7 +62,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
-    let alerting = Alerting::start(&config, &version)?;
+    let alerting = Alerting::start(&config, &version, &published)?;
     let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
     alerting.show_figures(&mut program);

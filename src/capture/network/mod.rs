@@ -20,7 +20,7 @@ use ipnet::IpNet;
 pub use changes::Changes;
 pub(super) use drops::dropped_frames;
 pub use gateways::default_gateways;
-pub(super) use xdp::has_program;
+pub use xdp::{XdpPlace, xdp_place};
 
 /// The deepest stack of links that is followed. The kernel allows eight (`MAX_NEST_DEV`).
 pub(super) const DEEPEST_STACK: usize = 8;
@@ -114,6 +114,8 @@ pub struct Link {
     pub running: bool,
     /// The loopback device.
     pub loopback: bool,
+    /// Its frames begin with an Ethernet header.
+    pub ethernet: bool,
     /// The kind of link; none for hardware.
     pub kind: Option<LinkKind>,
     /// The link below, for the kinds that are children, if it is in this network namespace.

@@ -14,7 +14,7 @@ use super::fields::{flag_names, protocol_text};
 use super::file::LogFile;
 use super::form;
 use super::lost_events::LostEventLog;
-use super::pattern::TrafficPattern;
+use super::pattern::{TrafficByVerdict, TrafficPattern};
 use crate::events::Complaints;
 use crate::events::console::Style;
 use crate::policy::{SuppressedPackets, Violation};
@@ -26,6 +26,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Hands a line to the console. Gives false if there is no space for it.
 pub type ConsoleLine = Box<dyn FnMut(String) -> bool + Send>;
+
+/// Gives the sums of all traffic since the start; none until they are known.
+pub type TrafficSums = Box<dyn Fn() -> Option<TrafficByVerdict> + Send>;
 
 /// The events that the console receives while there is no file.
 pub enum ConsoleEvents {
@@ -49,6 +52,8 @@ pub(super) struct EventWriter {
     pub(super) style: Style,
     pub(super) file: Option<LogFile>,
     pub(super) console: ConsoleEvents,
+    /// The sums of all traffic; none without a policy.
+    pub(super) traffic: Option<TrafficSums>,
     pub(super) figures: EventLogFigures,
     pub(super) state: WriterState,
 }
@@ -60,7 +65,9 @@ pub(super) struct WriterState {
     count: u64,
     flush_at: Option<Instant>,
     retry_at: Option<Instant>,
+    /// The time of the next summary, and of the one before or of the start.
     summary_at: Instant,
+    summarised: Instant,
     checked: Instant,
     pattern: TrafficPattern,
     complaints: Complaints,
@@ -76,6 +83,7 @@ impl Default for WriterState {
             flush_at: None,
             retry_at: None,
             summary_at: now,
+            summarised: now,
             checked: now,
             pattern: TrafficPattern::default(),
             complaints: Complaints::default(),
@@ -87,7 +95,7 @@ impl Default for WriterState {
 impl EventWriter {
     /// The body of the thread, until all is written. The file is closed then.
     pub(super) fn run(mut self, channel: &EventChannel) {
-        self.state.summary_at = Instant::now() + self.config.summary_interval;
+        self.state.summary_at = self.state.summarised + self.config.summary_interval;
         loop {
             let taken = channel.take(self.wakes_at(channel.lost()), self.state.retry_at.is_none());
             for event in &taken.events {
@@ -103,9 +111,10 @@ impl EventWriter {
             if self.state.lines.is_empty() {
                 channel.note_written();
             }
-            self.summarise_if_due();
+            let is_last = taken.ends && self.state.lines.is_empty();
+            self.summarise_if_due(is_last);
             self.state.losses.log(channel.lost(), Instant::now(), self.file.is_some());
-            if taken.ends && self.state.lines.is_empty() {
+            if is_last {
                 return;
             }
         }
@@ -123,9 +132,11 @@ impl EventWriter {
     }
 
     fn write(&mut self, event: &LoggedEvent, channel: &EventChannel) {
+        // Without a file the lines of the console have the same fields.
+        let is_logged = self.config.is_verbose && self.file.is_some();
         match event {
-            LoggedEvent::Violation(violation) if self.config.is_verbose => log_violation(violation),
-            LoggedEvent::Suppressed(suppressed) if self.config.is_verbose => log_suppressed(suppressed),
+            LoggedEvent::Violation(violation) if is_logged => log_violation(violation),
+            LoggedEvent::Suppressed(suppressed) if is_logged => log_suppressed(suppressed),
             _ => {}
         }
         if self.file.is_some() {
@@ -213,35 +224,41 @@ impl EventWriter {
         self.state.complaints.add(what, path, error);
     }
 
-    /// Summaries belong to a log in a file, and to violations.
+    /// With a policy there are always summaries. Without one they belong to a log in a file that has had events.
     fn summarises(&self) -> bool {
-        let is_on = self.file.is_some() || self.state.pattern.has_violations();
-        is_on && self.state.pattern.has_events() && !self.config.summary_interval.is_zero()
+        let pattern = &self.state.pattern;
+        let has_news = pattern.has_violations() || (self.file.is_some() && pattern.has_events());
+        (self.traffic.is_some() || has_news) && !self.config.summary_interval.is_zero()
     }
 
-    fn summarise_if_due(&mut self) {
+    /// Logs a summary at the end of each interval, and of what is left at the end of the program.
+    fn summarise_if_due(&mut self, is_last: bool) {
         let now = Instant::now();
-        if now < self.state.summary_at {
+        if now < self.state.summary_at && !is_last {
             return;
         }
         if self.summarises() {
-            self.state.pattern.log(self.config.summary_interval.as_secs());
+            let traffic = self.traffic.as_ref().and_then(|sums| sums());
+            let seconds = (now - self.state.summarised).as_secs_f64().round() as u64;
+            self.state.pattern.log(seconds, traffic);
         }
-        self.state.summary_at = now + self.config.summary_interval;
+        (self.state.summarised, self.state.summary_at) = (now, now + self.config.summary_interval);
     }
 }
 
 /// Writes a violation to the program's own log, with all that is known of its packets.
 fn log_violation(violation: &Violation) {
+    let port = |port: u16| (port > 0).then_some(port);
+    let flags = Some(flag_names(violation.tcp_flags)).filter(|flags| !flags.is_empty());
     tracing::info!(
         interface = &*violation.interface,
         src = %violation.addresses.source(),
-        src_port = violation.source_port,
+        src_port = port(violation.source_port),
         dst = %violation.addresses.destination(),
-        dst_port = violation.destination_port,
+        dst_port = port(violation.destination_port),
         ip_version = violation.addresses.ip_version().label(),
         protocol = protocol_text(violation.protocol),
-        flags = flag_names(violation.tcp_flags),
+        flags,
         packets = violation.packets,
         bytes = violation.bytes,
         action = violation.action.label(),

@@ -13,6 +13,7 @@ use aya::programs::{ProgramError, SchedClassifier, Xdp};
 
 use super::clsact::{ClsactFailure, ClsactFilters};
 use super::{NEEDS, refused};
+use crate::capture::network::{XdpPlace, xdp_place};
 use crate::kernel::leftovers;
 use crate::kernel::{Config, Daq, Error, TcHook, XdpMode};
 use crate::os::bpf::{LinkPlace, create_link, is_link_attached};
@@ -178,7 +179,10 @@ impl Interface<'_> {
             (Err(error), Err(LockFailure::Held(process))) if is_occupied(&error) => {
                 Err(self.in_use(process, "XDP", "tc"))
             }
-            (Err(error), _) if is_occupied(&error) => Err(Error::Occupied { name }),
+            (Err(error), _) if is_occupied(&error) => {
+                let place = xdp_place(self.name).ok().flatten().map_or("xdp", XdpPlace::word);
+                Err(Error::Occupied { name, place })
+            }
             (Err(error), _) if mode == XdpMode::Native => Err(Error::NoNativeXdp { name, reason: error.to_string() }),
             (Err(error), _) => Err(self.error(&error)),
         }

@@ -92,7 +92,7 @@ fn console_that_refuses_a_line_tells_its_packets_later() {
         calls += 1;
         calls != 1 && sender.send(line).is_ok()
     });
-    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console)).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console), None).unwrap();
     let mut events = log.sender(SendingPace::Live);
     events.report(&violation(7));
     wait_for("a refused line", || events.lost().load(Ordering::Relaxed) == 1);

@@ -65,7 +65,7 @@ fn config(format: EventFormat, file: &Path) -> Config {
 }
 
 fn start(config: Config) -> EventLog {
-    EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true))).unwrap()
+    EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true)), None).unwrap()
 }
 
 fn finish(log: EventLog) {
@@ -118,7 +118,7 @@ fn numbers(format: EventFormat, path: &Path) -> Vec<u64> {
 fn violations_without_a_file_are_lines_of_the_console() {
     let (sender, lines) = std::sync::mpsc::sync_channel(10);
     let console = Box::new(move |line: String| sender.send(line).is_ok());
-    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console)).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console), None).unwrap();
     let mut events = log.sender(SendingPace::Live);
     events.notify(&change("its line is written elsewhere"));
     events.report(&violation(3));
@@ -149,7 +149,7 @@ fn violations_without_a_file_are_lines_of_the_console() {
 fn console_may_receive_alerts_too_in_their_order() {
     let (sender, lines) = std::sync::mpsc::sync_channel(10);
     let console = Box::new(move |line: String| sender.send(line).is_ok());
-    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::All(console)).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::All(console), None).unwrap();
     let mut events = log.sender(SendingPace::File);
     events.report(&violation(3));
     events.notify(&change("of the console"));
@@ -162,7 +162,7 @@ fn console_may_receive_alerts_too_in_their_order() {
 #[test]
 fn console_without_space_loses_violations_and_counts_them() {
     let console = ConsoleEvents::Violations(Box::new(|_| false));
-    let log = EventLog::start(Config::default(), Style::default(), console).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), console, None).unwrap();
     let mut events = log.sender(SendingPace::Live);
     let lost = events.lost();
     (0..5).for_each(|number| events.report(&violation(number)));
