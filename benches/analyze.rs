@@ -52,7 +52,7 @@ fn violation(number: u32, sources: u32, targets: u32) -> Violation {
 fn write(path: &Path, sources: u32, targets: u32) {
     std::fs::remove_file(path).ok();
     let config = Config { format: EventFormat::JsonLines, file: Some(path.to_owned()), ..Config::default() };
-    let log = EventLog::start(config, Style::default(), ConsoleEvents::All(Box::new(|_| true)))
+    let log = EventLog::start(config, Style::default(), ConsoleEvents::All(Box::new(|_| true)), None)
         .expect("the log can be opened");
     let mut events = log.sender(SendingPace::File);
     (0..LINES).for_each(|number| events.report(&violation(number, sources, targets)));

@@ -45,7 +45,7 @@ install_linker() {
 build_object() {
     # Paths of this machine stay out of the object. The linker finds LLVM beside the compiler. bpf_target_arch is about
     # the registers that kprobes read; there are none, so one value does for all machines.
-    local flags="--cfg=bpf_target_arch=\"x86_64\" -Cdebuginfo=2 -Ctarget-cpu=v3 -Clinker=$tools/bin/bpf-linker"
+    local flags="--cfg=bpf_target_arch=\"x86_64\" -Cdebuginfo=2 -Ctarget-cpu=v3 -Ctarget-feature=+allows-misaligned-mem-access -Clinker=$tools/bin/bpf-linker"
     flags="$flags -Clink-arg=--btf --remap-path-prefix=$PWD=. --remap-path-prefix=$tools=tools"
     flags="$flags --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
     (

@@ -18,7 +18,7 @@ use common::client::get;
 use common::compress::Form;
 use common::exporter::{Exporter, program, wait_for};
 use common::exposition::{parse, sum};
-use common::ip::{Ipv4, Transport, tcp, udp};
+use common::ip::{Ipv4, Transport, icmp, tcp, udp};
 use common::link::Link;
 use common::savefile::Savefile;
 use serde_json::Value;
@@ -184,6 +184,54 @@ fn hangup_after_a_rename_begins_a_new_file_and_loses_nothing() {
     assert!(summary.contains(" seconds=1 violations=0 alerts="), "{summary}");
     let (_folder, log, _) = streamed.end();
     assert_eq!(fired(&[&old, &log]).len() as u32, 2 * SOURCES);
+}
+
+#[test]
+fn verbose_shows_each_violation_once_and_no_ports_of_icmp() {
+    let folder = tempfile::tempdir().unwrap();
+    let add = |file: Savefile, above| {
+        let packet = Ipv4::carrying(above).between(Ipv4Addr::new(10, 8, 0, 1), Ipv4Addr::new(10, 9, 0, 1)).build();
+        file.frame_at(1_700_000_000, 0, &Link::ethernet().carrying(&packet))
+    };
+    [icmp(8), tcp(40_000, 22, 0x02, &[])].into_iter().fold(Savefile::new(1), add).write(folder.path(), "two.pcap");
+    for log in [&["--log-file", "events.log"][..], &["--log-format", "console"]] {
+        let replay = ["replay", "two.pcap", "--output", "none", "--policy.permitted", "192.0.2.1", "--verbose"];
+        let output = program([&replay, log].concat()).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let messages = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<&str> = messages.lines().filter(|line| line.contains("\"source is not permitted\"")).collect();
+        let [of_icmp, of_tcp] = ["protocol=icmp ", "protocol=tcp "].map(|protocol| {
+            let of: Vec<&&str> = lines.iter().filter(|line| line.contains(protocol)).collect();
+            assert_eq!(of.len(), 1, "{log:?}: {messages}");
+            *of[0]
+        });
+        assert!(!of_icmp.contains("port=") && !of_icmp.contains("flags="), "{of_icmp}");
+        assert!(of_tcp.contains(" dst_port=22 ") && of_tcp.contains(" flags=SYN "), "{of_tcp}");
+    }
+}
+
+#[test]
+fn closing_summary_has_the_traffic_by_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = alerts_from(folder.path(), 1);
+    let mut command = program(["-promHTTP", "127.0.0.1:0", "-r", file.to_str().unwrap()]);
+    // The sources are 10.8.0.1 and those after it.
+    command.args(["--policy.permitted", "10.8.0.0/30", "--detect.enabled=false"]);
+    let mut exporter = Exporter::spawn_onto(&mut command, 1, Stdio::null());
+    exporter.line_with("the capture file is read");
+    exporter.signal("TERM");
+    let (status, messages) = exporter.ended();
+    assert_eq!(status.code(), Some(0), "{messages}");
+    let summaries: Vec<&str> = messages.lines().filter(|line| line.contains("summary of events")).collect();
+    let [summary] = summaries[..] else { panic!("{messages}") };
+    let others = SOURCES - 3;
+    // 128 bytes each: an IPv4 and a UDP header and 100 bytes.
+    let expected = format!(
+        " permitted_packets=3 permitted_bytes=384 not_permitted_packets={others} not_permitted_bytes={} violations={others} alerts=0 ",
+        128 * others
+    );
+    assert!(summary.contains(&expected) && summary.contains(" dropped_packets=0 "), "{summary}");
+    assert!(summary.contains("10.8.0.4 (1 packet)"), "{summary}");
 }
 
 /// Rotates a log once by `logrotate` itself. `way` is one of its two ways; `script` runs after it.

@@ -95,7 +95,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "events that wait for the event log",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"events\"}"]),
-        &["events/log/channel.rs MAXIMUM_EVENTS"],
+        &["events/log/channel.rs MAXIMUM_BYTES"],
     ),
     Limit(
         "sources and ports in a summary",
@@ -197,7 +197,11 @@ const LIMITS: &[Limit] = &[
         Kept("the list has the number of those that were forgotten"),
         &["alert/resolved.rs MAXIMUM_RESOLVED"],
     ),
-    Limit("alerts pending or firing", Counted(&["trafficmonitor_alerts_dropped_total"]), &[]),
+    Limit(
+        "alerts pending or firing",
+        Counted(&["trafficmonitor_alerts_dropped_total"]),
+        &["alert/space.rs MOST_OF_POLICY"],
+    ),
     Limit(
         "rows of an interval",
         Counted(&["trafficmonitor_overflow_packets_total"]),
@@ -211,7 +215,7 @@ const LIMITS: &[Limit] = &[
     ),
     Limit(
         "violations that the kernel reports",
-        Counted(&["trafficmonitor_policy_events_suppressed_total"]),
+        Counted(&["trafficmonitor_kernel_events_lost_total"]),
         &["kernel/bpf/rings.rs MAXIMUM_VIOLATIONS"],
     ),
     Limit(

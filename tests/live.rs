@@ -41,6 +41,8 @@ mod increase;
 mod interfaces;
 #[path = "live/kernel.rs"]
 mod kernel;
+#[path = "live/kernel_counts.rs"]
+mod kernel_counts;
 #[path = "live/kernel_policy.rs"]
 mod kernel_policy;
 #[path = "live/labelled.rs"]

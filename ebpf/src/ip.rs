@@ -1,44 +1,49 @@
 //! IP headers, extension headers and the transport header. Takes the bytes behind the link headers; places the packet.
 //! Must not know link headers, nor how packets are counted.
 
+use core::mem::MaybeUninit;
+
 use crate::layout::{DROPS, JUDGES, PERMITTED, not_ip};
-use crate::packet::{self, Packet, TCP, Transport, UDP, Version};
+use crate::packet::{self, Packet, TCP, Transport, UDP};
 use crate::policy::Prefixes;
-use crate::walk::{Frame, Hook, ICMP, ICMPV6};
+use crate::walk::{Fate, Frame, Hook, ICMP, ICMPV6};
 
 /// The most IPv6 extension headers that are walked here.
 const EXTENSIONS: usize = 8;
 
 impl<H: Hook> Frame<'_, H> {
-    /// Places the packet of an IPv4 header, if it is one. (The functions that are not inlined have stacks of their own,
-    /// and share 512 bytes with those that call them.)
-    #[inline(never)]
-    pub fn version_4(&mut self, at: u32) -> bool {
+    /// Counts the packet of an IPv4 header, if it is one.
+    #[inline(always)]
+    pub fn version_4(&mut self, at: u32) -> Fate {
         let rest = self.length - at;
-        let Some(header) = self.hook.load::<20>(at) else { return self.refuse(not_ip::TRUNCATED_IP) };
+        let mut space = MaybeUninit::uninit();
+        let Some(header) = self.hook.view::<20>(at, &mut space) else { return self.not_ip(not_ip::TRUNCATED_IP) };
         let header_bytes = u32::from(header[0] & 0x0f) * 4;
         if rest < header_bytes {
-            return self.refuse(not_ip::TRUNCATED_IP);
+            return self.not_ip(not_ip::TRUNCATED_IP);
         }
         let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
         if header[0] >> 4 != 4 || header_bytes < 20 || (total != 0 && total < header_bytes) {
-            return self.refuse(not_ip::MALFORMED_IP);
+            return self.not_ip(not_ip::MALFORMED_IP);
         }
         let bytes = if total == 0 || total > rest { rest } else { total };
         let is_later_fragment = header[6] & 0x1f != 0 || header[7] != 0;
         let inside = if is_later_fragment { 0 } else { bytes - header_bytes };
-        let transport = self.transport(header[9], at + header_bytes, inside);
+        let transport = self.transport::<true>(header[9], at + header_bytes, inside);
         let source = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);
         let destination = u32::from_be_bytes([header[16], header[17], header[18], header[19]]);
-        self.place(source, destination, transport, bytes)
+        let packet = self.packet(source, destination, transport, bytes);
+        self.count_packet(&packet)
     }
 
-    /// As [`Frame::version_4`], for IPv6.
+    /// Places the packet of an IPv6 header, if it is one. (The functions that are not inlined have stacks of their own,
+    /// and share 512 bytes with those that call them.)
     #[inline(never)]
     pub fn version_6(&mut self, at: u32) -> bool {
         const NO_NEXT_HEADER: u8 = 59;
         let rest = self.length - at;
-        let Some(header) = self.hook.load::<40>(at) else { return self.refuse(not_ip::TRUNCATED_IP) };
+        let mut space = MaybeUninit::uninit();
+        let Some(header) = self.hook.view::<40>(at, &mut space) else { return self.refuse(not_ip::TRUNCATED_IP) };
         if header[0] >> 4 != 6 {
             return self.refuse(not_ip::MALFORMED_IP);
         }
@@ -71,8 +76,8 @@ impl<H: Hook> Frame<'_, H> {
             self.hand_over();
             return false;
         }
-        let transport = self.transport(next, at, inside);
-        self.place(source, destination, transport, bytes)
+        let transport = self.transport::<false>(next, at, inside);
+        packet::place(self.packet(source, destination, transport, bytes))
     }
 
     /// True if packets of this source are dropped.
@@ -99,19 +104,22 @@ impl<H: Hook> Frame<'_, H> {
         (length <= inside).then_some((header[0], length, is_later_fragment))
     }
 
+    /// The transport header at `at`, read in its place or copied. The kernel walks each way through the program before it
+    /// takes it; behind a chain of extension headers, reading in place would take it seconds.
     #[inline(always)]
-    fn transport(&self, protocol: u8, at: u32, inside: u32) -> Transport {
+    fn transport<const IN_PLACE: bool>(&self, protocol: u8, at: u32, inside: u32) -> Transport {
         let mut transport = Transport {
             protocol,
             source_port: 0,
             destination_port: 0,
             flags: 0,
             has_payload: false,
-            icmp_type: None,
+            has_icmp_type: false,
+            icmp_type: 0,
         };
         match protocol {
             TCP if inside >= 14 => {
-                if let Some(header) = self.hook.load::<14>(at) {
+                if let Some(header) = self.part::<IN_PLACE, 14>(at, &mut MaybeUninit::uninit()) {
                     transport.source_port = u16::from_be_bytes([header[0], header[1]]);
                     transport.destination_port = u16::from_be_bytes([header[2], header[3]]);
                     transport.flags = header[13];
@@ -119,13 +127,16 @@ impl<H: Hook> Frame<'_, H> {
                 }
             }
             TCP | UDP if inside >= 4 => {
-                if let Some(header) = self.hook.load::<4>(at) {
+                if let Some(header) = self.part::<IN_PLACE, 4>(at, &mut MaybeUninit::uninit()) {
                     transport.source_port = u16::from_be_bytes([header[0], header[1]]);
                     transport.destination_port = u16::from_be_bytes([header[2], header[3]]);
                 }
             }
             ICMP | ICMPV6 if inside >= 1 => {
-                transport.icmp_type = self.hook.load::<1>(at).map(|header| header[0]);
+                if let Some(header) = self.hook.load::<1>(at) {
+                    transport.has_icmp_type = true;
+                    transport.icmp_type = header[0];
+                }
             }
             _ => {}
         }
@@ -133,8 +144,16 @@ impl<H: Hook> Frame<'_, H> {
     }
 
     #[inline(always)]
-    fn place<A: Version>(&mut self, source: A, destination: A, transport: Transport, bytes: u32) -> bool {
-        let (interface, segments) = (self.interface, self.hook.segments());
-        packet::place(Packet { source, destination, transport, bytes, segments, interface })
+    fn part<'a, const IN_PLACE: bool, const N: usize>(
+        &'a self,
+        at: u32,
+        space: &'a mut MaybeUninit<[u8; N]>,
+    ) -> Option<&'a [u8; N]> {
+        if IN_PLACE { self.hook.view(at, space) } else { self.hook.copy(at, space) }
+    }
+
+    #[inline(always)]
+    fn packet<A>(&self, source: A, destination: A, transport: Transport, bytes: u32) -> Packet<A> {
+        Packet { source, destination, transport, bytes, segments: self.hook.segments(), slot: self.slot }
     }
 }

@@ -9,7 +9,26 @@ pub const VERSION_4: u8 = 0;
 /// IP version 6, as a value of [`OverflowKey::version`].
 pub const VERSION_6: u8 = 1;
 
-/// The key of an IPv4 conversation: the lower end first. 20 bytes.
+/// Entries of the table of interfaces. An interface has the entry of its number's last bits.
+pub const INTERFACE_ENTRIES: u32 = 4_096;
+
+/// An interface that is captured, and its slot: the number that it has here. Slots are few and begin with 0.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InterfaceSlot {
+    /// The kernel's number of the interface; 0 if the entry is free.
+    pub interface: u32,
+    /// The slot.
+    pub slot: u32,
+}
+
+/// The position in the totals of a slot's generation.
+#[inline(always)]
+pub const fn totals_position(slot: u32, generation: u32) -> u32 {
+    slot * GENERATIONS as u32 + generation
+}
+
+/// The key of an IPv4 conversation: the lower end first. 16 bytes.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key4 {
@@ -21,15 +40,15 @@ pub struct Key4 {
     pub low_port: u16,
     /// Port of the higher end, 0 if it has none.
     pub high_port: u16,
-    /// The kernel's number of the interface.
-    pub interface: u32,
+    /// The slot of the interface.
+    pub slot: u16,
     /// The protocol above IP.
     pub protocol: u8,
     /// Zero.
-    pub unused: [u8; 3],
+    pub unused: u8,
 }
 
-/// The key of an IPv6 conversation: the lower end first. 44 bytes.
+/// The key of an IPv6 conversation: the lower end first. 40 bytes.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key6 {
@@ -41,12 +60,12 @@ pub struct Key6 {
     pub low_port: u16,
     /// Port of the higher end, 0 if it has none.
     pub high_port: u16,
-    /// The kernel's number of the interface.
-    pub interface: u32,
+    /// The slot of the interface.
+    pub slot: u16,
     /// The protocol above IP.
     pub protocol: u8,
     /// Zero.
-    pub unused: [u8; 3],
+    pub unused: u8,
 }
 
 /// A bit of [`Counted::marks`]: `first_control` is an ICMP type.
@@ -61,7 +80,10 @@ pub const PERMITTED: u8 = 1;
 /// The source is not permitted; also a value of the policy tries.
 pub const NOT_PERMITTED: u8 = 2;
 
-/// The counters of one direction of a conversation on one processor. 40 bytes.
+/// The unit of [`Counted::last`] in nanoseconds, as a power of two.
+pub const LAST_SHIFT: u32 = 10;
+
+/// The counters of one direction of a conversation on one processor. 32 bytes: both directions fill a cache line.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counted {
@@ -69,8 +91,8 @@ pub struct Counted {
     pub bytes: u64,
     /// Time of the first packet, in nanoseconds of the monotonic clock.
     pub first: u64,
-    /// Time of the last packet, in nanoseconds of the monotonic clock.
-    pub last: u64,
+    /// Time of the last packet after that of the first, in units of 1,024 nanoseconds; at most 73 minutes.
+    pub last: u32,
     /// Packets as the network stack has them.
     pub packets: u32,
     /// Packets on the wire.
@@ -83,8 +105,6 @@ pub struct Counted {
     pub marks: u8,
     /// The verdict on the source: [`UNKNOWN`], [`PERMITTED`] or [`NOT_PERMITTED`].
     pub verdict: u8,
-    /// Zero.
-    pub unused: u32,
 }
 
 /// Both directions of a conversation: from the lower end to the higher one first.
@@ -134,16 +154,6 @@ pub struct Overflow {
     pub segments: u64,
 }
 
-/// The key of the totals. 8 bytes.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TotalsKey {
-    /// The kernel's number of the interface.
-    pub interface: u32,
-    /// 0 or 1.
-    pub generation: u32,
-}
-
 /// The reasons why a frame is not IP that the kernel tells apart, as positions in [`Totals::not_ip`].
 pub mod not_ip {
     /// The frame ends inside a link header.
@@ -184,7 +194,7 @@ pub struct Totals {
     pub suppressed: u64,
     /// Violations without an event, because the ring was full.
     pub events_lost: u64,
-    /// ICMP errors and messages of address resolution that found no space in the ring.
+    /// Messages that found no space in the ring.
     pub messages_lost: u64,
 }
 
@@ -239,6 +249,10 @@ pub struct Message {
     pub length: u32,
     /// Bytes on the wire.
     pub wire_bytes: u32,
+    /// Packets on the wire, if the hook tells them.
+    pub segments: u32,
+    /// Zero.
+    pub unused: u32,
     /// The first bytes, [`MESSAGE_BYTES`] or all of the frame.
     pub bytes: [u8; MESSAGE_BYTES],
 }

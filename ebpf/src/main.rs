@@ -5,6 +5,7 @@
 
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
 mod ip;
 #[allow(dead_code, reason = "some parts are for user space alone")]
@@ -42,9 +43,16 @@ impl Hook for Received<'_> {
         0
     }
 
+    /// XDP has no such figure. In the driver frames are as on the wire; in the network stack they may be joined already,
+    /// and user space leaves this figure out.
     #[inline(always)]
     fn segments(&self) -> u32 {
         1
+    }
+
+    #[inline(always)]
+    fn linear(&self) -> (usize, usize) {
+        (self.0.data(), self.0.data_end())
     }
 
     #[inline(always)]
@@ -83,6 +91,12 @@ impl Hook for Buffer {
         // SAFETY: as above.
         let segments = unsafe { (*self.0).gso_segs };
         if segments == 0 { 1 } else { segments }
+    }
+
+    #[inline(always)]
+    fn linear(&self) -> (usize, usize) {
+        // SAFETY: as above.
+        unsafe { ((*self.0).data as usize, (*self.0).data_end as usize) }
     }
 
     #[inline(always)]

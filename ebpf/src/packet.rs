@@ -1,14 +1,16 @@
 //! The packet: what the program keeps of an IP packet, and its conversation. Takes addresses and ports; gives keys in
 //! canonical order. Must not know link headers.
 
+use core::arch::asm;
+
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns};
-use aya_ebpf::maps::{PerCpuArray, PerCpuHashMap};
+use aya_ebpf::maps::PerCpuHashMap;
 
 use crate::layout::{
-    Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, Sum, UNKNOWN, VERSION_4, VERSION_6,
+    Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, LAST_SHIFT, Sum, UNKNOWN, VERSION_4, VERSION_6,
 };
-use crate::maps::{V4_EVEN, V4_ODD, V6_EVEN, V6_ODD, WORK_V4, WORK_V6};
+use crate::maps::{V4_EVEN, V4_ODD, V6_EVEN, V6_ODD, WORK_V6};
 
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
@@ -21,7 +23,9 @@ pub struct Transport {
     pub destination_port: u16,
     pub flags: u8,
     pub has_payload: bool,
-    pub icmp_type: Option<u8>,
+    pub has_icmp_type: bool,
+    /// 0 if there is none.
+    pub icmp_type: u8,
 }
 
 #[derive(Clone, Copy)]
@@ -31,23 +35,13 @@ pub struct Packet<A> {
     pub transport: Transport,
     pub bytes: u32,
     pub segments: u32,
-    pub interface: u32,
-}
-
-/// A packet and its conversation, in memory of the processor: the stack has 512 bytes.
-#[derive(Clone, Copy)]
-pub struct Workspace<A: Version> {
-    packet: Packet<A>,
-    key: A::Key,
+    pub slot: u32,
 }
 
 /// An IP version: its addresses and maps.
 pub trait Version: Copy + 'static {
     type Key: Copy + 'static;
     const NUMBER: u8;
-
-    /// The memory of this processor.
-    fn workspaces() -> &'static PerCpuArray<Workspace<Self>>;
 
     /// The conversation, and true if the packet goes from the lower end to the higher one.
     fn key(packet: &Packet<Self>) -> (Self::Key, bool);
@@ -64,11 +58,6 @@ impl Version for u32 {
     const NUMBER: u8 = VERSION_4;
 
     #[inline(always)]
-    fn workspaces() -> &'static PerCpuArray<Workspace<Self>> {
-        &WORK_V4
-    }
-
-    #[inline(always)]
     fn key(packet: &Packet<Self>) -> (Key4, bool) {
         let Transport { protocol, source_port, destination_port, .. } = packet.transport;
         let word = |address: u32, port: u16| u64::from(address) << 16 | u64::from(port);
@@ -78,8 +67,7 @@ impl Version for u32 {
         } else {
             (packet.destination, packet.source, destination_port, source_port)
         };
-        let interface = packet.interface;
-        (Key4 { low, high, low_port, high_port, interface, protocol, unused: [0; 3] }, forward)
+        (Key4 { low, high, low_port, high_port, slot: packet.slot as u16, protocol, unused: 0 }, forward)
     }
 
     #[inline(always)]
@@ -98,11 +86,6 @@ impl Version for [u32; 4] {
     const NUMBER: u8 = VERSION_6;
 
     #[inline(always)]
-    fn workspaces() -> &'static PerCpuArray<Workspace<Self>> {
-        &WORK_V6
-    }
-
-    #[inline(always)]
     fn key(packet: &Packet<Self>) -> (Key6, bool) {
         let Transport { protocol, source_port, destination_port, .. } = packet.transport;
         let forward = is_in_order(&packet.source, &packet.destination, source_port <= destination_port);
@@ -111,8 +94,7 @@ impl Version for [u32; 4] {
         } else {
             (packet.destination, packet.source, destination_port, source_port)
         };
-        let interface = packet.interface;
-        (Key6 { low, high, low_port, high_port, interface, protocol, unused: [0; 3] }, forward)
+        (Key6 { low, high, low_port, high_port, slot: packet.slot as u16, protocol, unused: 0 }, forward)
     }
 
     #[inline(always)]
@@ -143,19 +125,17 @@ fn is_in_order(first: &[u32; 4], second: &[u32; 4], otherwise: bool) -> bool {
 
 /// Puts a packet into the memory of this processor; false if there is none.
 #[inline(always)]
-pub fn place<A: Version>(packet: Packet<A>) -> bool {
-    let Some(workspace) = A::workspaces().get_ptr_mut(0) else { return false };
+pub fn place(packet: Packet<[u32; 4]>) -> bool {
+    let Some(workspace) = WORK_V6.get_ptr_mut(0) else { return false };
     // SAFETY: the memory is this processor's own, and no other program runs on it until this one has ended.
-    unsafe { (&raw mut (*workspace).packet).write(packet) };
+    unsafe { workspace.write(packet) };
     true
 }
 
-/// The memory of this processor: the packet that was placed last, and space for the key of its conversation.
+/// The packet that was placed last.
 #[inline(always)]
-pub fn placed<A: Version>() -> Option<(&'static Packet<A>, *mut A::Key)> {
-    let workspace = A::workspaces().get_ptr_mut(0)?;
-    // SAFETY: as in `place`; packet and key are apart.
-    unsafe { Some((&(*workspace).packet, &raw mut (*workspace).key)) }
+pub fn placed() -> Option<&'static Packet<[u32; 4]>> {
+    WORK_V6.get(0)
 }
 
 /// A verdict, and the packets that it was now found for.
@@ -177,29 +157,37 @@ impl<A: Copy> Packet<A> {
 #[inline(always)]
 pub fn add<A: Version>(
     packet: &Packet<A>,
-    space: *mut A::Key,
     generation: u32,
     judge: impl Fn() -> u8,
 ) -> Option<Judged> {
     let (key, forward) = A::key(packet);
-    // SAFETY: as in `place`; nothing else refers to the key.
-    let key = unsafe {
-        space.write(key);
-        &*space
-    };
     let way = if forward { 0 } else { 1 };
-    let conversations = A::conversations(generation);
-    let conversation = match conversations.get_ptr_mut(key) {
+    let conversation = match find::<A>(generation, &key) {
         Some(conversation) => conversation,
         None => {
+            let conversations = A::conversations(generation);
             // Fails if another processor has made the entry meanwhile.
-            let _ = conversations.insert(key, &BLANK, u64::from(BPF_NOEXIST));
-            conversations.get_ptr_mut(key)?
+            let _ = conversations.insert(&key, &BLANK, u64::from(BPF_NOEXIST));
+            conversations.get_ptr_mut(&key)?
         }
     };
     // SAFETY: user space empties a generation only when no program uses it, and each processor has its own value.
     let counted = unsafe { &mut (*conversation).ways[way] };
     Some(count(counted, packet, judge))
+}
+
+/// The conversation of a generation. Each of both maps has a call of its own: the kernel puts a call that is always about
+/// the same map into the program, and makes others by way of a table of functions.
+#[inline(always)]
+fn find<A: Version>(generation: u32, key: &A::Key) -> Option<*mut Conversation> {
+    if generation == 0 {
+        let mut found = A::conversations(0).get_ptr_mut(key)?;
+        // SAFETY: it changes nothing. It keeps the compiler from joining both calls.
+        unsafe { asm!("{0} = {0}", inout(reg) found) };
+        Some(found)
+    } else {
+        A::conversations(1).get_ptr_mut(key)
+    }
 }
 
 /// In memory of the program: the stack has 512 bytes.
@@ -215,25 +203,25 @@ const NOTHING: Counted = Counted {
     flags: 0,
     marks: 0,
     verdict: UNKNOWN,
-    unused: 0,
 };
 
 #[inline(always)]
 fn count<A: Version>(counted: &mut Counted, packet: &Packet<A>, judge: impl Fn() -> u8) -> Judged {
-    let Transport { flags, has_payload, icmp_type, .. } = packet.transport;
+    let Transport { flags, has_payload, has_icmp_type, icmp_type, .. } = packet.transport;
     if counted.packets == 0 {
         // SAFETY: the helper has no conditions.
         counted.first = unsafe { bpf_ktime_get_ns() };
-        counted.last = counted.first;
-        counted.first_control = icmp_type.unwrap_or(flags);
-        counted.marks = if icmp_type.is_some() { HAS_ICMP_TYPE } else { 0 };
+        // A packet has the one or the other.
+        counted.first_control = icmp_type | flags;
+        counted.marks = if has_icmp_type { HAS_ICMP_TYPE } else { 0 };
     }
     // The coarse clock is some milliseconds late at most, and much cheaper. The first packets have the exact one, because
     // it tells which direction opened a conversation.
     // SAFETY: as above.
     let now = unsafe { bpf_ktime_get_coarse_ns() };
-    if now > counted.last {
-        counted.last = now;
+    if now > counted.first {
+        let units = (now - counted.first) >> LAST_SHIFT;
+        counted.last = if units > u64::from(u32::MAX) { u32::MAX } else { units as u32 };
     }
     counted.flags |= flags;
     if has_payload {

@@ -55,14 +55,14 @@ fn bytes(address: [u32; 4]) -> [u8; 16] {
 
 /// The verdict on the source of a packet. A function of its own for the stack's sake.
 #[inline(never)]
-pub fn judge<A: Prefixes>(packet: &Packet<A>) -> u8 {
-    packet.source.verdict()
+pub fn judge<A: Prefixes>(source: A) -> u8 {
+    source.verdict()
 }
 
 /// 0 incoming, 1 outgoing, 2 local, 3 transit.
-#[inline(always)]
-pub fn direction<A: Prefixes>(packet: &Packet<A>) -> u8 {
-    match (packet.source.is_local(), packet.destination.is_local()) {
+#[inline(never)]
+pub fn direction<A: Prefixes>(source: A, destination: A) -> u8 {
+    match (source.is_local(), destination.is_local()) {
         (false, true) => 0,
         (true, false) => 1,
         (true, true) => 2,
@@ -72,7 +72,13 @@ pub fn direction<A: Prefixes>(packet: &Packet<A>) -> u8 {
 
 /// Writes a violation to the ring, unless its source has had too many.
 #[inline(always)]
-pub fn report<A: Version>(packet: &Packet<A>, is_dropped: bool, settings: &Settings, totals: &mut Totals) {
+pub fn report<A: Version>(
+    packet: &Packet<A>,
+    interface: u32,
+    is_dropped: bool,
+    settings: &Settings,
+    totals: &mut Totals,
+) {
     let source = packet.source.words();
     // SAFETY: the helper has no conditions.
     let time = unsafe { bpf_ktime_get_ns() };
@@ -88,7 +94,7 @@ pub fn report<A: Version>(packet: &Packet<A>, is_dropped: bool, settings: &Setti
     entry.write(Report {
         time,
         suppressed,
-        interface: packet.interface,
+        interface,
         bytes: packet.bytes,
         source,
         destination: packet.destination.words(),

@@ -9,10 +9,10 @@ use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 
 use crate::layout::{
-    ANY_PROTOCOL, COUNTED, DROPS, JUDGES, MESSAGE_BYTES, Message, NOT_PERMITTED, Overflow, OverflowKey, PERMITTED,
-    Settings, Sum, Totals, TotalsKey, UNCOUNTED, UNKNOWN, VERSION_6, not_ip,
+    ANY_PROTOCOL, COUNTED, DROPS, INTERFACE_ENTRIES, JUDGES, MESSAGE_BYTES, Message, NOT_PERMITTED, Overflow,
+    OverflowKey, PERMITTED, Settings, Sum, Totals, UNCOUNTED, UNKNOWN, VERSION_6, not_ip, totals_position,
 };
-use crate::maps::{NO_WAKEUP, MESSAGES, OVERFLOW, SETTINGS, TOTALS};
+use crate::maps::{INTERFACES, MESSAGES, OVERFLOW, SETTINGS, SLOTS, TOTALS, wakeup};
 use crate::packet::{self, Judged, Packet, Transport, Version};
 use crate::policy::{self, Prefixes};
 
@@ -32,17 +32,41 @@ pub trait Hook {
     fn length(&self) -> u32;
     /// Bytes of a tag that the network card took off.
     fn tag_bytes(&self) -> u32;
-    /// Packets on the wire.
+    /// Packets on the wire, as far as the hook tells: XDP does not.
     fn segments(&self) -> u32;
+    /// The address of the frame, and the one behind its linear part: its first bytes, which stand in one piece.
+    fn linear(&self) -> (usize, usize);
     /// Copies `length` bytes from `at` on; false if the frame is shorter.
     fn read(&self, at: u32, into: *mut u8, length: u32) -> bool;
 
+    /// `N` bytes from `at` on: in their place if they are in the linear part, else copied into `space`. To call the kernel
+    /// for a copy costs more than to read them.
+    #[inline(always)]
+    fn view<'a, const N: usize>(&'a self, at: u32, space: &'a mut MaybeUninit<[u8; N]>) -> Option<&'a [u8; N]> {
+        let (start, end) = self.linear();
+        let from = start + at as usize;
+        if from + N > end {
+            return self.copy(at, space);
+        }
+        // SAFETY: the linear part holds all of these bytes, and is not changed while the program runs. The assertion keeps
+        // the compiler from a check that the kernel does not take.
+        unsafe {
+            core::hint::assert_unchecked(from != 0);
+            Some(&*(from as *const [u8; N]))
+        }
+    }
+
+    /// `N` bytes from `at` on, copied into `space`.
+    #[inline(always)]
+    fn copy<'a, const N: usize>(&self, at: u32, space: &'a mut MaybeUninit<[u8; N]>) -> Option<&'a [u8; N]> {
+        let is_whole = self.read(at, space.as_mut_ptr().cast(), N as u32);
+        // SAFETY: the kernel has written all bytes, zeroes if the frame is shorter.
+        is_whole.then(|| unsafe { space.assume_init_ref() })
+    }
+
     #[inline(always)]
     fn load<const N: usize>(&self, at: u32) -> Option<[u8; N]> {
-        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
-        let is_whole = self.read(at, bytes.as_mut_ptr().cast(), N as u32);
-        // SAFETY: the kernel has written all bytes, zeroes if the frame is shorter.
-        is_whole.then(|| unsafe { bytes.assume_init() })
+        self.copy(at, &mut MaybeUninit::uninit()).copied()
     }
 }
 
@@ -58,6 +82,7 @@ pub struct Frame<'a, H> {
     pub settings: &'a Settings,
     pub totals: &'a mut Totals,
     pub interface: u32,
+    pub slot: u32,
     pub length: u32,
     pub wire_bytes: u32,
 }
@@ -65,9 +90,18 @@ pub struct Frame<'a, H> {
 /// True if a packet that leaves came in by a captured interface, where it was counted. Only IP packets are forwarded.
 #[inline(always)]
 pub fn is_copy(hook: &impl Hook, came_by: u32) -> bool {
-    let Some(settings) = SETTINGS.get(0) else { return false };
-    let key = TotalsKey { interface: came_by, generation: settings.generation };
-    came_by != hook.interface() && TOTALS.get_ptr(&key).is_some()
+    came_by != hook.interface() && slot(came_by).is_some()
+}
+
+/// The slot of an interface; none if it is not captured.
+#[inline(always)]
+fn slot(interface: u32) -> Option<u32> {
+    let entry = INTERFACES.get(interface % INTERFACE_ENTRIES)?;
+    if entry.interface == interface {
+        return Some(entry.slot);
+    }
+    // SAFETY: user space changes the entry of an interface only when the interface is not captured.
+    unsafe { SLOTS.get(interface) }.copied()
 }
 
 /// Counts a frame.
@@ -75,19 +109,20 @@ pub fn is_copy(hook: &impl Hook, came_by: u32) -> bool {
 pub fn count<H: Hook>(hook: &H) -> Fate {
     let Some(settings) = SETTINGS.get(0) else { return Fate::Pass };
     let interface = hook.interface();
-    let key = TotalsKey { interface, generation: settings.generation };
-    let Some(totals) = TOTALS.get_ptr_mut(&key) else { return Fate::Pass };
+    let Some(slot) = slot(interface) else { return Fate::Pass };
+    let Some(totals) = TOTALS.get_ptr_mut(totals_position(slot, settings.generation)) else { return Fate::Pass };
     // SAFETY: user space reads a generation only when no program uses it, and each processor has its own value.
     let totals = unsafe { &mut *totals };
     let length = hook.length();
     let wire_bytes = length + hook.tag_bytes();
-    Frame { hook, settings, totals, interface, length, wire_bytes }.walk_link()
+    Frame { hook, settings, totals, interface, slot, length, wire_bytes }.walk_link()
 }
 
 impl<H: Hook> Frame<'_, H> {
     #[inline(always)]
     fn walk_link(mut self) -> Fate {
-        let Some(header) = self.hook.load::<14>(0) else { return self.not_ip(not_ip::TRUNCATED_LINK) };
+        let mut space = MaybeUninit::uninit();
+        let Some(header) = self.hook.view::<14>(0, &mut space) else { return self.not_ip(not_ip::TRUNCATED_LINK) };
         let mut ether_type = u16::from_be_bytes([header[12], header[13]]);
         let mut at = 14;
         for _ in 0..TAGS {
@@ -99,9 +134,9 @@ impl<H: Hook> Frame<'_, H> {
             at += 4;
         }
         match ether_type {
-            0x0800 if self.version_4(at) => self.count_packet::<u32>(),
-            0x86dd if self.version_6(at) => self.count_packet::<[u32; 4]>(),
-            0x0800 | 0x86dd => Fate::Pass,
+            0x0800 => self.version_4(at),
+            0x86dd if self.version_6(at) => self.count_placed(),
+            0x86dd => Fate::Pass,
             0x0806 | 0x8035 => {
                 self.message(COUNTED);
                 self.not_ip(not_ip::ARP)
@@ -113,14 +148,15 @@ impl<H: Hook> Frame<'_, H> {
         }
     }
 
+    /// Counts a frame without a packet.
     #[inline(always)]
-    fn not_ip(&mut self, reason: usize) -> Fate {
+    pub fn not_ip(&mut self, reason: usize) -> Fate {
         self.count_frame();
         self.totals.not_ip[reason] += 1;
         Fate::Pass
     }
 
-    /// Counts a frame without a packet.
+    /// The same; false.
     #[inline(always)]
     pub fn refuse(&mut self, reason: usize) -> bool {
         self.not_ip(reason);
@@ -158,24 +194,38 @@ impl<H: Hook> Frame<'_, H> {
             (&raw mut (*message).kind).write(kind);
             (&raw mut (*message).length).write(self.length);
             (&raw mut (*message).wire_bytes).write(self.wire_bytes);
+            (&raw mut (*message).segments).write(self.hook.segments());
+            (&raw mut (*message).unused).write(0);
         }
         let bytes = unsafe { (&raw mut (*message).bytes).cast::<u8>() };
         let is_read = whole > 0 && self.hook.read(0, bytes, whole);
-        if is_read { entry.submit(NO_WAKEUP) } else { entry.discard(0) }
+        if is_read { entry.submit(wakeup()) } else { entry.discard(0) }
         is_read
     }
 
-    /// Counts the packet that was placed.
+    /// Counts the frame and the IPv6 packet that was placed.
     #[inline(never)]
-    fn count_packet<A: Prefixes>(&mut self) -> Fate {
-        let Some((packet, key)) = packet::placed::<A>() else { return Fate::Pass };
+    fn count_placed(&mut self) -> Fate {
+        packet::placed().map_or(Fate::Pass, |packet| self.count_packet(packet))
+    }
+
+    /// Counts the frame and its packet.
+    #[inline(always)]
+    pub fn count_packet<A: Prefixes>(&mut self, packet: &Packet<A>) -> Fate {
         self.count_frame();
         let judges = self.settings.flags & JUDGES != 0;
-        let judge = || if judges { policy::judge(packet) } else { UNKNOWN };
-        let judged = match packet::add(packet, key, self.settings.generation, judge) {
+        let judge = || if judges { policy::judge(packet.source) } else { UNKNOWN };
+        let judged = match packet::add(packet, self.settings.generation, judge) {
             Some(judged) => judged,
             None => {
-                overflow(packet, self.settings.generation);
+                let key = OverflowKey {
+                    interface: self.interface,
+                    generation: self.settings.generation as u8,
+                    direction: policy::direction(packet.source, packet.destination),
+                    protocol: packet.transport.protocol,
+                    version: A::NUMBER,
+                };
+                overflow(key, packet.bytes, packet.segments);
                 Judged { verdict: judge(), packets: packet.alone() }
             }
         };
@@ -207,7 +257,7 @@ impl<H: Hook> Frame<'_, H> {
             self.totals.dropped.packets += 1;
             self.totals.dropped.bytes += bytes;
         }
-        policy::report(packet, is_dropped, self.settings, self.totals);
+        policy::report(packet, self.interface, is_dropped, self.settings, self.totals);
         if is_dropped { Fate::Drop } else { Fate::Pass }
     }
 }
@@ -215,10 +265,8 @@ impl<H: Hook> Frame<'_, H> {
 /// True for ICMP errors that may refuse, and for messages of neighbour discovery: user space reads them.
 #[inline(always)]
 fn concerns_neighbours(transport: &Transport) -> bool {
-    matches!(
-        (transport.protocol, transport.icmp_type),
-        (ICMP, Some(3)) | (ICMPV6, Some(1 | 4 | 135 | 136))
-    )
+    transport.has_icmp_type
+        && matches!((transport.protocol, transport.icmp_type), (ICMP, 3) | (ICMPV6, 1 | 4 | 135 | 136))
 }
 
 /// True for messages without which an IPv6 link is dead: neighbour discovery (RFC 4861), and multicast listener discovery
@@ -226,8 +274,8 @@ fn concerns_neighbours(transport: &Transport) -> bool {
 #[inline(always)]
 fn keeps_the_link<A: Version>(packet: &Packet<A>) -> bool {
     match (packet.transport.protocol, packet.transport.icmp_type) {
-        (ICMPV6, Some(133..=137)) => A::NUMBER == VERSION_6,
-        (ICMPV6, Some(130..=132 | 143)) => A::NUMBER == VERSION_6 && is_of_link(packet.source.words()),
+        (ICMPV6, 133..=137) => A::NUMBER == VERSION_6,
+        (ICMPV6, 130..=132 | 143) => A::NUMBER == VERSION_6 && is_of_link(packet.source.words()),
         _ => false,
     }
 }
@@ -241,18 +289,8 @@ fn is_of_link(address: [u32; 4]) -> bool {
 /// Counts a packet without a conversation by direction, protocol and version. The counters of [`ANY_PROTOCOL`] are
 /// always there.
 #[inline(never)]
-fn overflow<A: Prefixes>(packet: &Packet<A>, generation: u32) {
-    let mut key = OverflowKey {
-        interface: packet.interface,
-        generation: generation as u8,
-        direction: policy::direction(packet),
-        protocol: packet.transport.protocol,
-        version: A::NUMBER,
-    };
-    let one = Overflow {
-        sum: Sum { packets: 1, bytes: u64::from(packet.bytes) },
-        segments: u64::from(packet.segments),
-    };
+fn overflow(mut key: OverflowKey, bytes: u32, segments: u32) {
+    let one = Overflow { sum: Sum { packets: 1, bytes: u64::from(bytes) }, segments: u64::from(segments) };
     if !add_overflow(&key, &one)
         && OVERFLOW.insert(&key, &one, u64::from(BPF_NOEXIST)).is_err()
         && !add_overflow(&key, &one)

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exclusion::exclude;
-use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, ResolvedAlerts, Side, SubjectNames};
+use super::space::AlertSpace;
+use super::{
+    Alert, AlertState, AlertView, Change, Config, DroppedDetections, Fingerprint, Peak, ResolvedAlerts, Side,
+    SubjectNames,
+};
 use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
@@ -32,11 +36,12 @@ pub struct Alerts {
     config: Config,
     classifier: Arc<Classifier>,
     active: BTreeMap<AlertKey, Active>,
+    space: AlertSpace,
     /// Firing alerts, by the time at which they resolve.
     due: BTreeSet<(Timestamp, AlertKey)>,
     resolved: ResolvedAlerts,
     fired_total: BTreeMap<(Kind, Arc<str>), u64>,
-    dropped_total: u64,
+    dropped_total: DroppedDetections,
     excluded_total: u64,
 }
 
@@ -47,10 +52,11 @@ impl Alerts {
             config: config.clone(),
             classifier: Arc::new(Classifier::new(&locality::Config::default(), [])),
             active: BTreeMap::new(),
+            space: AlertSpace::new(config.max_alerts),
             due: BTreeSet::new(),
             resolved: ResolvedAlerts::default(),
             fired_total: BTreeMap::new(),
-            dropped_total: 0,
+            dropped_total: DroppedDetections::default(),
             excluded_total: 0,
         }
     }
@@ -88,16 +94,18 @@ impl Alerts {
     fn take(&mut self, detection: &Detection) -> Option<Change> {
         let key = (detection.kind, Arc::clone(&detection.rule), detection.subject);
         if detection.level == Level::Over && !self.active.contains_key(&key) {
-            if self.active.len() >= self.config.max_alerts {
-                self.dropped_total += 1;
+            let side = Side::of(&detection.subject, &self.classifier);
+            if !self.space.has_space(detection.kind, side) {
+                self.dropped_total[detection.kind as usize] += 1;
                 return None;
             }
-            self.active.insert(key.clone(), Active::new(detection, &self.config, &self.classifier));
+            self.space.add(detection.kind, side);
+            self.active.insert(key.clone(), Active::new(detection, &self.config, side));
         }
         let active = self.active.get_mut(&key)?;
         let is_pending = active.alert.state == AlertState::Pending;
         if is_pending && detection.level != Level::Over {
-            self.active.remove(&key);
+            self.remove(&key);
             return None;
         }
         active.update(detection);
@@ -111,6 +119,23 @@ impl Alerts {
             *self.fired_total.entry((key.0, key.1)).or_default() += 1;
         }
         fired
+    }
+
+    fn remove(&mut self, key: &AlertKey) -> Option<Alert> {
+        let alert = self.active.remove(key)?.alert;
+        self.space.remove(alert.kind, alert.side);
+        Some(alert)
+    }
+
+    fn forget_pending(&mut self) {
+        let space = &mut self.space;
+        self.active.retain(|_, Active { alert, .. }| {
+            let is_kept = alert.state == AlertState::Firing;
+            if !is_kept {
+                space.remove(alert.kind, alert.side);
+            }
+            is_kept
+        });
     }
 
     fn set_due(&mut self, key: &AlertKey, due: Timestamp) {
@@ -135,7 +160,7 @@ impl Alerts {
     }
 
     fn resolve(&mut self, key: &AlertKey, at: Timestamp) -> Option<Change> {
-        let mut alert = self.active.remove(key)?.alert;
+        let mut alert = self.remove(key)?;
         alert.state = AlertState::Resolved;
         alert.ends_at = Some(at.max(alert.starts_at));
         self.resolved.push(alert.clone());
@@ -144,7 +169,7 @@ impl Alerts {
 
     /// Continues after the clock was set to `to`. Firing alerts fire for at least the hold; pending ones are forgotten.
     pub fn restart(&mut self, to: Timestamp) {
-        self.active.retain(|_, active| active.alert.state == AlertState::Firing);
+        self.forget_pending();
         self.due.clear();
         for (key, active) in &mut self.active {
             active.since = to;
@@ -163,12 +188,17 @@ impl Alerts {
         let mut changes = Vec::new();
         self.resolve_due(|due| due <= last, &mut changes);
         self.due.clear();
-        self.active.retain(|_, active| active.alert.state == AlertState::Firing);
+        self.forget_pending();
         while let Some((key, _)) = self.active.first_key_value() {
             let key = key.clone();
             changes.extend(self.resolve(&key, last));
         }
         changes
+    }
+
+    /// The detections over their limit that found no space for an alert, since the start.
+    pub(crate) const fn dropped(&self) -> &DroppedDetections {
+        &self.dropped_total
     }
 
     /// The alerts, for readers.
@@ -196,9 +226,8 @@ impl Alerts {
 }
 
 impl Active {
-    fn new(detection: &Detection, config: &Config, classifier: &Classifier) -> Self {
+    fn new(detection: &Detection, config: &Config, side: Side) -> Self {
         let Detection { kind, subject, figures, .. } = detection;
-        let side = Side::of(subject, classifier);
         let alert = Alert {
             fingerprint: Fingerprint::of(*kind, &detection.rule, subject),
             kind: *kind,

@@ -18,6 +18,7 @@ mod fingerprint;
 mod lifecycle;
 mod resolved;
 mod severity;
+mod space;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -45,8 +46,9 @@ pub struct Config {
     pub pending: Duration,
     /// Least time that an alert fires.
     pub hold: Duration,
-    /// The most alerts that are pending or firing. At the limit a new alert is only counted. It fires later if its rule
-    /// still holds when another alert has resolved. Existing alerts are kept.
+    /// The most alerts that are pending or firing. A 24th of it is reserved for each kind on each side. At the limit a
+    /// new alert is only counted. It fires later if its rule still holds when another alert has resolved. Existing
+    /// alerts are kept. Of the kind policy at most 100 alerts of each side are active.
     pub max_alerts: usize,
     /// Detections that never become alerts.
     pub exclusions: Vec<Exclusion>,
@@ -271,6 +273,9 @@ impl AlertSink for () {
     fn notify(&mut self, _: &Change) {}
 }
 
+/// Numbers of detections over their limit that found no space for an alert, in the order of [`Kind::ALL`].
+pub type DroppedDetections = [u64; Kind::ALL.len()];
+
 /// The alerts, as readers see them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AlertView {
@@ -286,7 +291,7 @@ pub struct AlertView {
     /// 0.
     pub fired_total: BTreeMap<(Kind, Arc<str>), u64>,
     /// Number of detections over their limit since the start that found no space for an alert.
-    pub dropped_total: u64,
+    pub dropped_total: DroppedDetections,
     /// Number of detections over their limit since the start that were excluded.
     pub excluded_total: u64,
     /// Memory of all alerts in bytes: active ones with their copies in this view, and resolved ones.

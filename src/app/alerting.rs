@@ -1,6 +1,7 @@
 //! The outputs of alerts: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
 //! changes. Must not know the detectors, nor how files are written.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,10 +12,10 @@ use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
-use crate::events::log::{ConsoleEvents, EventLog, EventSender, SendingPace};
+use crate::events::log::{ConsoleEvents, EventLog, EventSender, SendingPace, TrafficByVerdict, TrafficSums};
 use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
-use crate::export::NotificationFigures;
 use crate::export::process::{Queue, SelfMetrics};
+use crate::export::{NotificationFigures, Published};
 use crate::names::NamesReader;
 use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
@@ -87,7 +88,13 @@ pub(super) struct Alerting {
 
 impl Alerting {
     /// Starts the threads that write. Packets are kept of interfaces, not of files.
-    pub(super) fn start(config: &Config, version: &str, names: NamesReader) -> anyhow::Result<Self> {
+    /// Summaries are of what is `published`.
+    pub(super) fn start(
+        config: &Config,
+        version: &str,
+        names: NamesReader,
+        published: &Arc<Published>,
+    ) -> anyhow::Result<Self> {
         let is_file = config.source.is_some();
         let (pace, of_events) =
             if is_file { (AlertPace::File, SendingPace::File) } else { (AlertPace::Live, SendingPace::Live) };
@@ -95,7 +102,8 @@ impl Alerting {
         let lines = AlertLines::start(style, pace)?;
         let console = lines.clone();
         let console = ConsoleEvents::Violations(Box::new(move |line| console.offer(line)));
-        let event_log = EventLog::start(config.events.clone(), style, console)?;
+        let traffic = config.policy.permitted.as_ref().map(|_| traffic_sums(published));
+        let event_log = EventLog::start(config.events.clone(), style, console, traffic)?;
         let reopener = event_log.reopener();
         signals::on_hangup(move || reopener.reopen());
         let files = announced(&lines, style);
@@ -155,13 +163,22 @@ impl Alerting {
     }
 }
 
+/// The sums of the traffic that was published last.
+fn traffic_sums(published: &Arc<Published>) -> TrafficSums {
+    let published = Arc::clone(published);
+    Box::new(move || TrafficByVerdict::of(&published.latest().accounts.totals))
+}
+
 /// Writes the queued events, until the deadline.
 pub(super) fn finish_events(log: EventLog, deadline: Instant) {
     let lost = log.sender(SendingPace::Live).lost();
-    let unwritten = log.finish(deadline);
-    let events = unwritten + lost.load(Ordering::Relaxed);
+    let events = log.finish(deadline);
     if events > 0 {
-        tracing::warn!(events, "events were lost: the event log was not written in time");
+        tracing::warn!(events, "events were lost at the end: the event log was not written in time");
+    }
+    let events = lost.load(Ordering::Relaxed);
+    if events > 0 {
+        tracing::warn!(events, "events were lost since the start, because the event log or its queue had no space");
     }
 }
 

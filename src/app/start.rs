@@ -18,7 +18,7 @@ use crate::detect;
 use crate::events::log::EventLog;
 use crate::export::units;
 use crate::http::access::{WebAccess, WebFile};
-use crate::kernel::lockout;
+use crate::kernel::{Daq, lockout};
 use crate::notify::Notifier;
 use crate::os::files::{PathUse, check_access};
 use crate::pipeline;
@@ -138,10 +138,12 @@ fn fault_of_directory(directory: &Path) -> Option<String> {
 pub(super) fn say(config: &Config, version: &str, access: &WebAccess) {
     // A host whose network cannot be read captures nothing; the supervisor logs that.
     let network = Network::read().unwrap_or_default();
+    let is_live = config.source.is_none();
     tracing::info!(
         version,
+        daq = is_live.then(|| config.kernel.daq.word()),
         interfaces = origin(config, &network),
-        filter = config.capture.filter.as_deref().map_or_else(|| "none".to_owned(), shortened),
+        filter = filter(config),
         local_networks = list(config.locality.networks.iter()),
         "trafficmonitor starts"
     );
@@ -167,7 +169,8 @@ fn say_policy(config: &Config) {
     let (permitted, denied) = (networks.permitted(), networks.denied());
     let dropped = config.kernel.drops_packets;
     let others = if dropped { "dropped" } else { "logged" };
-    tracing::info!(permitted = list(permitted.iter()), denied = list(denied.iter()), others, "permitted networks");
+    let listed = |networks: &[IpNet]| if networks.is_empty() { "none".to_owned() } else { list(networks.iter()) };
+    tracing::info!(permitted = listed(permitted), denied = listed(denied), others, "permitted networks");
     let has = |is_of_version: fn(&IpNet) -> bool| permitted.iter().any(is_of_version);
     let missing = match (has(|network| network.addr().is_ipv4()), has(|network| network.addr().is_ipv6())) {
         (true, false) => "IPv6",
@@ -175,6 +178,15 @@ fn say_policy(config: &Config) {
         _ => return,
     };
     tracing::warn!("no {missing} network is permitted: packets of every {missing} source but this host are {others}");
+}
+
+/// The BPF filter in words. The kernel path has none.
+fn filter(config: &Config) -> Option<String> {
+    match config.capture.filter.as_deref() {
+        Some(filter) => Some(shortened(filter)),
+        None if config.kernel.daq == Daq::Libpcap => Some("none".to_owned()),
+        None => None,
+    }
 }
 
 fn origin(config: &Config, network: &Network) -> String {
@@ -360,6 +372,17 @@ mod tests {
     fn long_lists_are_cut() {
         assert_eq!(list(["a", "b"].iter()), "a, b");
         assert_eq!(list((0..10).map(|number| number.to_string())), "0, 1, 2, 3, 4, 5, 6, 7 and 2 more");
+    }
+
+    #[test]
+    fn filter_is_named_only_where_there_can_be_one() {
+        let mut config = Config::default();
+        assert_eq!(filter(&config).as_deref(), Some("none"));
+        config.kernel.daq = Daq::Tc;
+        assert_eq!(filter(&config), None);
+        config.kernel.daq = Daq::Libpcap;
+        config.capture.filter = Some("udp".to_owned());
+        assert_eq!(filter(&config).as_deref(), Some("udp"));
     }
 
     #[test]

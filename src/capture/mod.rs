@@ -43,6 +43,8 @@ pub struct Config {
     pub selection: Selection,
     /// Interfaces that [`Selection::All`] and [`Selection::Any`] leave out.
     pub excluded: Vec<String>,
+    /// True if [`Selection::All`] has Ethernet interfaces alone.
+    pub ethernet_only: bool,
     /// A BPF filter in the syntax of pcap-filter(7).
     pub filter: Option<String>,
     /// Promiscuous mode.
@@ -62,6 +64,7 @@ impl Default for Config {
         Self {
             selection: Selection::All,
             excluded: Vec::new(),
+            ethernet_only: false,
             filter: None,
             promiscuous: false,
             snap_length: 1500,

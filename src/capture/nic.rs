@@ -52,7 +52,7 @@ pub fn counts_frames(interface: &str) -> io::Result<bool> {
     if !is_known_not(splits_or_joins(&names::to_bytes(interface)))? {
         return Ok(false);
     }
-    is_known_not(network::has_program(interface).map_err(|error| match error {
+    is_known_not(network::xdp_place(interface).map(|place| place.is_some()).map_err(|error| match error {
         network::Error::Kernel { source, .. } => source,
         network::Error::Answer { .. } => io::Error::other(error),
     }))

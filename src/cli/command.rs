@@ -101,9 +101,12 @@ fn with_arguments(subcommand: Command, name: &'static str, declarations: &[&'sta
                 .num_args(1..),
         ),
         ANALYZE => subcommand.args(everything).arg(
-            words(LOGS, "Event logs (also gzip, Zstandard or xz), read in this order; - is standard input")
-                .required(true)
-                .num_args(1..),
+            words(
+                LOGS,
+                "Event logs (also gzip, Zstandard or xz), read in the order of their events; - is standard input",
+            )
+            .required(true)
+            .num_args(1..),
         ),
         COMPLETIONS => subcommand
             .args(used)

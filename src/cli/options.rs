@@ -38,7 +38,8 @@ pub(super) static COMMAND: &[Declaration] = &[
         .letter('c')
         .value("FILE", "")
         .variable("TRAFFICMONITOR_CONFIG")
-        .help("Configuration file (YAML or TrafficAlerted's format); environment variables and options override it"),
+        .help("Configuration file: YAML, TrafficAlerted's format, or JSON with permitted_cidrs; environment variables and options \
+               override it"),
     Declaration::option(CONFIG_CHECK, Role::Command)
         .taking(Arity::Switch)
         .help("Check the configuration and exit"),

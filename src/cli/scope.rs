@@ -39,7 +39,7 @@ pub(super) fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool 
 
 fn uses_command_option(subcommand: Option<&str>, id: &str) -> bool {
     let is_about_settings = matches!(id, CONFIG_FILE | CONFIG_CHECK);
-    !(is_about_settings && matches!(subcommand, Some(MAN | COMPLETIONS)))
+    !(is_about_settings && matches!(subcommand, Some(ANALYZE | MAN | COMPLETIONS)))
 }
 
 fn uses_setting(subcommand: Option<&str>, key: (&'static str, &'static str)) -> bool {
@@ -74,8 +74,7 @@ mod tests {
 
     #[test]
     fn analyze_uses_its_own_options_and_those_of_the_log() {
-        let expected =
-            ["log.level", "log.format", "config", "config.check", "top", "format", "export-report", "help", "version"];
+        let expected = ["log.level", "log.format", "top", "format", "export-report", "help", "version"];
         assert_eq!(used(Some(ANALYZE)), expected);
     }
 

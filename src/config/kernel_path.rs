@@ -27,6 +27,7 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     config.kernel.max_conversations = u32::try_from(config.account.max_flows.clamp(1_024, 1 << 20)).unwrap_or(1 << 20);
     let notices = notices(settings, config);
     config.notices.extend(notices);
+    config.capture.ethernet_only = config.kernel.daq != Daq::Libpcap;
     if config.kernel.daq == Daq::Libpcap {
         return Ok(());
     }

@@ -10,6 +10,11 @@ use std::hash::Hash;
 /// An entry with a weight: the lightest are forgotten first.
 pub(super) trait Weighted: Default {
     fn weight(&self) -> u64;
+
+    /// The figure that lists are ordered by, then the figure that decides between equal ones.
+    fn rank(&self) -> (u64, u64) {
+        (self.weight(), 0)
+    }
 }
 
 impl Weighted for u64 {
@@ -64,11 +69,11 @@ impl<K: Hash + Ord + Copy, V: Weighted> TopTable<K, V> {
         self.entries.iter()
     }
 
-    /// The keys with the largest weights, at most `most`; of equal ones the lowest keys.
+    /// The keys with the highest ranks, at most `most`; of equal ones the lowest keys.
     pub(super) fn top(&self, most: usize) -> Vec<(K, &V)> {
         let mut entries: Vec<(K, &V)> = self.entries.iter().map(|(key, entry)| (*key, entry)).collect();
         entries.sort_unstable_by(|(one, of_one), (other, of_other)| {
-            of_other.weight().cmp(&of_one.weight()).then(one.cmp(other))
+            of_other.rank().cmp(&of_one.rank()).then(one.cmp(other))
         });
         entries.truncate(most);
         entries

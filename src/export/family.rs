@@ -86,13 +86,15 @@ families! {
     TRAFFIC_PACKETS = Counter "trafficmonitor_traffic_packets_total" ["direction", "ip_version"]
         "IP packets by direction (as determined by -localNetworks) and IP version.";
     TRAFFIC_WIRE_PACKETS = Counter "trafficmonitor_traffic_wire_packets_total" ["direction"]
-        "IP packets on the wire by direction: a packet that the network card joins or splits counts as several (only with -daq xdp or tc).";
+        "IP packets on the wire by direction: a packet that the network stack joins or leaves to the card to split counts as several (only with -daq tc, or with -daq xdp if all interfaces have it in the driver).";
     DROPPED_PACKETS = Counter "trafficmonitor_policy_dropped_packets_total" []
-        "IP packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+        "IP packets that were dropped because their source is not permitted (--drop-packets; always 0 with -daq tc, absent with libpcap).";
     DROPPED_BYTES = Counter "trafficmonitor_policy_dropped_bytes_total" []
-        "IP bytes of packets that were dropped because their source is not permitted (only with -daq xdp or tc).";
+        "IP bytes of packets that were dropped because their source is not permitted (--drop-packets; always 0 with -daq tc, absent with libpcap).";
     KERNEL_MESSAGES_LOST = Counter "trafficmonitor_kernel_messages_lost_total" []
-        "ICMP errors and messages of address resolution that were lost because a ring was full (--xdp.ring-size; only with -daq xdp or tc).";
+        "ICMP errors, messages of address resolution, and frames that this program reads itself (such as MPLS and PPPoE; they then count as not IP) that were lost because a ring (--xdp.ring-size) or a table was full (only with -daq xdp or tc).";
+    KERNEL_EVENTS_LOST = Counter "trafficmonitor_kernel_events_lost_total" []
+        "Packets of sources that are not permitted without an event because a ring (--xdp.ring-size) or a table was full; trafficmonitor_policy_events_suppressed_total counts them too (only with -daq xdp or tc).";
     POLICY_BYTES = Counter "trafficmonitor_policy_bytes_total" ["verdict"]
         "IP bytes by verdict on their source (policy.permitted); the sum is that of trafficmonitor_traffic_bytes_total.";
     POLICY_PACKETS = Counter "trafficmonitor_policy_packets_total" ["verdict"]
@@ -177,7 +179,7 @@ families! {
     ALERTS_ACTIVE = Gauge "trafficmonitor_alerts_active" ["rule"] "Alerts currently firing, by rule.";
     ALERTS_TOTAL = Counter "trafficmonitor_alerts_total" ["rule"] "Alerts fired, by rule: one per episode.";
     ALERT_FIRING = Gauge "trafficmonitor_alert_firing" ["kind", "rule", "source", "destination", "network", "severity", "side"]
-        "1 while an alert is firing (at most the 1000 most recent). Labels that do not apply are empty.";
+        "1 while an alert is firing (at most 1000: the most recent of each kind). Labels that do not apply are empty.";
     ALERT_VALUE = Gauge "trafficmonitor_alert_value" ["kind", "rule", "source", "destination", "network", "severity", "side"]
         "Latest value of each firing alert: bytes, hosts, ports, or an anomaly score from 0 to 1.";
     ALERT_LIMIT = Gauge "trafficmonitor_alert_limit" ["kind", "rule", "source", "destination", "network", "severity", "side"]
@@ -188,8 +190,8 @@ families! {
         "Constant 1, labelled with the first target of each firing alert; for bandwidth, the peer with the most bytes.";
     ALERTS_PENDING = Gauge "trafficmonitor_alerts_pending" [] "Alerts not firing yet because their condition has not lasted for --alert.pending.";
     ALERTS_LIMIT = Gauge "trafficmonitor_alerts_limit" [] "Maximum number of alerts that are pending or firing (alert.max_alerts).";
-    ALERTS_DROPPED = Counter "trafficmonitor_alerts_dropped_total" []
-        "Threshold violations that raised no alert because the alert table was full.";
+    ALERTS_DROPPED = Counter "trafficmonitor_alerts_dropped_total" ["kind"]
+        "Threshold violations that raised no alert because the alert table had no space for their kind.";
     ALERTS_EXCLUDED = Counter "trafficmonitor_alerts_excluded_total" []
         "Threshold violations that raised no alert because of an exclusion.";
     BUILD_INFO = Gauge "trafficmonitor_build_info" ["version", "commit", "libpcap"] "Constant 1, labelled with version, commit and libpcap.";
@@ -319,6 +321,7 @@ pub const LIVE_ONLY: &[Family] = &[
     DROPPED_PACKETS,
     DROPPED_BYTES,
     KERNEL_MESSAGES_LOST,
+    KERNEL_EVENTS_LOST,
     SCRAPES,
     SCRAPES_UNTRACKED,
     HANDOVER_DELAYS,

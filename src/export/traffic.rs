@@ -6,6 +6,7 @@ use super::family::{self, Family};
 use super::text::TextWriter;
 use crate::account::delivery::EndedScrapes;
 use crate::account::flow::Counters;
+use crate::account::interval::KernelSums;
 use crate::account::snapshot::{InterfaceEntry, Snapshot};
 use crate::decode::NotIp;
 use crate::locality::Direction;
@@ -38,14 +39,22 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
 /// The families of the kernel path, where it counts.
 fn write_kernel_sums<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     let Some(sums) = snapshot.totals.kernel else { return Ok(()) };
+    if !sums.are_wire_packets_unknown {
+        write_wire_packets(&sums, writer)?;
+    }
+    writer.single(&family::DROPPED_PACKETS, sums.dropped.packets)?;
+    writer.single(&family::DROPPED_BYTES, sums.dropped.bytes)?;
+    writer.single(&family::KERNEL_MESSAGES_LOST, sums.messages_lost)?;
+    writer.single(&family::KERNEL_EVENTS_LOST, sums.events_lost)
+}
+
+fn write_wire_packets<W: Write>(sums: &KernelSums, writer: &mut TextWriter<W>) -> io::Result<()> {
     writer.family(&family::TRAFFIC_WIRE_PACKETS)?;
     for direction in Direction::ALL {
         let sample = writer.sample(family::TRAFFIC_WIRE_PACKETS.name).label("direction", direction.label());
         sample.value(sums.wire_packets[direction as usize])?;
     }
-    writer.single(&family::DROPPED_PACKETS, sums.dropped.packets)?;
-    writer.single(&family::DROPPED_BYTES, sums.dropped.bytes)?;
-    writer.single(&family::KERNEL_MESSAGES_LOST, sums.messages_lost)
+    Ok(())
 }
 
 fn write_scrapes<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! The interval as the kernel counted it. Takes nothing; gives types. Must not know maps.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::account::conversation::Address;
@@ -9,7 +10,7 @@ use crate::account::interval::{CountedConversation, FrameCounters, Interval, Ker
 use crate::decode::{Decoder, NotIp};
 use crate::locality::Direction;
 use crate::packet::{Addresses, Frame, IpVersion, Protocol, TcpFlags, Timestamp};
-use crate::policy::{Action, Verdict, Violation};
+use crate::policy::{Action, Networks, Verdict, Violation};
 
 /// A conversation of an interval, on one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub struct InterfaceTotals {
     pub suppressed: u64,
     /// Violations without an event, because the ring was full.
     pub events_lost: u64,
-    /// ICMP errors and messages of address resolution that found no space in the ring.
+    /// Messages that found no space in the ring.
     pub messages_lost: u64,
 }
 
@@ -92,6 +93,8 @@ pub struct KernelMessage {
     pub length: u32,
     /// Bytes on the wire.
     pub wire_bytes: u32,
+    /// Packets on the wire.
+    pub wire_packets: u32,
     /// True if the frame is not counted yet.
     pub is_uncounted: bool,
     /// The first bytes.
@@ -126,6 +129,8 @@ pub struct KernelViolation {
 /// All that the kernel counted in an interval.
 #[derive(Debug, Default)]
 pub struct KernelInterval {
+    /// The interfaces on which the program saw packets after the network stack had joined them.
+    pub joining: BTreeSet<u32>,
     /// The IPv4 conversations.
     pub rows_v4: Vec<CountedRow<Ipv4Addr>>,
     /// The IPv6 conversations.
@@ -147,6 +152,8 @@ pub struct KernelInterval {
 /// The part of an interval that is of one interface.
 #[derive(Debug, Clone, Copy)]
 pub struct InterfaceInterval<'a> {
+    /// True if the network stack had joined packets before, so that their number on the wire is unknown.
+    pub is_joining: bool,
     /// The IPv4 conversations, in the order of their first packets.
     pub rows_v4: &'a [CountedRow<Ipv4Addr>],
     /// The IPv6 conversations likewise.
@@ -175,6 +182,7 @@ impl KernelInterval {
     /// The part of an interface. All is sorted.
     pub fn of(&self, interface: u32) -> InterfaceInterval<'_> {
         InterfaceInterval {
+            is_joining: self.joining.contains(&interface),
             rows_v4: part(&self.rows_v4, interface, |row| row.interface),
             rows_v6: part(&self.rows_v6, interface, |row| row.interface),
             overflow: part(&self.overflow, interface, |sum| sum.interface),
@@ -204,13 +212,13 @@ impl InterfaceTotals {
     pub fn add_to(&self, interval: &mut Interval) {
         interval.add_frames(self.frames);
         self.not_ip.iter().for_each(|&(reason, frames)| interval.add_not_ip(reason, frames));
-        let Self { dropped, messages_lost, .. } = *self;
+        let Self { dropped, messages_lost, events_lost, .. } = *self;
         let mut verdicts = VerdictCounters::default();
         for (verdict, counters) in Verdict::ALL.into_iter().zip(self.overflow_verdicts) {
             verdicts.add(verdict, counters);
         }
         interval.add_verdicts(&verdicts);
-        interval.add_kernel_sums(&KernelSums { dropped, messages_lost, ..KernelSums::default() });
+        interval.add_kernel_sums(&KernelSums { dropped, messages_lost, events_lost, ..KernelSums::default() });
     }
 }
 
@@ -235,11 +243,25 @@ impl KernelViolation {
 }
 
 impl KernelMessage {
-    /// The source of a packet that the kernel has not counted; none if the frame is counted or not IP.
-    pub fn uncounted_source(&self, decoder: &Decoder) -> Option<IpAddr> {
+    /// The violation of a packet that the kernel has not read, on the interface of this name. The kernel lets all of these
+    /// go on.
+    pub fn violation(&self, decoder: &Decoder, policy: &Networks, interface: &Arc<str>) -> Option<Violation> {
         let frame = Frame { time: self.time, captured: &self.bytes, wire_bytes: self.length };
         let packet = decoder.decode(&frame).ok().filter(|_| self.is_uncounted)?;
-        Some(packet.addresses.source())
+        (policy.verdict(packet.addresses.source()) == Verdict::NotPermitted).then(|| Violation {
+            first: self.time,
+            last: self.time,
+            interface: Arc::clone(interface),
+            addresses: packet.addresses,
+            protocol: packet.protocol,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            tcp_flags: packet.tcp_flags,
+            packets: 1,
+            bytes: u64::from(packet.bytes),
+            action: Action::Logged,
+            suppressed: 0,
+        })
     }
 
     /// Adds what the frame tells to an interval: refusals, address resolution, and the frame itself if the kernel has not
@@ -256,7 +278,7 @@ impl KernelMessage {
                     interval.resolve(&resolution);
                 }
                 if self.is_uncounted {
-                    interval.observe(&packet, self.wire_bytes);
+                    interval.observe_joined(&packet, self.wire_bytes, u64::from(self.wire_packets));
                 }
             }
             Err(reason) => {

@@ -41,13 +41,15 @@ pub enum Error {
     },
     /// Another XDP program is attached.
     #[error(
-        "{}: another XDP program is attached; detach it (ip link set dev {} xdp off), or take -daq tc",
+        "{}: another XDP program is attached; detach it (ip link set dev {} {place} off), or take -daq tc",
         printable(name),
         printable(name)
     )]
     Occupied {
         /// The interface.
         name: String,
+        /// The word of ip-link(8) for the place of that program.
+        place: &'static str,
     },
     /// Another process of this program is attached.
     #[error(
@@ -101,8 +103,13 @@ pub enum Error {
     #[error("no network is permitted, so every packet would be dropped; name the permitted ones, or add --force")]
     DropsAll,
     /// Dropping would cut this host off.
-    #[error("--drop-packets would cut this host off: {0}; permit it, or add --force")]
-    Lockout(String),
+    #[error("--drop-packets would cut this host off: {cut}; permit {object}, or add --force")]
+    Lockout {
+        /// The addresses that would be cut off, in sentences.
+        cut: String,
+        /// `it` or `them`.
+        object: &'static str,
+    },
     /// It is not known whether dropping would cut this host off.
     #[error(
         "cannot check that --drop-packets leaves this host within reach: {0}; add --force to drop packets without the check"

@@ -1,5 +1,7 @@
 //! The kernel path where it is not built. Takes nothing; gives the refusal. Must not know BPF.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 
 use super::{Config, Error, KernelInterval};
@@ -37,6 +39,10 @@ impl Unbuilt {
     }
 
     pub fn set_policy(&mut self, _: Option<&Networks>) -> Result<(), Error> {
+        match *self {}
+    }
+
+    pub fn wait_for_records(&self, _: Duration) {
         match *self {}
     }
 

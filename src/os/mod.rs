@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub mod bpf;
+pub mod epoll;
 pub mod ethtool;
 pub mod files;
 pub mod namespace_lock;

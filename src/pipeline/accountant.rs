@@ -91,7 +91,7 @@ impl<T: AlertSink> Accountant<T> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.alarms.end_violations();
+        self.alarms.report_rest();
         self.publish();
         self.publish_history();
         self.published.latest().accounts.clone()

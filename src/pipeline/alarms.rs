@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::clock::ClockObserver;
+use super::dropped_alerts::DropLog;
 use super::violations::{KernelReports, Violations};
 use crate::account::InterfaceId;
 use crate::account::conversation::Address;
@@ -40,6 +41,7 @@ pub struct Alarms<T> {
     grids: Vec<TimeGrid>,
     observers: Observers,
     alerts: Alerts,
+    drops: DropLog,
     sink: T,
     /// The time of the last packet, once the packets have ended for good.
     ended: Option<Timestamp>,
@@ -51,7 +53,8 @@ impl<T: AlertSink> Alarms<T> {
         let mut alerts = Alerts::new(alerts);
         alerts.expect_rules(detectors.rules());
         let grids = detectors.grids().to_vec();
-        Self { grids, observers: Observers { detectors, violations: None, history: None }, alerts, sink, ended: None }
+        let observers = Observers { detectors, violations: None, history: None };
+        Self { grids, observers, alerts, drops: DropLog::default(), sink, ended: None }
     }
 
     /// Makes events of violations too. They need packet time, with detectors or without.
@@ -107,6 +110,7 @@ impl<T: AlertSink> Alarms<T> {
         for change in self.alerts.apply(detections, now) {
             self.sink.notify(&change);
         }
+        self.drops.log(self.alerts.dropped(), Instant::now());
     }
 
     /// The state of detection and of alerts, for readers.
@@ -129,9 +133,10 @@ impl<T: AlertSink> Alarms<T> {
         self.observers.violations.as_ref().map(Violations::counts)
     }
 
-    /// Reports the packets of violations that have no event: no packet follows.
-    pub(super) fn end_violations(&mut self) {
+    /// Reports the packets of violations that have no event, and logs the alerts that found no space: no packet follows.
+    pub(super) fn report_rest(&mut self) {
         self.observers.violations.iter_mut().for_each(Violations::close);
+        self.drops.log_rest(self.alerts.dropped(), Instant::now());
     }
 
     /// The receiver of changes.
@@ -170,9 +175,10 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
 
     fn advance(&mut self, watermark: Timestamp) {
         self.observers.history.iter_mut().for_each(|history| history.advance(watermark));
+        // Violations first: an alert comes after the packets that caused it.
+        self.observers.violations.iter_mut().for_each(|violations| violations.advance(watermark));
         let detections = self.observers.detectors.advance(watermark);
         self.apply(&detections, watermark);
-        self.observers.violations.iter_mut().for_each(|violations| violations.advance(watermark));
     }
 
     fn step(&mut self, to: Timestamp) {
@@ -184,9 +190,10 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
 
     fn finish(&mut self, end: Timestamp, last: Timestamp) {
         self.observers.history.iter_mut().for_each(|history| history.finish(end));
+        self.observers.violations.iter_mut().for_each(Violations::close);
         let (detections, now) = self.observers.detectors.finish(end);
         self.apply(&detections, now);
-        self.end_violations();
+        self.report_rest();
         self.ended = Some(last);
     }
 }

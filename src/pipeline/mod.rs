@@ -8,6 +8,7 @@ mod cells;
 pub mod clock;
 mod control;
 mod coverage;
+mod dropped_alerts;
 mod fanout;
 mod handover;
 mod kernel_loop;
@@ -92,7 +93,7 @@ impl Error {
             self,
             Self::Workers { .. }
                 | Self::Capture(capture::Error::Selection(_) | capture::Error::Filter { .. })
-                | Self::Kernel(kernel::Error::NotBuilt | kernel::Error::DropsAll | kernel::Error::Lockout(_))
+                | Self::Kernel(kernel::Error::NotBuilt | kernel::Error::DropsAll | kernel::Error::Lockout { .. })
         )
     }
 }

@@ -76,14 +76,14 @@ impl Planner {
         kept
     }
 
-    /// Notices about interfaces that cannot be captured for their name, where all are wanted.
+    /// Notices about interfaces that can never be captured, for their name or kind, where all are wanted.
     fn unopenable(&self, network: &Network) -> Vec<String> {
         let of_links =
             if self.capture.selection == Selection::All { selection::decide(network, &self.capture) } else { vec![] };
         of_links
             .into_iter()
             .filter_map(|decision| match decision.outcome {
-                LinkOutcome::NotCaptured(reason @ Reason::NameOfLibpcap) => {
+                LinkOutcome::NotCaptured(reason @ (Reason::NameOfLibpcap | Reason::NotEthernet)) => {
                     Some(format!("the interface {} is not captured: {reason}", printable(&decision.name)))
                 }
                 _ => None,
@@ -150,6 +150,22 @@ mod tests {
         let any = planner(Selection::Any).plan(&there, &BTreeSet::new());
         assert!(any.plan.filters.keys().eq(["any"]) && any.plan.up.contains("any"));
         assert!(any.plan.indexes.is_empty() && any.notices.is_empty(), "{:?}", any.notices);
+    }
+
+    #[test]
+    fn tunnel_is_left_out_of_all_with_a_notice_where_only_ethernet_is_captured() {
+        let there = network(
+            vec![link(2, "eth0", &[]), link(3, "tun0", &[]).tunnel(), link(4, "sit0", &[]).tunnel().down()],
+            &[],
+        );
+        let mut planner = planner(Selection::All);
+        assert!(planner.plan(&there, &BTreeSet::new()).plan.filters.keys().eq(["eth0", "tun0"]));
+        planner.capture.ethernet_only = true;
+        let planned = planner.plan(&there, &BTreeSet::new());
+        assert!(planned.plan.filters.keys().eq(["eth0"]));
+        let expected =
+            "the interface tun0 is not captured: not an Ethernet interface; libpcap can capture it (-daq libpcap)";
+        assert_eq!(planned.notices, [expected]);
     }
 
     #[test]

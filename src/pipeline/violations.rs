@@ -5,6 +5,7 @@
 //! suppressed packet once: by the next event of its source, or else when the source has been silent for a while. Packets
 //! that the kernel dropped and packets that went on are told apart.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use crate::policy::{Action, EventBuckets, EventCounts, EventPace, Violation, Vio
 pub(super) struct KernelReports {
     /// One packet each.
     pub violations: Vec<Violation>,
+    /// Packets that the kernel left to this program to read, one each. They become events at the pace of their source.
+    pub unread: Vec<Violation>,
     /// Packets of sources that are not permitted without a report.
     pub suppressed_packets: u64,
 }
@@ -97,22 +100,43 @@ impl Violations {
         }
     }
 
-    /// Takes the violations that the kernel reported. Their suppressed packets are those that were counted and that no
-    /// line tells yet: the kernel does not know what a closed bucket gave, and forgets sources if it knows too many.
+    /// Takes the violations of an interval. Their suppressed packets are those that were counted and that no line tells
+    /// yet: the kernel does not know what a closed bucket gave, and forgets sources if it knows too many.
     pub(super) fn take_reports(&mut self, reports: KernelReports) {
+        self.close_unread_rows(&reports.unread);
         self.close_rows();
         self.counts.suppressed_packets += reports.suppressed_packets;
-        for violation in &reports.violations {
+        for violation in self.pay_in_order(reports) {
             self.counts.events += 1;
             self.counts.packets += violation.packets;
-            let buckets = self.buckets(violation.action);
-            buckets.pay(violation.addresses.source(), violation.packets, violation.first);
-        }
-        for violation in reports.violations {
             let buckets = self.buckets(violation.action);
             let suppressed = buckets.settle(violation.addresses.source(), violation.suppressed);
             self.sink.report(&Violation { suppressed, ..violation });
         }
+    }
+
+    /// Pays for the events of an interval in the order of their times; gives them.
+    fn pay_in_order(&mut self, reports: KernelReports) -> Vec<Violation> {
+        let reported = reports.violations.into_iter().map(|violation| (true, violation));
+        let unread = reports.unread.into_iter().map(|violation| (false, violation));
+        let mut events: Vec<(bool, Violation)> = reported.chain(unread).collect();
+        events.sort_by_key(|(_, violation)| violation.first);
+        events.into_iter().filter_map(|(is_reported, violation)| self.pay(is_reported, violation)).collect()
+    }
+
+    /// The kernel keeps the pace of what it reports. Other violations are suppressed if their source cannot pay.
+    fn pay(&mut self, is_reported: bool, violation: Violation) -> Option<Violation> {
+        let (source, packets, time) = (violation.addresses.source(), violation.packets, violation.first);
+        let buckets = self.buckets(violation.action);
+        if is_reported {
+            buckets.pay(source, packets, time);
+            return Some(violation);
+        }
+        let Some(suppressed) = buckets.try_pay(source, packets, time) else {
+            self.counts.suppressed_packets += packets;
+            return None;
+        };
+        Some(Violation { suppressed, ..violation })
     }
 
     /// The events and the suppressed packets so far.
@@ -202,6 +226,26 @@ impl Violations {
                 self.dropped.count(source, packets - logged, span);
             }
         }
+        self.open_rows = rows;
+    }
+
+    /// Counts the packets of open rows that the kernel did not read: these went on.
+    fn close_unread_rows(&mut self, unread: &[Violation]) {
+        let mut left: BTreeMap<IpAddr, u64> = BTreeMap::new();
+        for violation in unread.iter().filter(|_| self.is_dropping) {
+            *left.entry(violation.addresses.source()).or_default() += violation.packets;
+        }
+        let mut rows = std::mem::take(&mut self.open_rows);
+        for row in &mut rows {
+            let Some(left) = left.get_mut(&row.source) else { continue };
+            let logged = self.take_passed(row.packets.min(*left));
+            if logged > 0 {
+                self.logged.count(row.source, logged, row.span);
+            }
+            *left -= logged;
+            row.packets -= logged;
+        }
+        rows.retain(|row| row.packets > 0);
         self.open_rows = rows;
     }
 
@@ -372,7 +416,7 @@ mod tests {
             watched.merge(packets);
             watched.advance(packets.last().map_or(0, |packet| packet.time.seconds() + 1));
         }
-        watched.alarms.end_violations();
+        watched.alarms.report_rest();
         (watched.lines(), watched.alarms.event_counts().unwrap(), watched.not_permitted())
     }
 
@@ -462,7 +506,7 @@ mod tests {
             action: Action::Logged,
             suppressed,
         };
-        KernelReports { violations: told.map(violation).to_vec(), suppressed_packets: 3 }
+        KernelReports { violations: told.map(violation).to_vec(), unread: Vec::new(), suppressed_packets: 3 }
     }
 
     #[test]
@@ -484,7 +528,7 @@ mod tests {
         watched.alarms.take_reports(kernel_reports(61, [3, 0]));
         watched.merge(&second(62));
         watched.alarms.take_reports(kernel_reports(62, [0, 0]));
-        watched.alarms.end_violations();
+        watched.alarms.report_rest();
         let lines = watched.lines();
         assert_eq!((told(&lines), &lines.suppressed[..]), (vec![3, 0, 0, 0], &[suppressed(1, 62, 3)][..]));
         assert_eq!(lines.packets(), 10);
@@ -496,9 +540,48 @@ mod tests {
         watched.alarms.take_reports(kernel_reports(5, [0, 0]));
         watched.merge(&[1, 2].map(|host| packet(1, host, 5)));
         watched.advance(60);
-        watched.alarms.end_violations();
+        watched.alarms.report_rest();
         let lines = watched.lines();
         assert_eq!((lines.packets(), lines.suppressed.len(), watched.not_permitted()), (2, 0, 2));
+    }
+
+    fn unread(packet: &Packet) -> Violation {
+        let mut reports = kernel_reports(packet.time.seconds(), [0, 0]);
+        let violation = reports.violations.remove(0);
+        Violation { addresses: packet.addresses, destination_port: 53, ..violation }
+    }
+
+    #[test]
+    fn packets_that_the_kernel_has_not_read_become_events_at_the_pace_of_their_source() {
+        let mut watched = Watched::new(Some(false));
+        let second = |seconds, count| (0..count).map(move |host| packet(1, host, seconds)).collect::<Vec<_>>();
+        for (seconds, count) in [(5, 5), (7, 1)] {
+            let packets = second(seconds, count);
+            watched.merge(&packets);
+            let unread = packets.iter().map(unread).collect();
+            watched.alarms.take_reports(KernelReports { unread, ..KernelReports::default() });
+        }
+        let counts = watched.alarms.event_counts().unwrap();
+        assert_eq!(counts, EventCounts { events: 3, packets: 3, suppressed_packets: 3 });
+        watched.alarms.report_rest();
+        let lines = watched.lines();
+        let told: Vec<_> = lines.violations.iter().map(|line| (line.destination_port, line.suppressed)).collect();
+        assert_eq!((told, lines.suppressed), (vec![(53, 0), (53, 0), (53, 3)], vec![]));
+    }
+
+    #[test]
+    fn packets_that_the_kernel_has_not_read_are_told_as_logged_while_others_are_dropped() {
+        let mut watched = Watched::new(Some(true));
+        let dropped = [1, 2, 3, 4].map(|host| packet(1, host, 5));
+        let passed = [1, 2, 3, 4, 5].map(|host| packet(2, host, 5));
+        watched.merge_dropped(&[&dropped[..], &passed].concat(), 4);
+        let unread = passed.iter().map(unread).collect();
+        watched.alarms.take_reports(KernelReports { unread, suppressed_packets: 4, ..KernelReports::default() });
+        watched.advance(60);
+        let lines = watched.lines();
+        assert_eq!(lines.violations.iter().map(|line| line.action).collect::<Vec<_>>(), [Action::Logged; 2]);
+        let dropped = SuppressedPackets { action: Action::Dropped, ..suppressed(1, 5, 4) };
+        assert_eq!(lines.suppressed, [suppressed(2, 5, 3), dropped]);
     }
 
     /// A message from a source that is not permitted.

@@ -29,6 +29,8 @@ struct Bucket {
     /// Packets without an event that no line of the log tells yet. Negative while the kernel has reported packets that
     /// are not counted yet.
     pending: i64,
+    /// Packets that [`EventBuckets::try_pay`] has refused since the last event.
+    refused: u64,
     /// Time of the last packet that was added to `pending`.
     last: Timestamp,
 }
@@ -108,16 +110,37 @@ impl EventBuckets {
         self.debt += change;
     }
 
-    /// Pays for an event of the kernel with these packets. They may be counted before or after.
+    /// Pays for an event with these packets if the source has a token; gives the packets that this has refused since the
+    /// last event. They may be counted before or after.
+    pub fn try_pay(&mut self, source: IpAddr, packets: u64, time: Timestamp) -> Option<u64> {
+        if self.has_token(source, time) {
+            self.pay(source, packets, time);
+            return Some(self.by_source.get_mut(&source).map_or(0, |bucket| std::mem::take(&mut bucket.refused)));
+        }
+        if let Some(bucket) = self.by_source.get_mut(&source) {
+            bucket.refused = bucket.refused.saturating_add(packets);
+        }
+        None
+    }
+
+    fn has_token(&mut self, source: IpAddr, time: Timestamp) -> bool {
+        let (price, full) = (self.price, self.full);
+        let mut bucket = match self.bucket(source, time) {
+            Some(bucket) => *bucket,
+            None => self.shared,
+        };
+        bucket.refill(time, full);
+        bucket.tokens >= price
+    }
+
+    /// Pays for an event of the kernel with these packets, as far as there are tokens. They may be counted before or after.
     pub fn pay(&mut self, source: IpAddr, packets: u64, time: Timestamp) {
         let (price, full) = (self.price, self.full);
         let Some(bucket) = self.bucket(source, time) else {
-            return self.shared.pending = self.shared.pending.saturating_sub_unsigned(packets);
+            return self.shared.charge(packets, time, price, full);
         };
         let (before, debt) = (bucket.full_at(full), bucket.debt());
-        bucket.refill(time, full);
-        bucket.tokens = bucket.tokens.saturating_sub(price);
-        bucket.pending = bucket.pending.saturating_sub_unsigned(packets);
+        bucket.charge(packets, time, price, full);
         let (after, change) = (bucket.full_at(full), bucket.debt() - debt);
         self.debt += change;
         self.full_at.remove(&(before, source));
@@ -235,6 +258,13 @@ impl Bucket {
         is_paid
     }
 
+    /// Pays for an event with these packets, as far as there are tokens.
+    fn charge(&mut self, packets: u64, time: Timestamp, price: u64, full: u64) {
+        self.refill(time, full);
+        self.tokens = self.tokens.saturating_sub(price);
+        self.pending = self.pending.saturating_sub_unsigned(packets);
+    }
+
     fn suppress(&mut self, packets: u64, last: Timestamp) {
         self.pending = self.pending.saturating_add_unsigned(packets);
         self.last = self.last.max(last);
@@ -271,6 +301,16 @@ mod tests {
             .map(|(time, packets)| buckets.take(source(1), packets, [at(time); 2]));
         assert_eq!(taken, [Some(0), Some(0), None, None, Some(11), None, Some(1), Some(0), None]);
         assert_eq!(buckets.take(source(2), 1, [at(10.0); 2]), Some(0), "another source has its own bucket");
+    }
+
+    #[test]
+    fn packets_that_the_kernel_has_not_read_pay_from_the_bucket_that_its_events_empty() {
+        let mut buckets = buckets(1);
+        buckets.pay(source(1), 1, at(0.0));
+        let paid = [0.0, 0.1, 0.2, 1.0, 1.1].map(|time| buckets.try_pay(source(1), 3, at(time)));
+        assert_eq!(paid, [Some(0), None, None, Some(6), None]);
+        let shared = [2, 3, 2, 3].map(|number| buckets.try_pay(source(number), 1, at(1.2)));
+        assert_eq!(shared, [Some(0), Some(0), None, None], "sources without a bucket share one");
     }
 
     #[test]

@@ -410,11 +410,27 @@ fn another_xdp_program_is_left_alone() {
     for arguments in [GENERIC, &["-iface", "eth0", "-daq", "xdp"]] {
         let (status, messages) = refused(&pair.host, arguments);
         assert_eq!(status, Some(1), "{messages}");
-        assert!(messages.contains("eth0: another XDP program is attached; detach it"), "{messages}");
+        let remedy = "detach it (ip link set dev eth0 xdpgeneric off)";
+        assert!(messages.contains(&format!("eth0: another XDP program is attached; {remedy}")), "{messages}");
     }
     let Some(monitor) = start(&pair, TCX) else { return };
     monitor.stop();
     assert!(super::attachments::has_xdp(&pair.host, "eth0"));
+}
+
+#[test]
+fn tunnel_is_left_out_of_all_interfaces_with_one_line() {
+    let pair = Pair::new();
+    pair.host.ip("tuntap add dev tun0 mode tun");
+    pair.host.ip("link set tun0 up");
+    let Some(monitor) = start(&pair, &["-daq", "tc"]) else { return };
+    let messages = monitor.stop().messages;
+    assert_eq!(
+        messages.matches("the interface tun0 is not captured: not an Ethernet interface").count(),
+        1,
+        "{messages}"
+    );
+    assert!(!messages.contains("cannot capture yet"), "{messages}");
 }
 
 #[test]

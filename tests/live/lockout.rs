@@ -36,7 +36,10 @@ fn gateways_of_every_hop_and_every_table_have_to_be_permitted() {
     let check = [DROPPING, &["--policy.permitted", "10.1.0.2", "--config.check"]].concat();
     let (status, messages) = refused(&pair.host, &check);
     assert_eq!(status, Some(0), "routes are no fault of the configuration: {messages}");
-    assert!(messages.contains("the default gateway 10.1.0.3 is not permitted"), "{messages}");
+    for gateway in ["10.1.0.3", "10.1.0.4", "10.1.0.5"] {
+        assert!(messages.contains(&format!("the default gateway {gateway} is not permitted; ")), "{messages}");
+    }
+    assert!(messages.contains("; permit them, or add --force"), "{messages}");
     assert!(messages.contains("(a start would be refused now)"), "{messages}");
     let permitted = ["--policy.permitted", "10.1.0.2/31,10.1.0.4/31"];
     let Some(monitor) = start(&pair, &[DROPPING, &permitted].concat()) else { return };

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use super::common::event_log::{PolicyLine, policy_lines};
 use super::common::ip::{ALICE, BOB, Ipv4, Ipv6, icmp, icmpv6, tcp, udp};
 use super::common::link::{Link, Sample};
@@ -112,6 +114,40 @@ fn every_packet_of_the_kernel_path_is_in_one_line_of_the_event_log() {
         let lines = policy_lines(log.path(), "jsonl");
         let of_lines = lines.iter().filter(|line| line.action == "dropped").map(PolicyLine::all).sum::<u64>();
         assert_eq!(of_lines, dropped, "{mode:?}: of the lines");
+    }
+}
+
+/// Sources that are each seen once, more than a queue of a few thousand events takes.
+#[test]
+fn burst_of_forged_sources_loses_no_event_and_an_alert_follows_its_violation() {
+    const SOURCES: u32 = 20_000;
+    let pair = Pair::new();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let logged = ["--log-format", "jsonl", "--log-file", log.path().to_str().unwrap(), "--xdp.ring-size", "8MiB"];
+    let Some(monitor) = start(&pair, &[TCX, &["--policy.permitted", "10.1.0.0/24"], &logged].concat()) else { return };
+    let wire = pair.other.enter(|| Wire::open("eth0")).unwrap();
+    let frames: Vec<Sample> = (0..SOURCES).map(|number| from(Ipv4Addr::from_bits(0x0a80_0000 + number))).collect();
+    let pieces: Vec<[&[u8]; 2]> = frames.iter().map(|frame| [&frame.bytes[..], &[][..]]).collect();
+    wire.send(&pieces).unwrap();
+    let dropped = ("kind", "policy");
+    let metrics = monitor.wait_for("all packets, and an alert about none of the last", |metrics| {
+        packets(metrics, "not_permitted") >= u64::from(SOURCES)
+            && metrics.value("trafficmonitor_alerts_dropped_total", &[dropped]).is_some_and(|count| count > 0)
+    });
+    assert_eq!(metrics.sum("trafficmonitor_queue_dropped_total"), 0);
+    let messages = monitor.stop().messages;
+    assert!(messages.contains("no space for further alerts of this kind"), "{messages}");
+    assert_eq!(told(log.path()), u64::from(SOURCES), "{messages}");
+    let events = std::fs::read_to_string(log.path()).unwrap();
+    let events: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let position = |event: &str, source: &Value| {
+        events.iter().position(|line| line["event"] == event && line["src"] == *source).unwrap_or(usize::MAX)
+    };
+    let alerts: Vec<&Value> = events.iter().filter(|line| line["event"] == "alert").collect();
+    assert!(alerts.len() >= 100, "{} alerts", alerts.len());
+    for alert in alerts {
+        let source = &alert["src"];
+        assert!(position("violation", source) < position("alert", source), "{source}");
     }
 }
 

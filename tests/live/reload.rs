@@ -82,13 +82,13 @@ fn changed_list_changes_verdicts_at_hangup_and_loses_no_packet() {
         assert!(is_successful(&monitor.metrics()));
         let mut sent = send_until(&pair, &monitor, 1);
         lists.write("permitted: [10.1.0.1, 10.1.0.2]\n  limit_packets: 7");
-        reload(&monitor, r#"the lists of the policy were reread, and no other setting" permitted=2 denied=0"#);
+        reload(&monitor, r#"the lists of the policy were reread and are in force" permitted=2 denied=0"#);
         let others = "other settings have changed too; restart the program for these";
         wait_for(others, || monitor.messages().contains(others).then_some(()));
         sent += send_until(&pair, &monitor, 0);
         monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() == sent);
         lists.write("permitted: [10.1.0.0/24]\n  denied: [10.1.0.2]");
-        reload(&monitor, r#"the lists of the policy were reread, and no other setting" permitted=1 denied=1"#);
+        reload(&monitor, r#"the lists of the policy were reread and are in force" permitted=1 denied=1"#);
         sent += send_until(&pair, &monitor, 1);
         let metrics = monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() == sent);
         assert_eq!(metrics.sum("trafficmonitor_traffic_packets_total"), sent, "{mode:?}");

@@ -32,6 +32,7 @@ fn two_lines_describe_the_start_and_the_limits() {
     let start = line_with(&monitor, "trafficmonitor starts");
     for words in [
         concat!("version=\"", env!("CARGO_PKG_VERSION"), " ("),
+        " daq=libpcap ",
         "interfaces=\"all (eth0)\"",
         "filter=udp",
         "local_networks=\"10.0.0.0/8, fc00::/7\"",

@@ -161,3 +161,29 @@ fn a_file_that_is_served_has_its_alerts_on_standard_output() {
     assert_eq!(printed.lines().count(), 1, "{printed}");
     assert!(printed.contains("host_scan") && printed.contains("10.0.0.1 tried "), "{printed}");
 }
+
+/// Packets of 12,000 strangers, then the sweep.
+fn flood_and_sweep(folder: &Path) -> PathBuf {
+    let syn = || Ipv4::carrying(tcp(50_000, 22, SYN, &[]));
+    let stranger = |number: u32| on_ethernet(&syn().between((0xc612_0000 + number).into(), [10, 0, 2, 1].into()));
+    let probe = |host: u8| on_ethernet(&syn().between(CLIENT, [10, 0, 1, host].into()));
+    let flood = (0..12_000).fold(Savefile::new(1), |file, number| {
+        file.frame_at(1_700_000_000 + number / 6_000, number % 6_000, &stranger(number))
+    });
+    let file = (0..40_u8).fold(flood, |file, host| {
+        file.frame_at(1_700_000_010 + u32::from(host) / 10, u32::from(host) % 10 * 100_000, &probe(host))
+    });
+    file.write(folder, "flood.pcap")
+}
+
+#[test]
+fn flood_of_sources_that_are_not_permitted_silences_no_other_alert() {
+    let folder = folder();
+    let file = flood_and_sweep(folder.path());
+    let run = replay([file.to_str().unwrap(), "--policy.permitted", "10.0.0.0/8", "--output", "alerts"]);
+    let lines = run.lines();
+    let fired = |kind: &str| lines.iter().filter(|line| line["kind"] == kind && line["state"] == "firing").count();
+    assert_eq!([fired("host_scan"), fired("policy")], [1, 100]);
+    let told = "no space for further alerts of this kind: these detections are only counted\" kind=policy detections=";
+    assert!(run.messages.contains(told), "{}", run.messages);
+}

@@ -8,7 +8,7 @@ use crate::account::conversation::{Address, ConversationKey, DirectionSum, Way};
 use crate::account::flow::Counters;
 use crate::decode::NotIp;
 use crate::locality::Direction;
-use crate::packet::{IpVersion, Protocol};
+use crate::packet::{IpVersion, Packet, Protocol};
 
 /// Sums that only the kernel path has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,18 +16,25 @@ pub struct KernelSums {
     /// IP packets as they were on the wire, in the order of [`Direction::ALL`]. A packet of the network stack may be
     /// several on the wire.
     pub wire_packets: [u64; Direction::ALL.len()],
+    /// True if packets were counted after the network stack had joined them, at a place that does not say how many each
+    /// one was. Then `wire_packets` is too low.
+    pub are_wire_packets_unknown: bool,
     /// IP packets that were dropped because their source is not permitted.
     pub dropped: Counters,
-    /// ICMP errors and messages of address resolution that were lost on the way from the kernel.
+    /// ICMP errors, messages of address resolution, and frames to be read here that were lost on the way from the kernel.
     pub messages_lost: u64,
+    /// Violations without an event that were lost on the way from the kernel.
+    pub events_lost: u64,
 }
 
 impl KernelSums {
     /// Adds other sums.
     pub(crate) fn add(&mut self, other: &Self) {
         self.wire_packets.iter_mut().zip(other.wire_packets).for_each(|(sum, packets)| *sum += packets);
+        self.are_wire_packets_unknown |= other.are_wire_packets_unknown;
         self.dropped.add(other.dropped);
         self.messages_lost += other.messages_lost;
+        self.events_lost += other.events_lost;
     }
 }
 
@@ -87,6 +94,12 @@ impl Interval {
     pub fn add_overflow(&mut self, key: (Direction, Protocol, IpVersion), counters: Counters, wire_packets: u64) {
         self.overflow.add(key, counters);
         self.add_wire_packets(key.0, wire_packets);
+    }
+
+    /// As [`Interval::observe`], for a packet that was so many packets on the wire.
+    pub fn observe_joined(&mut self, packet: &Packet, wire_bytes: u32, wire_packets: u64) {
+        self.add_wire_packets(self.classifier.direction(&packet.addresses), wire_packets);
+        self.observe(packet, wire_bytes);
     }
 
     /// Adds frames, IP or not, whose packets are added apart.

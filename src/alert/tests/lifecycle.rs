@@ -180,7 +180,7 @@ fn alerts_past_the_limit_are_counted_and_fire_once_another_resolves() {
     let mut alerts = Alerts::new(&Config { max_alerts: 2, ..config(0, 0) });
     let readings = [reading(1, 1, Over), reading(2, 1, Over), reading(3, 1, Over), reading(3, 2, Over)];
     assert_eq!(run(&mut alerts, &readings).len(), 2);
-    assert_eq!((alerts.view().dropped_total, alerts.view().limit), (2, 2));
+    assert_eq!((alerts.view().dropped_total[Kind::HostScan as usize], alerts.view().limit), (2, 2));
     let mut late = reading(3, 4, Over);
     late.since = at(1);
     assert_eq!(

@@ -81,6 +81,7 @@ fn run(alerts: &mut Alerts, readings: &[Detection]) -> Vec<(Subject, bool, i64)>
 
 mod drawn;
 mod exclusions;
+mod floods;
 mod lifecycle;
 mod resolved;
 

@@ -68,7 +68,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let vitals = Vitals::new()?;
     let names = super::naming::start(&config, &published)?;
     let known_names = names.as_ref().map(Names::reader).unwrap_or_default();
-    let alerting = Alerting::start(&config, &version, known_names.clone())?;
+    let alerting = Alerting::start(&config, &version, known_names.clone(), &published)?;
     let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
     alerting.show_figures(&mut program);

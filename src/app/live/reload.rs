@@ -46,7 +46,7 @@ impl Reload {
     fn reload(&mut self) {
         if let Err(reason) = read().and_then(|read| self.take(read)) {
             self.vitals.note_refused_reload();
-            tracing::error!("{reason:#}; the reload is refused, and the former lists of the policy stay in force");
+            tracing::error!("the reload is refused, and the former lists of the policy stay in force: {reason:#}");
         }
     }
 
@@ -60,9 +60,9 @@ impl Reload {
         if let Some(networks) = read.policy.networks().filter(|_| is_changed) {
             let (permitted, denied) = (networks.permitted().len(), networks.denied().len());
             self.input.replace(networks);
-            tracing::info!(permitted, denied, "the lists of the policy were reread, and no other setting");
+            tracing::info!(permitted, denied, "the lists of the policy were reread and are in force");
         } else {
-            tracing::info!("the lists of the policy were reread, and no other setting; they are unchanged");
+            tracing::info!("the lists of the policy were reread; they are unchanged");
         }
         if others(&self.running) != others(&read) {
             tracing::warn!("other settings have changed too; restart the program for these");

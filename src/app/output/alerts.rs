@@ -49,10 +49,11 @@ impl AlertLines {
         self.output.send(line);
     }
 
-    /// Queues a line of a violation; gives false if there is no space for it. A file waits for its reader.
+    /// Queues a line of a violation; gives false if there is no space for it. The thread of the event log calls this and
+    /// may wait, while its own queue takes the events. A file waits for its reader.
     pub(in crate::app) fn offer(&self, line: String) -> bool {
         match self.pace {
-            AlertPace::Live => self.output.offer(line),
+            AlertPace::Live => self.output.offer_or_wait(line),
             AlertPace::File => {
                 self.output.send_or_wait(line);
                 true

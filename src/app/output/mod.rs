@@ -86,6 +86,10 @@ impl QueueState {
         self.queued.len() < MAXIMUM_LINES && self.bytes + line.len() <= MAXIMUM_BYTES
     }
 
+    fn has_space_in_half_for(&self, line: &str) -> bool {
+        self.queued.len() < MAXIMUM_LINES / 2 && self.bytes + line.len() <= MAXIMUM_BYTES / 2
+    }
+
     fn is_done(&self) -> bool {
         self.is_closed || (self.queued.is_empty() && self.lost_after == 0 && !self.is_writing)
     }
@@ -128,28 +132,21 @@ impl LineQueue {
         self.0.queue(self.0.lock(), line);
     }
 
-    /// Queues a line if at most half of the queue is in use, so that other lines keep the rest. Gives false if it is not
-    /// queued.
-    pub(super) fn offer(&self, line: String) -> bool {
-        let state = self.0.lock();
-        let has_space = state.queued.len() < MAXIMUM_LINES / 2 && state.bytes + line.len() <= MAXIMUM_BYTES / 2;
-        if has_space && !state.is_closed {
-            self.0.queue(state, line);
-            return true;
+    /// Queues a line in one half of the queue, so that other lines keep the rest. Waits for space as
+    /// [`LineQueue::send_or_wait`] does. Gives false if the line is not queued.
+    pub(super) fn offer_or_wait(&self, line: String) -> bool {
+        let state = self.0.wait_while(|state| !state.has_space_in_half_for(&line));
+        if state.is_closed || !state.has_space_in_half_for(&line) {
+            return false;
         }
-        false
+        self.0.queue(state, line);
+        true
     }
 
     /// Queues a line; waits for space, up to [`LONGEST_WAIT`]. After a wait in vain, no sender waits again until a line
     /// has been written.
     pub(super) fn send_or_wait(&self, line: String) {
-        let deadline = Instant::now() + LONGEST_WAIT;
-        let mut state = self.0.lock();
-        while !state.is_closed && !state.is_stuck && !state.has_space_for(&line) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            state.is_stuck = left.is_zero();
-            state = self.0.wait(state, left);
-        }
+        let state = self.0.wait_while(|state| !state.has_space_for(&line));
         self.0.queue(state, line);
     }
 
@@ -175,6 +172,18 @@ impl Shared {
 
     fn wait<'a>(&self, state: MutexGuard<'a, QueueState>, at_most: Duration) -> MutexGuard<'a, QueueState> {
         self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits while the queue lacks space, up to [`LONGEST_WAIT`].
+    fn wait_while(&self, lacks_space: impl Fn(&QueueState) -> bool) -> MutexGuard<'_, QueueState> {
+        let deadline = Instant::now() + LONGEST_WAIT;
+        let mut state = self.lock();
+        while !state.is_closed && !state.is_stuck && lacks_space(&state) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            state.is_stuck = left.is_zero();
+            state = self.wait(state, left);
+        }
+        state
     }
 
     fn queue(&self, mut state: MutexGuard<'_, QueueState>, line: String) {

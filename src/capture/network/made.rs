@@ -12,6 +12,7 @@ pub(crate) fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
         up: true,
         running: true,
         loopback: name == "lo",
+        ethernet: true,
         kind: None,
         parent: None,
         controller: None,
@@ -37,6 +38,11 @@ impl Link {
 
     pub(crate) fn also_called(mut self, name: &str) -> Self {
         self.alternative_names.push(name.to_owned());
+        self
+    }
+
+    pub(crate) fn tunnel(mut self) -> Self {
+        self.ethernet = false;
         self
     }
 

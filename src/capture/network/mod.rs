@@ -24,7 +24,7 @@ pub(super) use drops::dropped_frames;
 pub use gateways::default_gateways;
 pub use neighbours::{MAX_NEIGHBOURS, Neighbour, Neighbours, own_addresses};
 pub use sockets::{MAX_SOCKETS, OpenSocket, read_sockets};
-pub(super) use xdp::has_program;
+pub use xdp::{XdpPlace, xdp_place};
 
 /// The deepest stack of links that is followed. The kernel allows eight (`MAX_NEST_DEV`).
 pub(super) const DEEPEST_STACK: usize = 8;
@@ -118,6 +118,8 @@ pub struct Link {
     pub running: bool,
     /// The loopback device.
     pub loopback: bool,
+    /// Its frames begin with an Ethernet header.
+    pub ethernet: bool,
     /// The kind of link; none for hardware.
     pub kind: Option<LinkKind>,
     /// The link below, for the kinds that are children, if it is in this network namespace.

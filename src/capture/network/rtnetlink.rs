@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use netlink_packet_core::{NLA_HEADER_SIZE, NLM_F_DUMP, NetlinkSerializable, NlasIterator};
 use netlink_packet_route::address::{AddressHeader, AddressMessage};
-use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessage};
+use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkLayerType, LinkMessage};
 use netlink_packet_route::route::{RouteFlags, RouteHeader, RouteMessage, RouteNextHopFlags, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -127,6 +127,7 @@ pub(super) fn read_links(links: &mut BTreeMap<u32, Link>, message: &[u8]) -> Opt
         up,
         running: up && header.flags.contains(LinkFlags::Running),
         loopback: header.flags.contains(LinkFlags::Loopback),
+        ethernet: matches!(header.link_layer_type, LinkLayerType::Ether | LinkLayerType::Loopback),
         kind: None,
         parent: None,
         controller: None,

@@ -58,6 +58,8 @@ pub enum Reason {
     NameOfLibpcap,
     /// It is down.
     Down,
+    /// It is not Ethernet, and only such interfaces can be captured in this way.
+    NotEthernet,
     /// Another captured link shows its frames.
     ShownElsewhere {
         /// Its relation to the next link.
@@ -199,7 +201,9 @@ fn unwanted(config: &Config, link: &Link) -> Option<Reason> {
         Selection::Any => excluded.or(vrf),
         Selection::All => {
             let down = (!link.up).then_some(Reason::Down);
-            excluded.or(link.loopback.then_some(Reason::Loopback)).or(vrf).or(of_libpcap).or(down)
+            let not_ethernet = (config.ethernet_only && !link.ethernet).then_some(Reason::NotEthernet);
+            let loopback = link.loopback.then_some(Reason::Loopback);
+            excluded.or(loopback).or(vrf).or(of_libpcap).or(down).or(not_ethernet)
         }
     }
 }
@@ -265,6 +269,7 @@ impl fmt::Display for Reason {
             Self::Vrf => f.write_str("VRF: its frames are captured on its members"),
             Self::NameOfLibpcap => f.write_str("libpcap has a device of its own with this name; rename the interface"),
             Self::Down => f.write_str("down"),
+            Self::NotEthernet => f.write_str("not an Ethernet interface; libpcap can capture it (-daq libpcap)"),
             Self::ShownElsewhere { relation, next, shown_on } if next == shown_on => {
                 write!(f, "{relation} {next}, where its frames are captured")
             }

@@ -84,7 +84,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .help("Minimum time that an alert fires"),
     setting(&[("alert", "max_alerts")], access!(ENTRIES, config.alert.max_alerts))
         .value("N", "10000")
-        .help("Maximum number of alerts that are pending or firing; when it is reached, no new alert starts until one resolves"),
+        .help("Maximum number of alerts that are pending or firing; half of it is reserved in equal shares for each kind inside and outside"),
     setting(&[("alert", "exclusions")], access!(ListOf(ExcludedTraffic), config.alert.exclusions))
         .taking(Arity::List)
         .reloadable()

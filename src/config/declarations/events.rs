@@ -32,7 +32,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .help("Rotated event logs to keep; the oldest is removed"),
     setting(&[("events", "summary_interval")], access!(WAIT, config.events.summary_interval))
         .named("summary-interval", "TRAFFICMONITOR_EVENTS_SUMMARY_INTERVAL", "DURATION", "60s")
-        .help("How often to log a summary of the events, if there were any; 0 never"),
+        .help("How often to log a summary: of the traffic by verdict with a policy, and of the events; 0 never"),
     setting(&[("events", "verbose")], access!(BOOLEAN, config.events.is_verbose))
         .switch("verbose", "TRAFFICMONITOR_VERBOSE", "false")
         .letter('v')

@@ -60,6 +60,9 @@ pub(crate) const RUNBOOK_URL: Scalar<String> = Scalar {
     ..FREE_TEXT
 };
 
+/// Bits of the prefix that all IPv4-mapped IPv6 addresses share: `::ffff:0:0/96`.
+const MAPPED_PREFIX_BITS: u8 = 96;
+
 /// The longest name of a rule. It is the value of a label.
 const LONGEST_RULE_NAME_BYTES: usize = 1_024;
 
@@ -97,13 +100,70 @@ fn interface_name(text: &str) -> Option<String> {
 }
 
 /// A network, or an address as a network of one host. Host bits stay as they were given.
-pub(crate) const NETWORK: Scalar<IpNet> = Scalar {
+pub(crate) const NETWORK: IpNotation<IpNet> = IpNotation(Scalar {
     form: "a network such as 10.0.0.0/8 or fc00::/7, or an address",
     scalars: Scalars::Text,
-    parse: |text| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)),
+    parse: network,
     show: |network| Content::Text(network.to_string()),
     parse_raw: None,
-};
+});
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// Addresses or networks in the notation that every program reads alike. Refuses leading zeros and IPv4-mapped IPv6
+/// addresses, which no packet has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IpNotation<T>(Scalar<T>);
+
+impl<T> ValueKind for IpNotation<T> {
+    type Value = T;
+
+    fn form(&self) -> String {
+        self.0.form()
+    }
+
+    fn parse(&self, text: &str) -> Result<T, String> {
+        if let Some(meant) = without_leading_zeros(text).filter(|meant| network(meant).is_some()) {
+            return Err(format!("some programs read leading zeros as octal; did you mean {meant}?"));
+        }
+        if let Some(meant) = network(text).and_then(unmapped) {
+            let meant = if text.contains('/') { meant.to_string() } else { meant.addr().to_string() };
+            return Err(format!("no packet has an IPv4-mapped IPv6 address; did you mean {meant}?"));
+        }
+        self.0.parse(text)
+    }
+
+    fn show(&self, value: &T) -> Content {
+        self.0.show(value)
+    }
+}
+
+/// The text with the numbers of its IPv4 address and of its prefix without leading zeros; none if there are none.
+fn without_leading_zeros(text: &str) -> Option<String> {
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let (before, v4) = address.rsplit_once(':').map_or(("", address), |(before, v4)| (before, v4));
+    let numbers: Vec<&str> = v4.split('.').map(without_zeros).collect();
+    let v4 = if numbers.len() > 1 { numbers.join(".") } else { v4.to_owned() };
+    let colon = if address.contains(':') { ":" } else { "" };
+    let prefix = prefix.map(|prefix| format!("/{}", without_zeros(prefix))).unwrap_or_default();
+    Some(format!("{before}{colon}{v4}{prefix}")).filter(|stripped| stripped != text)
+}
+
+fn without_zeros(number: &str) -> &str {
+    match number.trim_start_matches('0') {
+        "" if !number.is_empty() => "0",
+        stripped => stripped,
+    }
+}
+
+/// The IPv4 network that a network of IPv4-mapped addresses (RFC 4291, section 2.5.5.2) stands for.
+fn unmapped(network: IpNet) -> Option<IpNet> {
+    let IpNet::V6(network) = network else { return None };
+    let length = network.prefix_len().checked_sub(MAPPED_PREFIX_BITS)?;
+    IpNet::new(network.addr().to_ipv4_mapped()?.into(), length).ok()
+}
 
 /// A network without host bits, or an address as a network of one host. Host bits would leave open which network is
 /// meant.
@@ -129,13 +189,13 @@ impl ValueKind for WholeNetwork {
 }
 
 /// An address, also as `ip address` prints it, with the bits of its network behind it.
-pub(crate) const ADDRESS: Scalar<IpAddr> = Scalar {
+pub(crate) const ADDRESS: IpNotation<IpAddr> = IpNotation(Scalar {
     form: "an address such as 192.0.2.1 or 192.0.2.1/24",
     scalars: Scalars::Text,
-    parse: |text| text.parse().ok().or_else(|| text.parse::<IpNet>().ok().map(|network| network.addr())),
+    parse: |text| network(text).map(|network| network.addr()),
     show: |address| Content::Text(address.to_string()),
     parse_raw: None,
-};
+});
 
 pub(crate) const LISTEN_ADDRESS: Scalar<ListenAddress> = Scalar {
     form: "[HOST]:PORT, such as :8888, localhost:8888 or [::1]:8888",

@@ -3,7 +3,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::addresses::{ADDRESS, INTERFACE_NAME, NETWORK, RULE_NAME};
+use super::addresses::{ADDRESS, INTERFACE_NAME, NETWORK, RULE_NAME, WholeNetwork};
 use super::durations::{READ_TIMEOUT, REFRESH, WAIT, WINDOW};
 use super::keywords::*;
 use super::numbers::{
@@ -276,6 +276,30 @@ fn networks_may_be_addresses_and_addresses_may_carry_their_network() {
     for text in ["10.0.0.0/33", "10/8", "x", "10.0.0.1%eth0", "010.0.0.1"] {
         assert!(NETWORK.parse(text).is_err() && ADDRESS.parse(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn notations_that_programs_read_differently_are_refused_with_the_meant_one() {
+    for (text, meant) in [
+        ("010.0.0.0/8", "10.0.0.0/8"),
+        ("10.0.00.1", "10.0.0.1"),
+        ("10.0.0.0/08", "10.0.0.0/8"),
+        ("fc00::/07", "fc00::/7"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+        ("::FFFF:a01:203", "10.1.2.3"),
+    ] {
+        let hint = format!("did you mean {meant}?");
+        for problem in
+            [NETWORK.parse(text).unwrap_err(), WholeNetwork.parse(text).unwrap_err(), ADDRESS.parse(text).unwrap_err()]
+        {
+            assert!(problem.ends_with(&hint), "{text}: {problem}");
+        }
+    }
+    for text in ["0.0.0.0/0", "10.0.0.0/10", "::/0", "::ffff:0:0/95", "2001:db8::0010/128", "64:ff9b::10.0.0.1"] {
+        assert!(NETWORK.parse(text).is_ok() && ADDRESS.parse(text).is_ok(), "{text}");
+    }
+    assert_eq!(NETWORK.parse("010.0.0.256").unwrap_err(), NETWORK.expected());
 }
 
 #[track_caller]

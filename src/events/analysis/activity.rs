@@ -82,6 +82,10 @@ impl Weighted for EventTally {
     fn weight(&self) -> u64 {
         self.packets.saturating_add(self.suppressed_packets).saturating_add(self.alerts)
     }
+
+    fn rank(&self) -> (u64, u64) {
+        (self.packets.saturating_add(self.suppressed_packets), self.alerts)
+    }
 }
 
 /// The activity of a source, or towards a target.
@@ -180,5 +184,9 @@ impl Activity {
 impl Weighted for Activity {
     fn weight(&self) -> u64 {
         self.tally.weight()
+    }
+
+    fn rank(&self) -> (u64, u64) {
+        self.tally.rank()
     }
 }

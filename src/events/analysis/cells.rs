@@ -35,8 +35,7 @@ impl Columns {
         if !is_first {
             return line == self.header;
         }
-        // Spreadsheets put a mark before the first cell.
-        let of_line = Self::of(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line));
+        let of_line = Self::of(line);
         let is_header = of_line.fields.contains(&Some(LogField::Source));
         if is_header {
             *self = of_line;

@@ -45,6 +45,11 @@ const KEPT_OF_ALL: usize = 4_096;
 const MOST_PORTS: usize = 131_072;
 /// Kinds of alerts with their subjects in the table.
 const MOST_ALERTS: usize = 65_536;
+/// The format of a log without any byte, or with blanks alone.
+const EMPTY: &str = "empty";
+/// The fault of a log in the form of the console.
+const CONSOLE_FORM: &str =
+    "this is the console form, which analyze does not read; write the log with --log-format jsonl";
 
 /// The format of an event log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +96,10 @@ struct ReadLog {
 #[derive(Debug)]
 pub struct Analysis {
     logs: Vec<ReadLog>,
+    /// Violations and suppressed packets.
     total: EventTally,
+    /// Lines of alerts.
+    alert_lines: EventTally,
     /// Lines that only tell of packets without an event of their own.
     suppressed_lines: u64,
     sources: TopTable<IpAddr, Activity>,
@@ -112,6 +120,7 @@ impl Default for Analysis {
         Self {
             logs: Vec::new(),
             total: EventTally::default(),
+            alert_lines: EventTally::default(),
             suppressed_lines: 0,
             sources: TopTable::new(MOST_ADDRESSES),
             targets: TopTable::new(MOST_ADDRESSES),
@@ -138,17 +147,16 @@ impl Analysis {
         reader: impl Read,
         mut on_broken: impl FnMut(BrokenLine),
     ) -> io::Result<()> {
-        let mut lines = Lines::new(decompress(reader)?);
-        let format = match format {
-            Some(format) => format,
-            None => match lines.first_byte()? {
-                Some(b'[') => LogFormat::Json,
-                Some(b'{') => LogFormat::JsonLines,
-                _ => LogFormat::Csv,
-            },
+        let mut lines = Lines::new(decompress(reader)?)?;
+        let first = lines.first_byte();
+        let format = match (format, first) {
+            (Some(format), _) => format,
+            (None, Some(b'[')) => LogFormat::Json,
+            (None, Some(b'{')) => LogFormat::JsonLines,
+            (None, _) => LogFormat::Csv,
         };
-        let log = ReadLog { name: name.to_owned(), format: format.label(), lines: 0, events: 0, broken_lines: 0 };
-        self.logs.push(log);
+        let label = if first.is_none() { EMPTY } else { format.label() };
+        self.logs.push(ReadLog { name: name.to_owned(), format: label, lines: 0, events: 0, broken_lines: 0 });
         match format {
             LogFormat::Json => self.read_array(&mut lines, &mut on_broken),
             LogFormat::JsonLines => self.read_objects(&mut lines, &mut on_broken),
@@ -156,17 +164,19 @@ impl Analysis {
         }
     }
 
-    /// The time of the first event among the first bytes of a log; none if there is none.
+    /// The time of the earliest violation among the first bytes of a log, or else of the earliest alert; none without an
+    /// event. The first line of a rotated log may be an alert that began before the last line of the log before it.
     pub(crate) fn first_time(format: Option<LogFormat>, start: &[u8]) -> Option<Timestamp> {
         let mut analysis = Self::default();
         // The cut at the end is an error of a compressed log.
         analysis.read("", format, start, |_| {}).unwrap_or_default();
-        analysis.total.span.map(|(first, _)| Timestamp::from_nanoseconds(first))
+        let span = analysis.total.span.or(analysis.alert_lines.span);
+        span.map(|(first, _)| Timestamp::from_nanoseconds(first))
     }
 
     /// True if any line was an event.
     pub const fn has_events(&self) -> bool {
-        self.total.events > 0
+        self.total.events + self.alert_lines.events > 0
     }
 
     /// True if any line is neither an event nor empty.
@@ -209,6 +219,9 @@ impl Analysis {
         let mut is_first = true;
         while let Some(line) = self.next(lines, on_broken)? {
             let bytes = line.bytes.trim_ascii_end();
+            if is_first && bytes.starts_with(b"ts=") {
+                return Err(io::Error::other(CONSOLE_FORM));
+            }
             if !bytes.is_empty() && !columns.take_header(bytes, std::mem::take(&mut is_first)) {
                 let (number, read) = (line.number, columns.read(bytes));
                 self.take(number, read, on_broken);
@@ -290,8 +303,7 @@ impl Analysis {
     }
 
     fn count_alert(&mut self, record: &LogRecord, line: &AlertLine<'_>) {
-        self.total.add_line(line.time, line.place);
-        self.total.alerts += 1;
+        self.alert_lines.add_line(line.time, line.place);
         self.timeline.add(line.time, 0, 0);
         let (fired, resolved) = self.alert_kinds.entry(line.kind.label()).or_default();
         *if line.alert.is_resolved { resolved } else { fired } += 1;

@@ -151,11 +151,7 @@ impl Analysis {
             schema: SCHEMA,
             logs: self.logs.iter().map(LogEntry::of).collect(),
             totals: self.totals(),
-            span: self.total.span.map(|(first, last)| TimeSpan {
-                first: time(first),
-                last: time(last),
-                seconds: last.saturating_sub(first) as f64 / 1e9,
-            }),
+            span: self.span(),
             alerts: self
                 .alert_kinds
                 .iter()
@@ -182,11 +178,20 @@ impl Analysis {
         }
     }
 
+    /// The time of the earliest and the latest event.
+    fn span(&self) -> Option<TimeSpan> {
+        let spans = [self.total.span, self.alert_lines.span].into_iter().flatten();
+        let (first, last) = spans.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))?;
+        let seconds = last.saturating_sub(first) as f64 / 1e9;
+        Some(TimeSpan { first: time(first), last: time(last), seconds })
+    }
+
     fn totals(&self) -> TotalFigures {
-        let EventTally { events, alerts, packets, bytes, dropped_packets, suppressed_packets, .. } = self.total;
+        let EventTally { events, packets, bytes, dropped_packets, suppressed_packets, .. } = self.total;
+        let alerts = self.alert_lines.events;
         TotalFigures {
-            events,
-            violations: events - alerts - self.suppressed_lines,
+            events: events + alerts,
+            violations: events - self.suppressed_lines,
             suppressed_lines: self.suppressed_lines,
             alerts,
             packets,

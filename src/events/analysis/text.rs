@@ -2,13 +2,13 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use super::report::{AddressFigures, AnalysisReport};
+use super::report::{AddressFigures, AnalysisReport, PeriodFigures};
 use super::threat_entries::{AlertEvidence, LineEntry, ThreatEntry};
 use crate::capture::printable;
 use crate::events::line::counted;
 
-/// The longest bar of the rate.
-const BAR: u64 = 40;
+/// Letters of the longest bar of the rate.
+const LONGEST_BAR: u128 = 40;
 
 impl Display for AnalysisReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,11 +42,10 @@ impl AnalysisReport {
         }
         let totals = &self.totals;
         let (violations, bytes) = (counted(totals.violations, "violation"), counted(totals.bytes, "byte"));
-        let [packets, suppressed] =
-            [totals.packets, totals.suppressed_packets].map(|packets| counted(packets, "packet"));
-        writeln!(f, "{violations}: {packets}, {bytes}; {suppressed} without an event of their own")?;
+        writeln!(f, "{violations}: {}, {bytes}", counted(totals.packets, "packet"))?;
         let all = counted(totals.packets.saturating_add(totals.suppressed_packets), "packet");
-        writeln!(f, "{} dropped of {all} of both kinds", totals.dropped_packets)?;
+        let (suppressed, dropped) = (totals.suppressed_packets, totals.dropped_packets);
+        writeln!(f, "{all} not permitted: {suppressed} suppressed (without an event of their own), {dropped} dropped")?;
         let (sources, targets) = (counted(totals.sources, "source"), counted(totals.targets, "target"));
         let about = |error: u64| if error == 0 { "" } else { "about " };
         writeln!(f, "{}{sources}, {}{targets}", about(self.errors.sources), about(self.errors.targets))
@@ -61,35 +60,36 @@ impl AnalysisReport {
 
     fn write_ports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.ports.is_empty() {
-            writeln!(f, "\nTop ports{}", at_least(self.errors.ports))?;
+            writeln!(
+                f,
+                "\nTop ports (without suppressed packets, whose ports are unknown){}",
+                at_least(self.errors.ports)
+            )?;
         }
         for port in &self.ports {
             let name = format!("{}/{}", port.port, port.protocol);
             let service = port.service.unwrap_or("-");
-            writeln!(f, "  {name:<16} {service:<20} {:>12} packets {:>15} bytes", port.packets, port.bytes)?;
+            writeln!(f, "  {name:<16} {service:<20} {}", packets_and_bytes(port.packets, port.bytes))?;
         }
         if !self.protocols.is_empty() {
-            writeln!(f, "\nProtocols")?;
+            writeln!(f, "\nProtocols (without suppressed packets)")?;
         }
         for protocol in &self.protocols {
-            writeln!(f, "  {:<37} {:>12} packets {:>15} bytes", protocol.protocol, protocol.packets, protocol.bytes)?;
+            let figures = packets_and_bytes(protocol.packets, protocol.bytes);
+            writeln!(f, "  {:<37} {figures}", protocol.protocol)?;
         }
         Ok(())
     }
 
     fn write_rate(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let most = self.rate.periods.iter().map(|period| period.events).max().unwrap_or(0);
-        if most == 0 {
-            return Ok(());
-        }
-        writeln!(f, "\nRate per {} s (suppressed packets have no event of their own)", self.rate.period_seconds)?;
+        let all = |period: &PeriodFigures| period.packets.saturating_add(period.suppressed_packets);
+        let most = self.rate.periods.iter().map(all).max().unwrap_or(0);
+        writeln!(f, "\nRate per {} s (packets and bars with suppressed packets)", self.rate.period_seconds)?;
         writeln!(f, "  {:<20} {:>10} {:>12} {:>12}", "from", "events", "packets", "suppressed")?;
         for period in &self.rate.periods {
-            let length = (u128::from(period.events) * u128::from(BAR)).div_ceil(u128::from(most));
-            let bar = "#".repeat(usize::try_from(length).unwrap_or(0));
             let start = period.start.split('.').next().unwrap_or_default();
-            let (packets, suppressed) = (period.packets, period.suppressed_packets);
-            writeln!(f, "  {start}Z {:>10} {packets:>12} {suppressed:>12} {bar}", period.events)?;
+            let (events, packets, suppressed) = (period.events, all(period), period.suppressed_packets);
+            writeln!(f, "  {start}Z {events:>10} {packets:>12} {suppressed:>12}{}", bar(packets, most))?;
         }
         Ok(())
     }
@@ -100,6 +100,21 @@ impl AnalysisReport {
     }
 }
 
+/// A blank and a bar, at least one letter long for any packet and [`LONGEST_BAR`] for `most`.
+fn bar(packets: u64, most: u64) -> String {
+    if packets == 0 {
+        return String::new();
+    }
+    let length = (u128::from(packets) * LONGEST_BAR).div_ceil(u128::from(most.max(packets)));
+    format!(" {}", "#".repeat(usize::try_from(length).unwrap_or(0)))
+}
+
+/// `           1 packet                1 byte`, in columns.
+fn packets_and_bytes(packets: u64, bytes: u64) -> String {
+    let plural = |number: u64| if number == 1 { " " } else { "s" };
+    format!("{packets:>12} packet{} {bytes:>15} byte{}", plural(packets), plural(bytes)).trim_end().to_owned()
+}
+
 fn write_addresses(
     f: &mut fmt::Formatter<'_>,
     title: &str,
@@ -107,12 +122,16 @@ fn write_addresses(
     addresses: &[AddressFigures],
     error: u64,
 ) -> fmt::Result {
-    if !addresses.is_empty() {
-        writeln!(f, "\n{title}{}", at_least(error))?;
+    if addresses.is_empty() {
+        return Ok(());
     }
+    writeln!(f, "\n{title} (packets with suppressed ones, bytes without them){}", at_least(error))?;
+    writeln!(f, "  {:<37} {:>12} {:>12} {:>12} {:>15}", "address", "packets", "suppressed", "dropped", "bytes")?;
     for of in addresses {
+        let all = of.packets.saturating_add(of.suppressed_packets);
+        let (suppressed, dropped) = (of.suppressed_packets, of.dropped_packets);
+        write!(f, "  {:<37} {all:>12} {suppressed:>12} {dropped:>12} {:>15}", of.address, of.bytes)?;
         let about = if of.estimate { "about " } else { "" };
-        write!(f, "  {:<37} {:>12} packets {:>15} bytes", of.address, of.packets, of.bytes)?;
         let (peers, ports, alerts) = (counted(of.peers, peer), counted(of.ports, "port"), counted(of.alerts, "alert"));
         writeln!(f, "  {about}{peers}, {ports}, {alerts}")?;
     }

@@ -1,18 +1,23 @@
 //! The queue of events between the threads that find them and the thread that writes them.
 //!
 //! Takes violations and changes of alerts; gives them in order. A sender of live events never waits: an event that does
-//! not fit is lost and counted. Must not know formats or files.
+//! not fit is lost and counted. Its packets are summed, and a later line tells the sum. Must not know formats or files.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::lost_packets::LostPackets;
 use crate::alert::{AlertSink, Change};
+use crate::detect::Target;
 use crate::policy::{SuppressedPackets, Violation, ViolationSink};
 
-/// The most events in the queue.
-const MAXIMUM_EVENTS: usize = 8_192;
+/// The most bytes of events in the queue. The kernel path hands over up to 65,536 violations at once, of about 100 bytes
+/// each: there is space for two such hand-overs.
+const MAXIMUM_BYTES: usize = 16 << 20;
+/// The part of it that is kept for changes of alerts, so that a flood of violations does not crowd them out.
+const BYTES_FOR_ALERTS: usize = MAXIMUM_BYTES / 8;
 /// The most events that the writer takes at once.
 const TAKEN_AT_ONCE: usize = 256;
 /// Longest time that a sender waits for space, if it may wait.
@@ -27,6 +32,26 @@ pub(in crate::events) enum LoggedEvent {
     Suppressed(SuppressedPackets),
     /// An alert that fires or has resolved.
     Alert(Box<Change>),
+}
+
+impl LoggedEvent {
+    /// Its size in memory, in bytes.
+    fn bytes(&self) -> usize {
+        let elsewhere = match self {
+            Self::Violation(_) | Self::Suppressed(_) => 0,
+            Self::Alert(change) => {
+                let figures = &change.alert().figures;
+                let targets = figures.first_targets.capacity() + figures.last_targets.capacity();
+                size_of::<Change>() + targets * size_of::<Target>()
+            }
+        };
+        size_of::<Self>() + elsewhere
+    }
+
+    /// True for suppressed packets of several sources: such lines can be put together without a loss.
+    const fn is_sum(&self) -> bool {
+        matches!(self, Self::Suppressed(SuppressedPackets { source: None, .. }))
+    }
 }
 
 /// The behaviour of a sender if the queue is full.
@@ -99,6 +124,10 @@ pub(super) struct EventChannel {
 #[derive(Debug, Default)]
 struct ChannelState {
     events: VecDeque<LoggedEvent>,
+    /// Bytes of these events.
+    bytes: usize,
+    /// The packets of events that were lost.
+    lost_packets: LostPackets,
     /// Events that the writer has taken and not written yet.
     unwritten: u64,
     reopens: bool,
@@ -119,6 +148,38 @@ pub(super) struct Taken {
     pub(super) ends: bool,
 }
 
+impl ChannelState {
+    fn has_space_for(&self, event: &LoggedEvent) -> bool {
+        let most = match event {
+            LoggedEvent::Alert(_) => MAXIMUM_BYTES,
+            LoggedEvent::Violation(_) | LoggedEvent::Suppressed(_) => MAXIMUM_BYTES - BYTES_FOR_ALERTS,
+        };
+        self.bytes + event.bytes() <= most
+    }
+
+    fn note_lost_packets(&mut self, event: &LoggedEvent) {
+        match event {
+            LoggedEvent::Violation(Violation { action, packets, suppressed, last, .. }) => {
+                self.lost_packets.add(*action, packets + suppressed, *last);
+            }
+            LoggedEvent::Suppressed(sum) => self.lost_packets.add(sum.action, sum.packets, sum.last),
+            LoggedEvent::Alert(_) => {}
+        }
+    }
+
+    /// Takes the next events, and the packets of lost events with the last of them.
+    fn take_events(&mut self) -> Vec<LoggedEvent> {
+        let count = self.events.len().min(TAKEN_AT_ONCE);
+        let mut events: Vec<LoggedEvent> = self.events.drain(..count).collect();
+        self.bytes -= events.iter().map(LoggedEvent::bytes).sum::<usize>();
+        if self.events.is_empty() {
+            events.extend(self.lost_packets.take().map(LoggedEvent::Suppressed));
+            self.events.shrink_to(TAKEN_AT_ONCE);
+        }
+        events
+    }
+}
+
 impl EventChannel {
     /// Ignores that the lock may be poisoned: no code under the lock panics, so the state is valid.
     fn lock(&self) -> MutexGuard<'_, ChannelState> {
@@ -132,20 +193,24 @@ impl EventChannel {
     fn send(&self, event: LoggedEvent, pace: SendingPace) {
         let mut state = self.lock();
         if pace == SendingPace::File {
-            state = self.wait_for_space(state);
+            state = self.wait_for_space(state, &event);
         }
-        if state.events.len() >= MAXIMUM_EVENTS || state.has_ended {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-            return;
+        if state.has_ended || !state.has_space_for(&event) {
+            return self.note_lost(&mut state, &event);
         }
+        state.bytes += event.bytes();
         state.events.push_back(event);
         drop(state);
         self.changed.notify_all();
     }
 
-    fn wait_for_space<'a>(&self, mut state: MutexGuard<'a, ChannelState>) -> MutexGuard<'a, ChannelState> {
+    fn wait_for_space<'a>(
+        &self,
+        mut state: MutexGuard<'a, ChannelState>,
+        event: &LoggedEvent,
+    ) -> MutexGuard<'a, ChannelState> {
         let deadline = Instant::now() + LONGEST_WAIT;
-        while state.events.len() >= MAXIMUM_EVENTS && !state.is_stuck && !state.has_ended {
+        while !state.has_space_for(event) && !state.is_stuck && !state.has_ended {
             let left = deadline.saturating_duration_since(Instant::now());
             state.is_stuck = left.is_zero();
             state = self.wait(state, left);
@@ -153,9 +218,20 @@ impl EventChannel {
         state
     }
 
-    /// Counts events that the writer could not hand on.
-    pub(super) fn count_lost(&self, events: u64) {
-        self.lost.fetch_add(events, Ordering::Relaxed);
+    /// Counts an event that is lost, and keeps the number of its packets.
+    fn note_lost(&self, state: &mut ChannelState, event: &LoggedEvent) {
+        self.lost.fetch_add(u64::from(!event.is_sum()), Ordering::Relaxed);
+        state.note_lost_packets(event);
+    }
+
+    /// Counts an event that the writer could not hand on.
+    pub(super) fn lose(&self, event: &LoggedEvent) {
+        self.note_lost(&mut self.lock(), event);
+    }
+
+    /// Number of events that were lost since the start.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Takes work; without any, waits for it until `deadline`. Takes no events unless `takes_events`.
@@ -171,9 +247,8 @@ impl EventChannel {
                 None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
-        let count = if takes_events { state.events.len().min(TAKEN_AT_ONCE) } else { 0 };
-        let events: Vec<LoggedEvent> = state.events.drain(..count).collect();
-        state.unwritten += count as u64;
+        let events = if takes_events { state.take_events() } else { Vec::new() };
+        state.unwritten += events.len() as u64;
         state.is_stuck &= events.is_empty();
         let has_all = state.events.is_empty();
         let taken = Taken { events, reopens: std::mem::take(&mut state.reopens), ends: state.ends && has_all };

@@ -9,6 +9,8 @@ mod config;
 mod fields;
 mod file;
 mod form;
+mod lost_events;
+mod lost_packets;
 mod pattern;
 mod writer;
 
@@ -23,7 +25,8 @@ pub use channel::{EventSender, LogReopener, SendingPace};
 pub use config::{Config, Error, EventFormat};
 pub(crate) use fields::FIELDS;
 use file::LogFile;
-pub use writer::{ConsoleEvents, ConsoleLine, EventLogFigures};
+pub use pattern::TrafficByVerdict;
+pub use writer::{ConsoleEvents, ConsoleLine, EventLogFigures, TrafficSums};
 use writer::{EventWriter, WriterState};
 
 /// The event log, running.
@@ -56,15 +59,28 @@ impl EventLog {
         open(config).map(drop)
     }
 
-    /// Opens the file and starts the thread that writes. Without a file, `console` receives the lines.
+    /// Opens the file and starts the thread that writes. Without a file, `console` receives the lines. Summaries have the
+    /// sums of `traffic`; it is given if there is a policy.
     ///
     /// # Errors
     /// When the file cannot be opened, or no thread can be started.
-    pub fn start(config: Config, style: Style, console: ConsoleEvents) -> Result<Self, Error> {
+    pub fn start(
+        config: Config,
+        style: Style,
+        console: ConsoleEvents,
+        traffic: Option<TrafficSums>,
+    ) -> Result<Self, Error> {
         let (channel, figures) = (Arc::<EventChannel>::default(), EventLogFigures::default());
         let file = open(&config)?;
-        let writer =
-            EventWriter { config, style, file, console, figures: figures.clone(), state: WriterState::default() };
+        let writer = EventWriter {
+            config,
+            style,
+            file,
+            console,
+            traffic,
+            figures: figures.clone(),
+            state: WriterState::default(),
+        };
         let of_thread = Arc::clone(&channel);
         // Never joined, because a write that blocks cannot be cancelled: the thread ends with the process.
         let thread = Builder::new().name("event-writer".to_owned()).spawn(move || {

@@ -13,7 +13,8 @@ use super::config::Config;
 use super::fields::{flag_names, protocol_text};
 use super::file::LogFile;
 use super::form;
-use super::pattern::TrafficPattern;
+use super::lost_events::LostEventLog;
+use super::pattern::{TrafficByVerdict, TrafficPattern};
 use crate::events::Complaints;
 use crate::events::console::Style;
 use crate::policy::{SuppressedPackets, Violation};
@@ -25,6 +26,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Hands a line to the console. Gives false if there is no space for it.
 pub type ConsoleLine = Box<dyn FnMut(String) -> bool + Send>;
+
+/// Gives the sums of all traffic since the start; none until they are known.
+pub type TrafficSums = Box<dyn Fn() -> Option<TrafficByVerdict> + Send>;
 
 /// The events that the console receives while there is no file.
 pub enum ConsoleEvents {
@@ -48,6 +52,8 @@ pub(super) struct EventWriter {
     pub(super) style: Style,
     pub(super) file: Option<LogFile>,
     pub(super) console: ConsoleEvents,
+    /// The sums of all traffic; none without a policy.
+    pub(super) traffic: Option<TrafficSums>,
     pub(super) figures: EventLogFigures,
     pub(super) state: WriterState,
 }
@@ -59,10 +65,13 @@ pub(super) struct WriterState {
     count: u64,
     flush_at: Option<Instant>,
     retry_at: Option<Instant>,
+    /// The time of the next summary, and of the one before or of the start.
     summary_at: Instant,
+    summarised: Instant,
     checked: Instant,
     pattern: TrafficPattern,
     complaints: Complaints,
+    losses: LostEventLog,
 }
 
 impl Default for WriterState {
@@ -74,9 +83,11 @@ impl Default for WriterState {
             flush_at: None,
             retry_at: None,
             summary_at: now,
+            summarised: now,
             checked: now,
             pattern: TrafficPattern::default(),
             complaints: Complaints::default(),
+            losses: LostEventLog::default(),
         }
     }
 }
@@ -84,9 +95,9 @@ impl Default for WriterState {
 impl EventWriter {
     /// The body of the thread, until all is written. The file is closed then.
     pub(super) fn run(mut self, channel: &EventChannel) {
-        self.state.summary_at = Instant::now() + self.config.summary_interval;
+        self.state.summary_at = self.state.summarised + self.config.summary_interval;
         loop {
-            let taken = channel.take(self.wakes_at(), self.state.retry_at.is_none());
+            let taken = channel.take(self.wakes_at(channel.lost()), self.state.retry_at.is_none());
             for event in &taken.events {
                 self.write(event, channel);
             }
@@ -100,17 +111,20 @@ impl EventWriter {
             if self.state.lines.is_empty() {
                 channel.note_written();
             }
-            self.summarise_if_due();
-            if taken.ends && self.state.lines.is_empty() {
+            let is_last = taken.ends && self.state.lines.is_empty();
+            self.summarise_if_due(is_last);
+            self.state.losses.log(channel.lost(), Instant::now(), self.file.is_some());
+            if is_last {
                 return;
             }
         }
     }
 
-    /// The time of the next work without events; none if there is nothing to do.
-    fn wakes_at(&self) -> Option<Instant> {
+    /// The time of the next work without events, while so many were lost; none if there is nothing to do.
+    fn wakes_at(&self, lost: u64) -> Option<Instant> {
         let summary = self.summarises().then_some(self.state.summary_at);
-        [self.state.retry_at.or(self.state.flush_at), summary].into_iter().flatten().min()
+        let losses = self.state.losses.is_due_at(lost);
+        [self.state.retry_at.or(self.state.flush_at), summary, losses].into_iter().flatten().min()
     }
 
     fn is_due(&self) -> bool {
@@ -118,13 +132,15 @@ impl EventWriter {
     }
 
     fn write(&mut self, event: &LoggedEvent, channel: &EventChannel) {
-        self.state.pattern.count(event);
+        // Without a file the lines of the console have the same fields.
+        let is_logged = self.config.is_verbose && self.file.is_some();
         match event {
-            LoggedEvent::Violation(violation) if self.config.is_verbose => log_violation(violation),
-            LoggedEvent::Suppressed(suppressed) if self.config.is_verbose => log_suppressed(suppressed),
+            LoggedEvent::Violation(violation) if is_logged => log_violation(violation),
+            LoggedEvent::Suppressed(suppressed) if is_logged => log_suppressed(suppressed),
             _ => {}
         }
         if self.file.is_some() {
+            self.state.pattern.count(event);
             form::write(event, self.config.format, self.style, &mut self.state.lines);
             self.state.count += 1;
             self.state.flush_at.get_or_insert_with(|| Instant::now() + FLUSH_INTERVAL);
@@ -138,13 +154,15 @@ impl EventWriter {
 
     fn write_to_console(&mut self, event: &LoggedEvent, channel: &EventChannel) {
         let line = match (&mut self.console, event) {
-            (ConsoleEvents::Violations(_), LoggedEvent::Alert(_)) => return,
+            (ConsoleEvents::Violations(_), LoggedEvent::Alert(_)) => return self.state.pattern.count(event),
             (ConsoleEvents::Violations(line) | ConsoleEvents::All(line), _) => line,
         };
         if line(form::console_line(event, self.style)) {
+            self.state.pattern.count(event);
             self.figures.written.fetch_add(1, Ordering::Relaxed);
         } else {
-            channel.count_lost(1);
+            // Its packets are in a later line.
+            channel.lose(event);
         }
     }
 
@@ -166,6 +184,7 @@ impl EventWriter {
             Err(error) => {
                 let path = file.path().to_owned();
                 self.state.retry_at = Some(Instant::now() + RETRY_PAUSE);
+                self.state.losses.note_failure();
                 self.complain("events could not be written; they wait for space", &path, &error);
             }
         }
@@ -205,35 +224,41 @@ impl EventWriter {
         self.state.complaints.add(what, path, error);
     }
 
-    /// Summaries belong to a log in a file, and to violations.
+    /// With a policy there are always summaries. Without one they belong to a log in a file that has had events.
     fn summarises(&self) -> bool {
-        let is_on = self.file.is_some() || self.state.pattern.has_violations();
-        is_on && self.state.pattern.has_events() && !self.config.summary_interval.is_zero()
+        let pattern = &self.state.pattern;
+        let has_news = pattern.has_violations() || (self.file.is_some() && pattern.has_events());
+        (self.traffic.is_some() || has_news) && !self.config.summary_interval.is_zero()
     }
 
-    fn summarise_if_due(&mut self) {
+    /// Logs a summary at the end of each interval, and of what is left at the end of the program.
+    fn summarise_if_due(&mut self, is_last: bool) {
         let now = Instant::now();
-        if now < self.state.summary_at {
+        if now < self.state.summary_at && !is_last {
             return;
         }
         if self.summarises() {
-            self.state.pattern.log(self.config.summary_interval.as_secs());
+            let traffic = self.traffic.as_ref().and_then(|sums| sums());
+            let seconds = (now - self.state.summarised).as_secs_f64().round() as u64;
+            self.state.pattern.log(seconds, traffic);
         }
-        self.state.summary_at = now + self.config.summary_interval;
+        (self.state.summarised, self.state.summary_at) = (now, now + self.config.summary_interval);
     }
 }
 
 /// Writes a violation to the program's own log, with all that is known of its packets.
 fn log_violation(violation: &Violation) {
+    let port = |port: u16| (port > 0).then_some(port);
+    let flags = Some(flag_names(violation.tcp_flags)).filter(|flags| !flags.is_empty());
     tracing::info!(
         interface = &*violation.interface,
         src = %violation.addresses.source(),
-        src_port = violation.source_port,
+        src_port = port(violation.source_port),
         dst = %violation.addresses.destination(),
-        dst_port = violation.destination_port,
+        dst_port = port(violation.destination_port),
         ip_version = violation.addresses.ip_version().label(),
         protocol = protocol_text(violation.protocol),
-        flags = flag_names(violation.tcp_flags),
+        flags,
         packets = violation.packets,
         bytes = violation.bytes,
         action = violation.action.label(),

@@ -10,10 +10,10 @@ use super::family::{self, Family};
 use super::text::{SampleWriter, TextWriter};
 use super::words::push_address;
 use crate::account::snapshot::Snapshot;
-use crate::alert::{self, Alert};
-use crate::detect::{self, Subject};
+use crate::alert::{self, Alert, Side};
+use crate::detect::{self, Kind, Subject};
 
-/// Alerts that have a row at most, the last that began.
+/// The most alerts with a row.
 const MAXIMUM_FIRING_ROWS: usize = 1_000;
 
 pub(super) fn write<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io::Result<()> {
@@ -136,15 +136,19 @@ fn write_alerts<W: Write>(view: &alert::AlertView, writer: &mut TextWriter<W>) -
     write_firing(&view.firing, writer)?;
     writer.single(&family::ALERTS_PENDING, view.pending.len() as u64)?;
     writer.single(&family::ALERTS_LIMIT, view.limit as u64)?;
-    writer.single(&family::ALERTS_DROPPED, view.dropped_total)?;
+    writer.family(&family::ALERTS_DROPPED)?;
+    // Each kind that has a rule, from 0 on.
+    let has_rule = |kind: &Kind| view.fired_total.keys().any(|(of_rule, _)| of_rule == kind);
+    for kind in Kind::ALL.into_iter().filter(has_rule) {
+        let dropped = view.dropped_total[kind as usize];
+        writer.sample(family::ALERTS_DROPPED.name).label_word("kind", kind.label()).value(dropped)?;
+    }
     writer.single(&family::ALERTS_EXCLUDED, view.excluded_total)
 }
 
 /// The families with a row for each alert. The labels of an alert are the same in all of them and as long as it lives.
 fn write_firing<W: Write>(firing: &[Alert], writer: &mut TextWriter<W>) -> io::Result<()> {
-    let mut latest: Vec<&Alert> = firing.iter().collect();
-    latest.sort_by_key(|alert| Reverse(alert.starts_at));
-    latest.truncate(MAXIMUM_FIRING_ROWS);
+    let latest = latest_of_each_class(firing);
     let mut write = |family: &Family, value: &dyn Fn(&Alert) -> f64| {
         writer.family(family)?;
         latest.iter().try_for_each(|alert| describe(alert, writer.sample(family.name)).value_f64(value(alert)))
@@ -160,6 +164,26 @@ fn write_firing<W: Write>(firing: &[Alert], writer: &mut TextWriter<W>) -> io::R
         }
     }
     Ok(())
+}
+
+/// The alerts with a row: of each kind on each side those that began last, so that a flood of one kind hides no other.
+fn latest_of_each_class(firing: &[Alert]) -> Vec<&Alert> {
+    let mut latest: Vec<&Alert> = firing.iter().collect();
+    latest.sort_by_key(|alert| Reverse(alert.starts_at));
+    let mut classes: BTreeMap<(Kind, Side), usize> = BTreeMap::new();
+    let mut ranked: Vec<(usize, &Alert)> = latest
+        .into_iter()
+        .map(|alert| {
+            let rank = classes.entry((alert.kind, alert.side)).or_default();
+            *rank += 1;
+            (*rank, alert)
+        })
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.truncate(MAXIMUM_FIRING_ROWS);
+    let mut shown: Vec<&Alert> = ranked.into_iter().map(|(_, alert)| alert).collect();
+    shown.sort_by_key(|alert| Reverse(alert.starts_at));
+    shown
 }
 
 fn describe<'a, W: Write>(alert: &Alert, sample: SampleWriter<'a, W>) -> SampleWriter<'a, W> {

@@ -157,6 +157,31 @@ fn of_very_many_alerts_the_last_have_a_row() {
     );
 }
 
+#[test]
+fn flood_of_one_kind_leaves_rows_to_the_others() {
+    let mut report = Report::default();
+    let source = |number: u32| Subject::Source(Ipv4Addr::from_bits(0x0a00_0000 + number).into());
+    let flood = (1..=2 * MAXIMUM_FIRING_ROWS as u32).map(|number| (Kind::Policy, source(number), i64::from(number)));
+    let earlier = [(Kind::PortScan, source(0), 0), (Kind::Bandwidth, source(0), 0)];
+    report.alerts.firing =
+        earlier.into_iter().chain(flood).map(|(kind, source, at)| alert(kind, kind.label(), source, at)).collect();
+    let rows = of(&family::ALERT_FIRING, &report);
+    assert_eq!(rows.len(), MAXIMUM_FIRING_ROWS);
+    for kind in ["port_scan", "bandwidth"] {
+        assert!(rows.iter().any(|row| row.contains(&format!("{{kind=\"{kind}\""))), "{kind} has no row");
+    }
+}
+
+#[test]
+fn alerts_without_space_are_counted_by_kind() {
+    let mut report = Report::default();
+    report.alerts.dropped_total[Kind::Policy as usize] = 7;
+    report.alerts.fired_total = [Kind::HostScan, Kind::Policy].map(|kind| ((kind, kind.label().into()), 0)).into();
+    let expected = [("host_scan", 0), ("policy", 7)]
+        .map(|(kind, dropped)| format!("trafficmonitor_alerts_dropped_total{{kind=\"{kind}\"}} {dropped}"));
+    assert_eq!(of(&family::ALERTS_DROPPED, &report), expected);
+}
+
 /// Only a ledger can give the numbers of interfaces.
 #[test]
 fn visibility_of_answers_is_exported_by_name() {

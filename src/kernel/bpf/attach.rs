@@ -13,6 +13,7 @@ use aya::programs::{ProgramError, SchedClassifier, Xdp};
 
 use super::clsact::{ClsactFailure, ClsactFilters};
 use super::{NEEDS, refused};
+use crate::capture::network::{XdpPlace, xdp_place};
 use crate::kernel::leftovers;
 use crate::kernel::{Config, Daq, Error, TcHook, XdpMode};
 use crate::os::bpf::{LinkPlace, create_link, is_link_attached};
@@ -91,6 +92,8 @@ fn refused_program(error: ProgramError) -> Error {
 pub(super) struct Attachment {
     hold: Hold,
     words: &'static str,
+    /// True if packets come joined, without the number that each one was on the wire.
+    is_joining: bool,
 }
 
 /// The value that keeps the program attached.
@@ -132,6 +135,12 @@ impl Attachment {
         self.words
     }
 
+    /// True if the network stack joins packets before the program sees them, and the program is not told of how many: XDP
+    /// in the network stack.
+    pub(super) fn is_joining(&self) -> bool {
+        self.is_joining
+    }
+
     /// True if the program is still attached, as far as the kernel tells.
     pub(super) fn is_whole(&self) -> bool {
         let is_attached = |link: &OwnedFd| is_link_attached(link.as_fd());
@@ -162,30 +171,49 @@ struct Interface<'a> {
 impl Interface<'_> {
     fn attach_xdp(self, program: &Xdp, mode: XdpMode) -> Result<Attachment, Error> {
         let program = program.fd().map_err(refused)?.as_fd();
-        let attach = |place| create_link(program, self.index, place);
         let lock = NamespaceLock::take(&format!("trafficmonitor/xdp/{}", self.index));
-        let (attached, words) = match mode {
-            XdpMode::Native => (attach(LinkPlace::XdpDriver), "XDP in the driver"),
-            XdpMode::Generic => (attach(LinkPlace::XdpStack), "XDP in the network stack"),
-            XdpMode::Auto => match attach(LinkPlace::XdpDriver) {
-                Err(error) if !is_occupied(&error) => {
-                    let (interface, reason) = (self.name, error.to_string());
-                    tracing::info!(interface, reason, "the driver has no native XDP as it is set up");
-                    (attach(LinkPlace::XdpStack), "XDP in the network stack")
-                }
-                attached => (attached, "XDP in the driver"),
-            },
-        };
+        let (attached, place) = self.link_xdp(program, mode);
         let name = self.name.to_owned();
         match (attached, lock) {
-            (Ok(link), lock) => Ok(Attachment { hold: Hold::Xdp(link, lock.ok()), words }),
+            (Ok(link), lock) => Ok(self.xdp_attachment(Hold::Xdp(link, lock.ok()), place)),
             (Err(error), Err(LockFailure::Held(process))) if is_occupied(&error) => {
                 Err(self.in_use(process, "XDP", "tc"))
             }
-            (Err(error), _) if is_occupied(&error) => Err(Error::Occupied { name }),
+            (Err(error), _) if is_occupied(&error) => {
+                let place = xdp_place(self.name).ok().flatten().map_or("xdp", XdpPlace::word);
+                Err(Error::Occupied { name, place })
+            }
             (Err(error), _) if mode == XdpMode::Native => Err(Error::NoNativeXdp { name, reason: error.to_string() }),
             (Err(error), _) => Err(self.error(&error)),
         }
+    }
+
+    /// The link or its failure, and the place that was tried last.
+    fn link_xdp(self, program: BorrowedFd<'_>, mode: XdpMode) -> (io::Result<OwnedFd>, LinkPlace) {
+        let link = |place| (create_link(program, self.index, place), place);
+        match mode {
+            XdpMode::Native => link(LinkPlace::XdpDriver),
+            XdpMode::Generic => link(LinkPlace::XdpStack),
+            XdpMode::Auto => match link(LinkPlace::XdpDriver) {
+                (Err(error), _) if !is_occupied(&error) => {
+                    let (interface, reason) = (self.name, error.to_string());
+                    tracing::info!(interface, reason, "the driver has no native XDP as it is set up");
+                    link(LinkPlace::XdpStack)
+                }
+                linked => linked,
+            },
+        }
+    }
+
+    fn xdp_attachment(self, hold: Hold, place: LinkPlace) -> Attachment {
+        if place != LinkPlace::XdpStack {
+            return Attachment { hold, words: "XDP in the driver", is_joining: false };
+        }
+        tracing::info!(
+            interface = self.name,
+            "packets on the wire are not counted: the network stack may join packets before XDP sees them"
+        );
+        Attachment { hold, words: "XDP in the network stack", is_joining: true }
     }
 
     /// The outer error is about the program, the inner one about the interface.
@@ -203,12 +231,12 @@ impl Interface<'_> {
         }
         // Not before: where the kernel lacks TCX, clsact takes over the qdisc of a killed process.
         leftovers::remove(self.index, self.name);
-        Ok(Ok(Attachment { hold: Hold::Tcx(links), words: "TC (TCX)" }))
+        Ok(Ok(Attachment { hold: Hold::Tcx(links), words: "TC (TCX)", is_joining: false }))
     }
 
     fn attach_clsact(self, ebpf: &Ebpf) -> Result<Attachment, Error> {
         match ClsactFilters::add(self.index, self.name, &self.programs(ebpf)?) {
-            Ok(filters) => Ok(Attachment { hold: Hold::Clsact(filters), words: "TC (clsact)" }),
+            Ok(filters) => Ok(Attachment { hold: Hold::Clsact(filters), words: "TC (clsact)", is_joining: false }),
             Err(ClsactFailure::Held(process)) => {
                 Err(self.in_use(process, "clsact", "tc --tc.hook tcx (Linux 6.6 or later), or -daq libpcap"))
             }

@@ -18,7 +18,7 @@ macro_rules! pod {
     };
 }
 
-pod!(Key4, Key6, Conversation, OverflowKey, Overflow, TotalsKey, Totals, Settings, Bucket, Message, Report);
+pod!(Key4, Key6, Conversation, OverflowKey, Overflow, InterfaceSlot, Totals, Settings, Bucket, Message, Report);
 
 /// The value at the beginning of `bytes`; none if they are too few.
 pub fn read<T: Pod>(bytes: &[u8]) -> Option<T> {

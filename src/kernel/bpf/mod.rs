@@ -8,15 +8,16 @@ mod memory;
 mod networks;
 mod rings;
 mod rows;
+mod slots;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use aya::maps::{Array, Map, MapData, MapError, PerCpuHashMap, PerCpuValues};
+use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuHashMap, PerCpuValues};
 use aya::util::nr_cpus;
 use aya::{Ebpf, EbpfLoader, include_bytes_aligned};
 use ipnet::IpNet;
@@ -27,12 +28,14 @@ use crate::os::traffic_control::interface_exists;
 use crate::policy::{EventPace, Networks, Verdict};
 use attach::Attachment;
 use layout::{
-    ANY_PROTOCOL, DROPS, GENERATIONS, JUDGES, Overflow, OverflowKey, Settings, Totals, TotalsKey, VERSION_4, VERSION_6,
+    ANY_PROTOCOL, DROPS, GENERATIONS, JUDGES, Overflow, OverflowKey, Settings, Totals, VERSION_4, VERSION_6,
+    totals_position,
 };
 use memory::MapSizes;
 use networks::NetworkTries;
 use rings::RecordRings;
 use rows::ClockOffset;
+use slots::InterfaceSlots;
 
 /// The stripped object that `scripts/ebpf.sh` builds.
 static OBJECT: &[u8] = include_bytes_aligned!("../../../ebpf/trafficmonitor.o");
@@ -49,12 +52,14 @@ pub struct Kernel {
     settings: Settings,
     ebpf: Ebpf,
     attachments: BTreeMap<u32, Attachment>,
+    /// The interfaces on which the program has been at a place where packets are joined already.
+    joining: BTreeSet<u32>,
     settings_map: Array<MapData, Settings>,
-    totals: PerCpuHashMap<MapData, TotalsKey, Totals>,
+    slots: InterfaceSlots,
+    totals: PerCpuArray<MapData, Totals>,
     overflow: PerCpuHashMap<MapData, OverflowKey, Overflow>,
     local: NetworkTries,
     policy: NetworkTries,
-    read_totals: MapReader,
     read_overflow: MapReader,
     /// The conversations of each generation.
     v4: [MapReader; GENERATIONS],
@@ -80,7 +85,8 @@ impl Kernel {
         for conversations in ["V4_EVEN", "V4_ODD", "V6_EVEN", "V6_ODD"] {
             loader.map_max_entries(conversations, sizes.conversations);
         }
-        loader.map_max_entries("TOTALS", sizes.totals).map_max_entries("OVERFLOW", sizes.overflow);
+        loader.map_max_entries("TOTALS", sizes.interfaces * GENERATIONS as u32);
+        loader.map_max_entries("SLOTS", sizes.interfaces).map_max_entries("OVERFLOW", sizes.overflow);
         for ring in ["MESSAGES", "REPORTS"] {
             loader.map_max_entries(ring, config.ring_bytes);
         }
@@ -89,9 +95,11 @@ impl Kernel {
         attach::load_programs(&mut ebpf, config.daq)?;
         let mut take = |name: &'static str| ebpf.take_map(name).ok_or(MapError::InvalidName { name: name.to_owned() });
         let settings_map = Array::try_from(take("SETTINGS").map_err(refused)?).map_err(refused)?;
-        let [totals, overflow] = [take("TOTALS").map_err(refused)?, take("OVERFLOW").map_err(refused)?];
-        let [read_totals, read_overflow] = [reader(&totals)?, reader(&overflow)?];
-        let totals = PerCpuHashMap::try_from(totals).map_err(refused)?;
+        let mut slots = |entries, all| InterfaceSlots::new(take(entries)?, take(all)?, sizes.interfaces);
+        let slots = slots("INTERFACES", "SLOTS").map_err(refused)?;
+        let totals = PerCpuArray::try_from(take("TOTALS").map_err(refused)?).map_err(refused)?;
+        let overflow = take("OVERFLOW").map_err(refused)?;
+        let read_overflow = reader(&overflow)?;
         let overflow = PerCpuHashMap::try_from(overflow).map_err(refused)?;
         let mut networks = |v4, v6| NetworkTries::new(take(v4)?, take(v6)?);
         let local = networks("LOCAL_V4", "LOCAL_V6").map_err(refused)?;
@@ -108,12 +116,13 @@ impl Kernel {
             settings,
             ebpf,
             attachments: BTreeMap::new(),
+            joining: BTreeSet::new(),
             settings_map,
+            slots,
             totals,
             overflow,
             local,
             policy,
-            read_totals,
             read_overflow,
             v4,
             v6,
@@ -137,7 +146,7 @@ impl Kernel {
         match Attachment::new(&mut self.ebpf, &self.config, index, name) {
             Ok(attachment) => {
                 let words = attachment.words();
-                self.attachments.insert(index, attachment);
+                self.keep(index, attachment);
                 Ok(words)
             }
             Err(error) => {
@@ -160,8 +169,15 @@ impl Kernel {
         // The other parts of it count in the new attachment.
         self.attachments.remove(&index);
         let attachment = Attachment::new(&mut self.ebpf, &self.config, index, name)?;
-        self.attachments.insert(index, attachment);
+        self.keep(index, attachment);
         Ok(true)
+    }
+
+    fn keep(&mut self, index: u32, attachment: Attachment) {
+        if attachment.is_joining() {
+            self.joining.insert(index);
+        }
+        self.attachments.insert(index, attachment);
     }
 
     /// Detaches the program from an interface. Its counters stay until [`Kernel::forget`].
@@ -172,23 +188,26 @@ impl Kernel {
     /// Makes the counters of an interface that the program finds, or else counts nothing.
     fn make_counters(&mut self, interface: u32) -> Result<(), Error> {
         let failed = |error| failed("make the kernel's counters", error);
+        let slot = self.slots.next(interface).map_err(failed)?;
         for key in overflow_keys(interface) {
             let nothing = zeroes(Overflow::default()).map_err(failed)?;
             self.overflow.insert(key, nothing, 0).map_err(failed)?;
         }
         for generation in 0..GENERATIONS as u32 {
-            let nothing = zeroes(Totals::default()).map_err(failed)?;
-            self.totals.insert(TotalsKey { interface, generation }, nothing, 0).map_err(failed)?;
+            self.clear_totals(slot, generation).map_err(failed)?;
         }
-        Ok(())
+        self.slots.publish(interface).map_err(failed)
+    }
+
+    fn clear_totals(&mut self, slot: u32, generation: u32) -> Result<(), MapError> {
+        self.totals.set(totals_position(slot, generation), zeroes(Totals::default())?, 0)
     }
 
     /// Removes the counters of an interface after its last interval was taken.
     pub fn forget(&mut self, interface: u32) {
-        let removed =
-            (0..GENERATIONS as u32).map(|generation| self.totals.remove(&TotalsKey { interface, generation }));
-        if removed.filter(Result::is_err).count() > 0 {
-            tracing::debug!(interface, "the kernel's counters of an interface are gone already");
+        self.joining.remove(&interface);
+        if let Err(error) = self.slots.remove(interface) {
+            tracing::debug!(interface, %error, "the kernel's counters of an interface are gone already");
         }
         for key in overflow_keys(interface) {
             if let Err(error) = self.overflow.remove(&key) {
@@ -238,7 +257,12 @@ impl Kernel {
         applied
     }
 
-    /// Takes the records out of the rings. To be called every 20 ms or so: the kernel does not wake the reader.
+    /// Waits until the rings should be read, `most` at most: the kernel wakes the reader if frames fill half of a ring.
+    pub fn wait_for_records(&self, most: Duration) {
+        self.rings.wait(most);
+    }
+
+    /// Takes the records out of the rings. To be called every 20 ms or so: the kernel does not wake the reader for each.
     pub fn read_rings(&mut self) {
         self.rings.read();
     }
@@ -256,12 +280,12 @@ impl Kernel {
         }
         wait_until_programs_end();
         let clock = ClockOffset::now();
-        let mut interval = KernelInterval::default();
+        let mut interval = KernelInterval { joining: self.joining.clone(), ..KernelInterval::default() };
         let at = ended as usize;
         self.take_conversations(at, clock, &mut interval)
             .map_err(|source| Error::Map { what: "read the kernel's conversations", source })?;
-        self.take_totals(ended, &mut interval)
-            .and_then(|()| self.take_overflow(ended, &mut interval))
+        self.take_totals(ended, &mut interval).map_err(|error| failed("read the kernel's counters", error))?;
+        self.take_overflow(ended, &mut interval)
             .map_err(|source| Error::Map { what: "read the kernel's counters", source })?;
         rows::find_overflow_verdicts(&mut interval);
         self.rings.read();
@@ -271,34 +295,33 @@ impl Kernel {
     }
 
     fn take_conversations(&mut self, at: usize, clock: ClockOffset, interval: &mut KernelInterval) -> io::Result<()> {
+        let slots = &self.slots;
         while let Some(batch) = self.v4[at].take()? {
-            interval.rows_v4.extend(batch.entries().filter_map(|(key, values)| rows::row_v4(clock, key, values)));
+            interval
+                .rows_v4
+                .extend(batch.entries().filter_map(|(key, values)| rows::row_v4(clock, slots, key, values)));
             self.rings.read();
         }
         while let Some(batch) = self.v6[at].take()? {
-            interval.rows_v6.extend(batch.entries().filter_map(|(key, values)| rows::row_v6(clock, key, values)));
+            interval
+                .rows_v6
+                .extend(batch.entries().filter_map(|(key, values)| rows::row_v6(clock, slots, key, values)));
             self.rings.read();
         }
         Ok(())
     }
 
-    /// Takes the totals. The entries of the interfaces stay.
-    fn take_totals(&mut self, generation: u32, interval: &mut KernelInterval) -> io::Result<()> {
-        let mut counted = Vec::new();
-        while let Some(batch) = self.read_totals.read()? {
-            for (bytes, values) in batch.entries() {
-                let Some(key) = layout::read::<TotalsKey>(bytes).filter(|key| key.generation == generation) else {
-                    continue;
-                };
-                let values: Vec<Totals> = layout::per_processor(values).collect();
-                let totals = rows::totals(key.interface, &values);
-                if totals != InterfaceTotals::nothing(key.interface) {
-                    interval.totals.push(totals);
-                    counted.extend(bytes);
-                }
+    /// Takes the totals of all slots that are taken.
+    fn take_totals(&mut self, generation: u32, interval: &mut KernelInterval) -> Result<(), MapError> {
+        let taken: Vec<(u32, u32)> = self.slots.taken().collect();
+        for (interface, slot) in taken {
+            let totals = rows::totals(interface, &self.totals.get(&totals_position(slot, generation), 0)?);
+            if totals != InterfaceTotals::nothing(interface) {
+                interval.totals.push(totals);
+                self.clear_totals(slot, generation)?;
             }
         }
-        self.read_totals.clear(&counted)
+        Ok(())
     }
 
     /// Takes the sums of packets without a conversation. The entries of [`overflow_keys`] stay.

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd as _;
+use std::thread;
+use std::time::Duration;
 
 use aya::maps::{Map, MapData, MapError, RingBuf};
 
@@ -11,6 +14,7 @@ use super::rows::ClockOffset;
 use crate::account::interval::FrameCounters;
 use crate::decode::NotIp;
 use crate::kernel::{InterfaceTotals, KernelInterval, KernelMessage, KernelViolation};
+use crate::os::epoll::WakeupWait;
 use crate::packet::{Addresses, Protocol, TcpFlags};
 
 /// The most messages of an interval. Further ones are counted.
@@ -20,6 +24,8 @@ const MAXIMUM_VIOLATIONS: usize = 65_536;
 
 pub(super) struct RecordRings {
     messages: RingBuf<MapData>,
+    /// The kernel wakes the reader when half of the ring of messages is in use.
+    wakeups: WakeupWait,
     reports: RingBuf<MapData>,
     read_messages: Vec<Message>,
     read_reports: Vec<Report>,
@@ -31,8 +37,10 @@ pub(super) struct RecordRings {
 
 impl RecordRings {
     pub(super) fn new(messages: Map, reports: Map) -> Result<Self, MapError> {
+        let messages = RingBuf::try_from(messages)?;
         Ok(Self {
-            messages: RingBuf::try_from(messages)?,
+            wakeups: WakeupWait::new(messages.as_fd())?,
+            messages,
             reports: RingBuf::try_from(reports)?,
             read_messages: Vec::new(),
             read_reports: Vec::new(),
@@ -40,6 +48,15 @@ impl RecordRings {
             violations_lost: 0,
             unread: BTreeMap::new(),
         })
+    }
+
+    /// Waits until it is time to read, `most` at most. An interval that has all its messages needs no reader sooner.
+    pub(super) fn wait(&self, most: Duration) {
+        if self.read_messages.len() < MAXIMUM_MESSAGES {
+            self.wakeups.wait(most);
+        } else {
+            thread::sleep(most);
+        }
     }
 
     /// Takes all records out of the rings.
@@ -88,6 +105,7 @@ fn given_message(clock: ClockOffset, message: &Message) -> KernelMessage {
         time: clock.time(message.time),
         length: message.length,
         wire_bytes: message.wire_bytes,
+        wire_packets: message.segments,
         is_uncounted: message.kind == UNCOUNTED,
         bytes: message.bytes[..length.min(MESSAGE_BYTES)].to_vec(),
     }

@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
 
 use super::layout::{
-    self, Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, Overflow, OverflowKey, PERMITTED, Sum, Totals,
-    UNKNOWN, VERSION_4, not_ip,
+    self, Conversation, Counted, HAS_ICMP_TYPE, HAS_PAYLOAD, Key4, Key6, LAST_SHIFT, Overflow, OverflowKey, PERMITTED,
+    Sum, Totals, UNKNOWN, VERSION_4, not_ip,
 };
+use super::slots::InterfaceSlots;
 use crate::account::conversation::{Address, ConversationKey, DirectionSum, Endpoint, Way};
 use crate::account::flow::Counters;
 use crate::account::interval::{CountedConversation, FrameCounters};
@@ -49,18 +50,28 @@ impl ClockOffset {
     }
 }
 
-pub(super) fn row_v4(clock: ClockOffset, key: &[u8], values: &[u8]) -> Option<CountedRow<Ipv4Addr>> {
+pub(super) fn row_v4(
+    clock: ClockOffset,
+    slots: &InterfaceSlots,
+    key: &[u8],
+    values: &[u8],
+) -> Option<CountedRow<Ipv4Addr>> {
     let key: Key4 = layout::read(key)?;
     let [low, high] = [(key.low, key.low_port), (key.high, key.high_port)]
         .map(|(address, port)| Endpoint { address: Ipv4Addr::from_bits(address), port });
-    row(clock, key.interface, ConversationKey::new(low, high, Protocol(key.protocol)), values)
+    row(clock, slots.interface(key.slot)?, ConversationKey::new(low, high, Protocol(key.protocol)), values)
 }
 
-pub(super) fn row_v6(clock: ClockOffset, key: &[u8], values: &[u8]) -> Option<CountedRow<Ipv6Addr>> {
+pub(super) fn row_v6(
+    clock: ClockOffset,
+    slots: &InterfaceSlots,
+    key: &[u8],
+    values: &[u8],
+) -> Option<CountedRow<Ipv6Addr>> {
     let key: Key6 = layout::read(key)?;
     let [low, high] = [(key.low, key.low_port), (key.high, key.high_port)]
         .map(|(address, port)| Endpoint { address: address_v6(address), port });
-    row(clock, key.interface, ConversationKey::new(low, high, Protocol(key.protocol)), values)
+    row(clock, slots.interface(key.slot)?, ConversationKey::new(low, high, Protocol(key.protocol)), values)
 }
 
 /// An IPv6 address of its words.
@@ -109,7 +120,7 @@ fn plus(one: Counted, other: Counted) -> Counted {
     let (earlier, later) = if one.first <= other.first { (one, other) } else { (other, one) };
     Counted {
         bytes: one.bytes + other.bytes,
-        last: one.last.max(other.last),
+        last: units_between(earlier.first, last(&one).max(last(&other))),
         packets: one.packets + other.packets,
         segments: one.segments + other.segments,
         flags: one.flags | other.flags,
@@ -118,13 +129,23 @@ fn plus(one: Counted, other: Counted) -> Counted {
     }
 }
 
+/// Time of the last packet, in nanoseconds of the monotonic clock.
+fn last(counted: &Counted) -> u64 {
+    counted.first + (u64::from(counted.last) << LAST_SHIFT)
+}
+
+/// A time after another, as a value of [`Counted::last`].
+fn units_between(first: u64, last: u64) -> u32 {
+    u32::try_from(last.saturating_sub(first) >> LAST_SHIFT).unwrap_or(u32::MAX)
+}
+
 fn direction_sum(clock: ClockOffset, counted: &Counted) -> DirectionSum {
     let has_icmp_type = counted.marks & HAS_ICMP_TYPE != 0;
     DirectionSum {
         packets: counted.packets,
         bytes: counted.bytes,
         first: clock.time(counted.first),
-        last: clock.time(counted.last),
+        last: clock.time(last(counted)),
         first_flags: TcpFlags(if has_icmp_type { 0 } else { counted.first_control }),
         icmp_type: has_icmp_type.then_some(counted.first_control),
         flags: TcpFlags(counted.flags),

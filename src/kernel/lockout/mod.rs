@@ -1,9 +1,10 @@
 //! The check that dropping leaves this host within reach: default gateways and peers of SSH sessions have to be
-//! permitted. Takes the networks of a policy, at the start or new ones later; gives an error that names the address that
+//! permitted. Takes the networks of a policy, at the start or new ones later; gives an error that names the addresses that
 //! would be cut off. Must not know how packets are dropped.
 
 mod sessions;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -49,15 +50,24 @@ impl fmt::Display for Lifeline {
 /// Checks that dropping by `networks` leaves this host within reach. Without dropping, or with force, all is well.
 ///
 /// # Errors
-/// With the first lifeline that would be cut; also when the kernel does not tell its routes or connections.
+/// With the lifelines that would be cut; also when the kernel does not tell its routes or connections.
 pub fn check(config: &Config, networks: Option<&Networks>) -> Result<(), Error> {
     let Some(networks) = networks.filter(|_| config.drops_packets && !config.force) else { return Ok(()) };
     if networks.permitted().is_empty() {
         return Err(Error::DropsAll);
     }
-    let is_cut = |lifeline: &Lifeline| networks.verdict(lifeline.address()) == Verdict::NotPermitted;
-    let cut = lifelines()?.into_iter().find(is_cut);
-    cut.map_or(Ok(()), |lifeline| Err(Error::Lockout(lifeline.to_string())))
+    let cut = cut_by(networks, lifelines()?);
+    let object = if cut.len() == 1 { "it" } else { "them" };
+    if cut.is_empty() { Ok(()) } else { Err(Error::Lockout { cut: cut.join("; "), object }) }
+}
+
+/// The lifelines that these networks would cut, in words, each address once.
+fn cut_by(networks: &Networks, lifelines: Vec<Lifeline>) -> Vec<String> {
+    let mut named = BTreeSet::new();
+    let is_cut = |lifeline: &Lifeline| {
+        networks.verdict(lifeline.address()) == Verdict::NotPermitted && named.insert(lifeline.address())
+    };
+    lifelines.into_iter().filter(is_cut).map(|lifeline| lifeline.to_string()).collect()
 }
 
 /// The lifelines of this host, in the current network namespace.
@@ -103,6 +113,23 @@ mod tests {
         let routed =
             ["10.0.0.1", "169.254.1.1", "2001:db8::1", "fe80::1"].map(|text| is_routed(&text.parse().unwrap()));
         assert_eq!(routed, [true, true, true, false]);
+    }
+
+    #[test]
+    fn every_lifeline_that_is_cut_is_named_once() {
+        let networks = Networks::new(&["192.0.2.0/24".parse().unwrap()], &[]);
+        let [gateway, peer, permitted] = ["10.0.0.1", "10.0.0.7", "192.0.2.7"].map(|text| text.parse().unwrap());
+        let lifelines = vec![
+            Lifeline::Gateway(gateway),
+            Lifeline::Gateway(permitted),
+            Lifeline::SshPeer(peer),
+            Lifeline::SshClient(peer),
+        ];
+        let expected = [
+            "the default gateway 10.0.0.1 is not permitted",
+            "10.0.0.7, which has an SSH session with this host, is not permitted",
+        ];
+        assert_eq!(cut_by(&networks, lifelines), expected);
     }
 
     #[test]

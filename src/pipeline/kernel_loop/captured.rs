@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::account::interval::Interval;
+use crate::account::interval::{Interval, KernelSums};
 use crate::decode::Decoder;
 use crate::kernel::{self, InterfaceInterval};
 use crate::packet::Timestamp;
 use crate::pipeline::handover::Exchange;
-use crate::policy::{Networks, Verdict};
+use crate::policy::Networks;
 
 /// An interface that the program is attached to.
 pub(super) struct Captured {
@@ -64,20 +64,23 @@ impl Captured {
         self.exchange.set_up(is_up && self.detached.is_none());
     }
 
-    /// Reports the violations of an interval. Packets that the kernel has not counted have no report.
+    /// Reports the violations of an interval.
     pub(super) fn report(&mut self, decoder: &Decoder, policy: Option<&Networks>, taken: &InterfaceInterval<'_>) {
         let name = Arc::from(self.interface.as_str());
-        let uncounted = taken.messages.iter().filter_map(|message| message.uncounted_source(decoder));
-        let is_violation = |source| policy.is_some_and(|policy| policy.verdict(source) == Verdict::NotPermitted);
-        let without_report = uncounted.filter(|&source| is_violation(source)).count() as u64;
         let suppressed: u64 = taken.totals.iter().map(|totals| totals.suppressed + totals.events_lost).sum();
         let reports = self.exchange.reports();
-        reports.suppressed_packets += suppressed + without_report;
+        reports.suppressed_packets += suppressed;
         reports.violations.extend(taken.violations.iter().map(|violation| violation.named(&name)));
+        if let Some(policy) = policy {
+            let messages = taken.messages.iter();
+            reports.unread.extend(messages.filter_map(|message| message.violation(decoder, policy, &name)));
+        }
     }
 
     /// Counts an interval that began at this time.
     pub(super) fn count(&mut self, began: Timestamp, decoder: &Decoder, taken: &InterfaceInterval<'_>) {
+        let sums = KernelSums { are_wire_packets_unknown: taken.is_joining, ..KernelSums::default() };
+        self.filling(began).add_kernel_sums(&sums);
         for message in taken.messages {
             message.add_to(decoder, self.filling(began));
             self.received += u64::from(message.is_uncounted);

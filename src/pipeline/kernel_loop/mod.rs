@@ -6,7 +6,6 @@ mod captured;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use ipnet::IpNet;
@@ -120,7 +119,7 @@ impl KernelLoop {
         let until = Instant::now() + self.time_left();
         let plan = Arc::clone(&self.plan);
         while Instant::now() < until && !self.control.is_stopping() && Arc::ptr_eq(&plan, &self.control.plan()) {
-            thread::sleep(READ_INTERVAL.min(until.saturating_duration_since(Instant::now())));
+            self.kernel.wait_for_records(READ_INTERVAL.min(until.saturating_duration_since(Instant::now())));
             self.kernel.read_rings();
         }
     }
@@ -311,7 +310,8 @@ impl KernelLoop {
         // Lost records have no interface; the first one counts them.
         if let Some(captured) = self.captured.values_mut().next() {
             captured.exchange.reports().suppressed_packets += taken.violations_lost;
-            let lost = KernelSums { messages_lost: taken.messages_lost, ..KernelSums::default() };
+            let (messages_lost, events_lost) = (taken.messages_lost, taken.violations_lost);
+            let lost = KernelSums { messages_lost, events_lost, ..KernelSums::default() };
             captured.filling(began).add_kernel_sums(&lost);
         }
         for captured in self.captured.values_mut() {

@@ -55,7 +55,7 @@ fn write(format: EventFormat, path: &Path) {
 /// Writes a log of the events that `report` reports.
 fn write_by(format: EventFormat, path: &Path, report: impl FnOnce(&mut EventSender)) {
     let config = Config { format, file: Some(path.to_owned()), ..Config::default() };
-    let log = EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true))).unwrap();
+    let log = EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true)), None).unwrap();
     report(&mut log.sender(SendingPace::File));
     assert_eq!(log.finish(Instant::now() + Duration::from_secs(60)), 0);
 }
@@ -291,7 +291,89 @@ fn log_without_events_is_no_fault_and_says_so() {
         assert!(!analysis.has_events() && !analysis.has_broken_lines(), "{log:?}");
         let text = analysis.report(20).to_string();
         assert!(text.ends_with("0 events, 0 broken lines\nno events\n"), "{text}");
+        assert_eq!(text.starts_with("log (empty): "), log.trim().is_empty(), "{text}");
     }
+}
+
+#[test]
+fn byte_order_mark_does_not_hide_the_format() {
+    let line = r#"{"timestamp":"2023-11-14T22:13:32Z","src_ip":"203.0.113.5"}"#;
+    for (log, format) in [
+        (format!("\u{feff}{line}\n"), "jsonl"),
+        (format!("\u{feff}[\n{line}\n]\n"), "json"),
+        ("\u{feff}src,ts\n203.0.113.5,1700000000\n".to_owned(), "csv"),
+    ] {
+        let (report, broken) = analyzed(None, log.as_bytes());
+        assert_eq!(
+            (&report["logs"][0]["format"], &report["totals"]["events"], broken),
+            (&format.into(), &1.into(), vec![])
+        );
+    }
+    let of_utf_16 = Analysis::default().read("log", None, &b"\xff\xfe{\0"[..], |_| {}).unwrap_err();
+    assert!(of_utf_16.to_string().contains("UTF-16"), "{of_utf_16}");
+}
+
+#[test]
+fn console_form_is_named_and_not_read_as_csv() {
+    let log = "ts=2026-03-17T13:31:58.000000Z level=warn msg=\"packets from a source that is not permitted\"\n";
+    for format in [None, Some(LogFormat::Csv)] {
+        let mut analysis = Analysis::default();
+        let fault = analysis.read("log", format, log.as_bytes(), |line| panic!("{line:?}")).unwrap_err();
+        assert!(fault.to_string().starts_with("this is the console form, which analyze does not read"), "{fault}");
+    }
+}
+
+#[test]
+fn lists_show_the_packets_that_they_are_ordered_by() {
+    let line = |source: &str, port: u16, packets: u32, suppressed: u32| {
+        format!(
+            r#"{{"event":"violation","ts":1700000000,"src":"{source}","dst":"10.0.0.1","dst_port":{port},"protocol":"tcp","packets":{packets},"bytes":1,"suppressed":{suppressed},"action":"dropped"}}"#
+        ) + "\n"
+    };
+    let alert = r#"{"event":"alert","ts":1700000001,"src":"192.0.2.7","kind":"policy","state":"firing"}"#;
+    let log = line("203.0.113.2", 80, 30, 0) + &line("203.0.113.1", 22, 1, 900_000) + alert;
+    let mut analysis = Analysis::default();
+    analysis.read("log", None, log.as_bytes(), |line| panic!("{line:?}")).unwrap();
+    let text = analysis.report(20).to_string();
+    let numbers = |start: &str| {
+        let line =
+            text.lines().find(|line| line.trim_start().starts_with(start)).unwrap_or_else(|| panic!("{start}: {text}"));
+        line.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect::<Vec<u64>>()
+    };
+    assert_eq!(numbers("203.0.113.1 "), [900_001, 900_000, 900_001, 1, 1, 1, 0]);
+    assert_eq!(numbers("203.0.113.2 "), [30, 0, 30, 1, 1, 1, 0]);
+    assert!(text.find("203.0.113.1 ") < text.find("203.0.113.2 "), "{text}");
+    assert!(text.find("203.0.113.2 ") < text.find("192.0.2.7 "), "{text}");
+    assert!(
+        text.contains(
+            "900031 packets not permitted: 900000 suppressed (without an event of their own), 900031 dropped\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("\nTop ports (without suppressed packets, whose ports are unknown)\n"), "{text}");
+    assert!(text.contains("            1 packet                1 byte\n"), "{text}");
+    // The period of the alert alone has no bar.
+    assert!(
+        text.contains(&format!("2023-11-14T22:13:20Z          2       900031       900000 {}\n", "#".repeat(40))),
+        "{text}"
+    );
+    assert!(text.contains("2023-11-14T22:13:21Z          1            0            0\n"), "{text}");
+}
+
+#[test]
+fn many_alerts_do_not_move_a_source_above_more_packets() {
+    let violation = |source: &str, packets: u32| {
+        format!("{{\"event\":\"violation\",\"ts\":1700000000,\"src\":\"{source}\",\"packets\":{packets}}}\n")
+    };
+    let alert = |second: u32| {
+        format!(
+            "{{\"event\":\"alert\",\"ts\":{second},\"starts_at\":{second},\"src\":\"203.0.113.1\",\"kind\":\"policy\",\"state\":\"firing\"}}\n"
+        )
+    };
+    let log = violation("203.0.113.1", 11) + &violation("203.0.113.2", 14) + &(1..=9).map(alert).collect::<String>();
+    let (report, _) = analyzed(None, log.as_bytes());
+    assert_eq!(report["sources"][0]["address"], "203.0.113.2");
+    assert_eq!(report["sources"][1]["alerts"], 9);
 }
 
 #[test]
@@ -302,7 +384,7 @@ fn single_things_are_named_in_the_singular() {
     let text = analysis.report(20).to_string();
     for expected in [
         "log (jsonl): 2 lines, 1 event, 1 broken line\n",
-        "1 violation: 1 packet, 1 byte; 0 packets without an event of their own\n0 dropped of 1 packet of both kinds\n1 source, 1 target\n",
+        "1 violation: 1 packet, 1 byte\n1 packet not permitted: 0 suppressed (without an event of their own), 0 dropped\n1 source, 1 target\n",
         "1 target, 0 ports, 0 alerts\n",
         "  from                     events      packets   suppressed\n  2023-11-14T22:13:32Z          1            1            0 #",
     ] {

@@ -80,7 +80,7 @@ fn last_number(format: EventFormat, path: &Path) -> Vec<u64> {
 fn file_that_cannot_be_written_is_counted_and_keeps_its_events() {
     let log = start(Config { buffer_bytes: 0, ..config(EventFormat::JsonLines, Path::new("/dev/full")) });
     let mut events = log.sender(SendingPace::Live);
-    (0..20_000).for_each(|number| events.report(&violation(number)));
+    (0..200_000).for_each(|number| events.report(&violation(number)));
     let errors = log.figures().write_errors;
     wait_for("failures", || errors.load(Ordering::Relaxed) >= 2);
     assert!(events.lost().load(Ordering::Relaxed) > 10_000 && written(&log) == 0);

@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod formats;
+mod losses;
 
 use std::fs;
 use std::path::Path;
@@ -64,7 +65,7 @@ fn config(format: EventFormat, file: &Path) -> Config {
 }
 
 fn start(config: Config) -> EventLog {
-    EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true))).unwrap()
+    EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true)), None).unwrap()
 }
 
 fn finish(log: EventLog) {
@@ -117,7 +118,7 @@ fn numbers(format: EventFormat, path: &Path) -> Vec<u64> {
 fn violations_without_a_file_are_lines_of_the_console() {
     let (sender, lines) = std::sync::mpsc::sync_channel(10);
     let console = Box::new(move |line: String| sender.send(line).is_ok());
-    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console)).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console), None).unwrap();
     let mut events = log.sender(SendingPace::Live);
     events.notify(&change("its line is written elsewhere"));
     events.report(&violation(3));
@@ -148,7 +149,7 @@ fn violations_without_a_file_are_lines_of_the_console() {
 fn console_may_receive_alerts_too_in_their_order() {
     let (sender, lines) = std::sync::mpsc::sync_channel(10);
     let console = Box::new(move |line: String| sender.send(line).is_ok());
-    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::All(console)).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::All(console), None).unwrap();
     let mut events = log.sender(SendingPace::File);
     events.report(&violation(3));
     events.notify(&change("of the console"));
@@ -161,7 +162,7 @@ fn console_may_receive_alerts_too_in_their_order() {
 #[test]
 fn console_without_space_loses_violations_and_counts_them() {
     let console = ConsoleEvents::Violations(Box::new(|_| false));
-    let log = EventLog::start(Config::default(), Style::default(), console).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), console, None).unwrap();
     let mut events = log.sender(SendingPace::Live);
     let lost = events.lost();
     (0..5).for_each(|number| events.report(&violation(number)));
@@ -178,7 +179,7 @@ fn full_queue_loses_events_and_never_blocks() {
     let log = start(config(EventFormat::JsonLines, &pipe));
     let mut events = log.sender(SendingPace::Live);
     let started = Instant::now();
-    (0..20_000).for_each(|number| events.report(&violation(number)));
+    (0..200_000).for_each(|number| events.report(&violation(number)));
     assert!(started.elapsed() < DEADLINE, "{:?}", started.elapsed());
     assert!(events.lost().load(Ordering::Relaxed) > 0);
     assert!(log.finish(Instant::now() + Duration::from_millis(50)) > 0, "unwritten events are reported");

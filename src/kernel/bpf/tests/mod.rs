@@ -7,6 +7,7 @@ mod policy;
 
 use std::sync::Arc;
 
+use aya::maps::IterableMap as _;
 use aya::programs::{TestRun as _, TestRunOptions};
 
 use super::*;
@@ -82,7 +83,10 @@ fn decoder() -> Decoder {
 
 /// The interval as the kernel counted it.
 fn counted(kernel: &mut Kernel) -> Interval {
-    let taken = kernel.take_interval().unwrap();
+    interval_of(&kernel.take_interval().unwrap())
+}
+
+fn interval_of(taken: &KernelInterval) -> Interval {
     let mut interval = empty();
     taken.messages.iter().for_each(|message| message.add_to(&decoder(), &mut interval));
     taken.totals.iter().for_each(|totals| totals.add_to(&mut interval));
@@ -225,15 +229,20 @@ fn packets_without_space_in_the_map_are_overflow_by_direction_and_protocol() {
     assert_eq!(counted(&mut kernel).frames().frames, 0, "an interval is taken once");
 }
 
+/// The context of a packet that was so many on the wire.
+fn joined(segments: u8) -> [u8; 192] {
+    /// The place of `gso_segs` in `struct __sk_buff`.
+    const SEGMENTS: usize = 164;
+    let mut context = [0; 192];
+    context[SEGMENTS] = segments;
+    context
+}
+
 #[test]
 #[ignore = "needs root: it loads a program into the kernel"]
 fn super_packet_is_one_packet_and_several_on_the_wire() {
-    /// The place of `gso_segs` in `struct __sk_buff`, and its size.
-    const SEGMENTS: usize = 164;
-    const CONTEXT_BYTES: usize = 192;
     let Some(mut kernel) = kernel(Daq::Tc, 1_024, false) else { return };
-    let mut context = [0; CONTEXT_BYTES];
-    context[SEGMENTS] = 7;
+    let context = joined(7);
     let frame = ethernet(&[V4], &v4(1, 8, 6, 0, &[], &tcp([50_000, 443], 0x18, &[1; 200])));
     kernel.run(&frame, 3, &context);
     let interval = counted(&mut kernel);
@@ -242,6 +251,50 @@ fn super_packet_is_one_packet_and_several_on_the_wire() {
     let mut expected = [0; 4];
     expected[Direction::Outgoing as usize] = 21;
     assert_eq!(interval.kernel_sums().unwrap().wire_packets, expected);
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn frames_that_are_read_in_user_space_count_on_the_wire_like_others() {
+    for daq in [Daq::Xdp, Daq::Tc] {
+        let Some(mut kernel) = kernel(daq, 1_024, false) else { return };
+        let mut unread = 0;
+        for (name, frame) in frames() {
+            if kernel.try_run(&frame, 1, &joined(7)[..if daq == Daq::Tc { 192 } else { 0 }]).is_none() {
+                continue;
+            }
+            let taken = kernel.take_interval().unwrap();
+            unread += taken.messages.iter().filter(|message| message.is_uncounted).count();
+            let interval = interval_of(&taken);
+            let packets = interval.frames().frames - interval.not_ip().iter().sum::<u64>();
+            let wire: u64 = interval.kernel_sums().map_or(0, |sums| sums.wire_packets.iter().sum());
+            assert_eq!(wire, packets * if daq == Daq::Tc { 7 } else { 1 }, "{daq:?}: {name}");
+        }
+        assert!(unread >= 5, "{daq:?}: {unread}");
+    }
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn reader_is_woken_when_half_of_the_ring_of_messages_is_in_use() {
+    /// Less than a record has with its header, so that as many fill the ring at least.
+    const RECORD: u32 = 280;
+    let Some(mut kernel) = kernel(Daq::Xdp, 1_024, false) else { return };
+    let frames = frames();
+    let mpls = &frames.iter().find(|(name, _)| *name == "mpls").unwrap().1;
+    let half = kernel.config.ring_bytes / 2 / RECORD;
+    let waits = |kernel: &Kernel, most| {
+        let begin = std::time::Instant::now();
+        kernel.wait_for_records(most);
+        begin.elapsed()
+    };
+    kernel.run(mpls, half / 2, &[]);
+    let short = Duration::from_millis(50);
+    assert!(waits(&kernel, short) >= short, "a quarter of the ring wakes the reader");
+    kernel.run(mpls, half - half / 2, &[]);
+    assert!(waits(&kernel, Duration::from_secs(60)) < Duration::from_secs(30), "the reader was not woken");
+    let interval = counted(&mut kernel);
+    assert_eq!((interval.frames().frames, interval.not_ip().iter().sum::<u64>()), (u64::from(half), 0));
 }
 
 #[test]
@@ -271,8 +324,8 @@ fn memory_of_the_maps_is_what_the_limit_allows() {
     for map_bytes in [16 << 20, 64 << 20] {
         let config = Config { map_bytes, max_conversations: 1 << 20, ..Config::default() };
         let Some(kernel) = loaded(&config) else { return };
-        let readers = kernel.v4.iter().chain(&kernel.v6).chain([&kernel.read_totals, &kernel.read_overflow]);
-        let bytes: u64 = readers.map(|reader| locked_bytes(reader.as_fd())).sum();
+        let readers = kernel.v4.iter().chain(&kernel.v6).chain([&kernel.read_overflow]).map(MapReader::as_fd);
+        let bytes: u64 = readers.chain([kernel.totals.map().fd().as_fd()]).map(locked_bytes).sum();
         // The kernel's own account, which has some words a map besides (exact since Linux 6.4).
         assert!(bytes <= map_bytes + map_bytes / 50 && bytes > map_bytes / 4, "{bytes} of {map_bytes}");
     }
@@ -294,4 +347,46 @@ fn frames_of_other_interfaces_do_not_count() {
     kernel.run(&frames()[0].1, 3, &[]);
     let taken = kernel.take_interval().unwrap();
     assert!(taken.rows_v4.is_empty() && taken.totals.is_empty() && taken.overflow.is_empty());
+}
+
+/// Frames of [`INTERFACE`] in the totals of an interval, after so many more.
+fn frames_counted(kernel: &mut Kernel, sent: u32) -> u64 {
+    kernel.run(&frames()[0].1, sent, &[]);
+    let taken = kernel.take_interval().unwrap();
+    assert!(taken.rows_v4.iter().all(|row| row.interface == INTERFACE), "{:?}", taken.rows_v4);
+    taken.totals.iter().filter(|totals| totals.interface == INTERFACE).map(|totals| totals.frames.frames).sum()
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn interfaces_whose_numbers_end_alike_are_told_apart() {
+    let other = INTERFACE + layout::INTERFACE_ENTRIES;
+    for daq in [Daq::Xdp, Daq::Tc] {
+        let Some(mut kernel) = kernel(daq, 64, false) else { return };
+        kernel.make_counters(other).unwrap();
+        assert_eq!(frames_counted(&mut kernel, 3), 3, "it is the first");
+        kernel.forget(INTERFACE);
+        assert_eq!(frames_counted(&mut kernel, 3), 0, "the other one alone has counters");
+        kernel.make_counters(INTERFACE + 1).unwrap();
+        kernel.make_counters(INTERFACE).unwrap();
+        assert_eq!(frames_counted(&mut kernel, 4), 4, "it is the second");
+        kernel.forget(other);
+        kernel.make_counters(other).unwrap();
+        assert_eq!(frames_counted(&mut kernel, 5), 5, "the other one has gone and come again");
+        kernel.forget(INTERFACE);
+        assert_eq!(frames_counted(&mut kernel, 5), 0);
+    }
+}
+
+#[test]
+#[ignore = "needs root: it loads a program into the kernel"]
+fn interface_beyond_the_limit_is_refused_until_another_has_gone() {
+    let Some(mut kernel) = kernel(Daq::Xdp, 64, false) else { return };
+    (2..=1_024).for_each(|interface| kernel.make_counters(interface).unwrap());
+    let refused = kernel.make_counters(5_000);
+    assert!(matches!(&refused, Err(Error::Map { .. })), "{refused:?}");
+    kernel.make_counters(INTERFACE).unwrap();
+    kernel.forget(700);
+    kernel.make_counters(5_000).unwrap();
+    assert_eq!(frames_counted(&mut kernel, 2), 2);
 }

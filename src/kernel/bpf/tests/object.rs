@@ -23,7 +23,9 @@ fn object_has_the_programs_and_maps_that_user_space_expects() {
         ("V4_ODD", of::<Key4, Conversation>()),
         ("V6_EVEN", of::<Key6, Conversation>()),
         ("V6_ODD", of::<Key6, Conversation>()),
-        ("TOTALS", of::<TotalsKey, Totals>()),
+        ("INTERFACES", of::<u32, InterfaceSlot>()),
+        ("SLOTS", of::<u32, u32>()),
+        ("TOTALS", of::<u32, Totals>()),
         ("OVERFLOW", of::<OverflowKey, Overflow>()),
         ("SOURCES", of::<[u32; 4], Bucket>()),
         ("LOCAL_V4", (8, 1)),
@@ -35,7 +37,7 @@ fn object_has_the_programs_and_maps_that_user_space_expects() {
     ] {
         assert_eq!(sizes(name), expected, "{name}");
     }
-    assert_eq!((size_of::<Key4>(), size_of::<Key6>(), size_of::<Conversation>()), (20, 44, 80));
+    assert_eq!((size_of::<Key4>(), size_of::<Key6>(), size_of::<Conversation>()), (16, 40, 64));
     assert_eq!(not_ip_reasons(), NotIp::ALL.len() - 3, "LLC, PPP and MPLS are read in user space");
 }
 
