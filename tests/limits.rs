@@ -221,7 +221,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "interfaces of the kernel path",
         Kept("the interface is tried again; a line in the log names it"),
-        &["kernel/bpf/memory.rs MOST_OVERFLOW", "kernel/bpf/memory.rs MOST_TOTALS"],
+        &["kernel/bpf/memory.rs MOST_OVERFLOW", "kernel/bpf/memory.rs MOST_INTERFACES"],
     ),
     Limit(
         "refusals of an interval",
