@@ -167,6 +167,8 @@ export interface Graph {
   min_bytes: number;
   nodes: GraphNode[];
   edges: GraphEdge[];
+  /** Traffic that no edge stands for. */
+  left_out: { edges: number; bytes: number; packets: number };
 }
 
 export interface Alert {

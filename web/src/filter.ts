@@ -71,12 +71,16 @@ export function completed(text: string, caret: number, suggestion: string): { te
   return { text: before + text.slice(end).trimStart(), caret: before.length };
 }
 
-// A space would end the word: names from the network may hold one.
-const asWord = (key: string, value: string): string => `${key}:${value.replace(/\s/g, "")}`;
+/** True if the filter can hold the text as one word: a space would end it, and the API has no quotes. */
+export const isWord = (text: string): boolean => text !== "" && !/\s/.test(text);
 
-export const hostWord = (address: string): string => asWord("host", address);
-export const macWord = (mac: string): string => asWord("mac", mac);
-export const protocolWord = (protocol: string): string => asWord("protocol", protocol);
+export const hostWord = (address: string): string => `host:${address}`;
+export const macWord = (mac: string): string => `mac:${mac}`;
+export const protocolWord = (protocol: string): string => `protocol:${protocol}`;
 export const portWord = (port: number): string => `port:${port}`;
-export const directionWord = (direction: string): string => asWord("direction", direction);
-export const interfaceWord = (name: string): string => asWord("interface", name);
+export const directionWord = (direction: string): string => `direction:${direction}`;
+export const interfaceWord = (name: string): string => `interface:${name}`;
+
+/** The words of the filter that ask for an interface. The flows since the start have none. */
+export const interfaceWords = (filter: string): string[] =>
+  words(filter).filter((word) => /^[-!]?interface:/i.test(word));

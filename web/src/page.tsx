@@ -11,6 +11,7 @@ import "./styles/overview.css";
 import "./styles/chart.css";
 import "./styles/tables.css";
 import "./styles/alerts.css";
+import { fileTimes } from "./derived.ts";
 import { Alerts } from "./alerts/alerts.tsx";
 import { Network } from "./chart/network.tsx";
 import { Header } from "./controls/header.tsx";
@@ -25,6 +26,15 @@ import { announcement, snapshot, start } from "./store.ts";
 import { Tables } from "./tables/tables.tsx";
 import { followTheme } from "./theme.ts";
 
+/** The time that the figures cover: for a file that of its packets. */
+function covered(started: string): string {
+  const times = fileTimes.value;
+  if (times === null) return `since ${dateTime(moment(started))}`;
+  return times.first === null
+    ? `until ${dateTime(times.last)}`
+    : `from ${dateTime(times.first)} to ${dateTime(times.last)}`;
+}
+
 function Foot(): JSX.Element {
   const last = snapshot.value;
   return (
@@ -33,17 +43,17 @@ function Foot(): JSX.Element {
       {last !== null && (
         <>
           <span>
-            {last.mode === "file" ? "Capture file" : `Interfaces: ${last.interfaces.map(visible).join(", ")}`}
+            {last.mode === "file" ? "Capture file" : "Interfaces"}: {last.interfaces.map(visible).join(", ")}
           </span>
           <span>Local: {last.local_networks.map(visible).join(", ")}</span>
           <span>
-            {counted(last.flows, "flow")}, {counted(last.hosts, "host")} since {dateTime(moment(last.started))}
+            {counted(last.flows, "flow")}, {counted(last.hosts, "host")} {covered(last.started)}
           </span>
         </>
       )}
       <a href="metrics">Metrics</a>
-      <a href="active">Active flows</a>
-      <a href="api/v1/alerts">Alerts as JSON</a>
+      <a href="active">Active alerts (JSON)</a>
+      <a href="api/v1/alerts">All alerts (JSON)</a>
     </footer>
   );
 }

@@ -5,20 +5,23 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shortened, visible } from "./format.ts";
-import { has, hostWord, toggled } from "./filter.ts";
-import { show, view } from "./store.ts";
+import { has, hostWord, isWord, toggled } from "./filter.ts";
+import { commonTroubles, show, view } from "./store.ts";
 import type { Query } from "./query.ts";
 
 /** Adds a word to the filter, or takes it out. */
 export const toggleWord = (word: string): void => show({ filter: toggled(view.peek().filter, word) });
 
-/** A word that filters the page when it is pressed. */
+/** A word that filters the page when it is pressed; plain text where the filter cannot hold it. */
 export function FilterLink(properties: {
   word: string;
   children: ComponentChildren;
   title?: string;
   label?: string;
 }): JSX.Element {
+  if (!isWord(properties.word)) {
+    return <bdi title="The filter has no names with spaces">{properties.children}</bdi>;
+  }
   const isOn = has(view.value.filter, properties.word);
   return (
     <button
@@ -126,10 +129,13 @@ export function CopyButton(properties: {
   );
 }
 
-/** Says in words that the last request failed; the figures of the one before stay. */
+/** The class of a panel whose figures are of another question than that of the view: it dims. */
+export const oldClass = (query: Query<unknown>): string => (query.isOld.value ? "is-old" : "");
+
+/** Says in words that the last request failed; the figures of the one before stay. Common troubles are said at the filter. */
 export function Trouble(properties: { query: Query<unknown> }): JSX.Element | null {
   const error = properties.query.error.value;
-  if (error === null) return null;
+  if (error === null || commonTroubles.value.includes(error)) return null;
   return (
     <p class="trouble" role="status">
       {visible(error)}

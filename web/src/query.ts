@@ -25,6 +25,8 @@ export class Query<T> {
   /** The path of the answer: it is old while another is asked. */
   readonly answered = signal<string | null>(null);
   readonly path: ReadonlySignal<string | null>;
+  /** True if the last good answer is not of what the view asks: the request failed, or cannot be made. */
+  readonly isOld: ReadonlySignal<boolean>;
   /** Off while the part of the page that shows the answer is out of sight. */
   readonly isActive = signal(true);
   private readonly question: Question;
@@ -38,9 +40,11 @@ export class Query<T> {
     this.client = client;
     this.question = question;
     this.path = computed(() => (this.isActive.value ? question.path() : null));
+    this.isOld = computed(() => this.error.value !== null || (this.isActive.value && this.path.value === null));
     effect(() => {
       const path = this.path.value;
-      if (path !== null && path !== this.answered.peek()) this.ask(path, -1);
+      if (path === null) this.forgetError();
+      else if (path !== this.answered.peek() || this.error.peek() !== null) this.ask(path, -1);
     });
   }
 
@@ -64,6 +68,13 @@ export class Query<T> {
   again(): void {
     const path = this.path.peek();
     if (path !== null) this.ask(path, -1);
+  }
+
+  /** What is not asked has no error. */
+  private forgetError(): void {
+    this.cancel?.abort();
+    this.cancel = null;
+    this.error.value = null;
   }
 
   private ask(path: string, period: number, now = Date.now()): void {

@@ -18,6 +18,7 @@ import {
   type Snapshot,
   type Table,
 } from "./api.ts";
+import { interfaceWords } from "./filter.ts";
 import { clock, moment } from "./format.ts";
 import { Query, type Question } from "./query.ts";
 import { fragment, parse, sameView, type Range, type View } from "./state.ts";
@@ -100,6 +101,15 @@ const range = computed(() => view.value.range);
 const filter = computed(() => view.value.filter);
 const hosts = computed(() => view.value.hosts);
 export const alertList = computed(() => view.value.alerts);
+/** The sentence about a filter that the range cannot have, or null. */
+export function refusal(range: Range, filter: string): string | null {
+  const refused = range === "all" ? interfaceWords(filter) : [];
+  if (refused.length === 0) return null;
+  return `The range All has no interfaces: choose a shorter range, or remove ${refused.join(" ")}.`;
+}
+/** The refusal of the view. The API would refuse its questions about flows, so that they are not asked. */
+export const impossible = computed(() => refusal(view.value.range, view.value.filter));
+const possible = (path: () => string): string | null => (impossible.value === null ? path() : null);
 const traffic = (every: () => number, path: () => string | null): Question => ({ path, every, followsHistory: true });
 
 /** The long chart: the last hour, or 5 minutes where the view asks for them. */
@@ -119,20 +129,23 @@ export const historyShort = ask<History>(
 export const topHosts = ask<Table<HostRow>>(
   traffic(
     () => EVERY[range.peek()],
-    () => pathOf("hosts", { range: range.value, filter: filter.value, sort: "bytes", limit: 10 }),
+    () => possible(() => pathOf("hosts", { range: range.value, filter: filter.value, sort: "bytes", limit: 10 })),
   ),
 );
 export const graph = ask<Graph>(
   traffic(
     () => Math.max(5_000, EVERY[range.peek()]),
-    () => {
-      const nodes = Number(hosts.value);
-      return pathOf("graph", { range: range.value, filter: filter.value, nodes, edges: nodes * 4 });
-    },
+    () =>
+      possible(() => {
+        const nodes = Number(hosts.value);
+        return pathOf("graph", { range: range.value, filter: filter.value, nodes, edges: nodes * 4 });
+      }),
   ),
 );
+/** The most active alerts that the API gives at once. */
+export const MOST_ALERTS = 1000;
 export const activeAlerts = ask<Alerts>({
-  path: () => pathOf("alerts", { state: "active", filter: filter.value }),
+  path: () => pathOf("alerts", { state: "active", filter: filter.value, limit: MOST_ALERTS }),
   every: () => 5_000,
   followsHistory: false,
 });
@@ -153,14 +166,34 @@ export const health = ask<Health>({
   followsHistory: false,
 });
 
+/** Milliseconds between two requests for the rows of a search: it asks for the whole table. */
+const SEARCH_EVERY = 15_000;
 /** The part of a table that is asked for; set by the table's part of the page. */
 export const tablePath = signal<string | null>(null);
 export const table = ask<Table<unknown>>(
   traffic(
-    () => EVERY[range.peek()],
-    () => tablePath.value,
+    () => Math.max(EVERY[range.peek()], view.peek().search === "" ? 0 : SEARCH_EVERY),
+    () => (impossible.value === null ? tablePath.value : null),
   ),
 );
+
+/** The flows of the whole capture file, for the time that it covers; not asked for live traffic. */
+export const wholeFile = ask<Table<HostRow>>(
+  traffic(
+    () => 30_000,
+    () => (snapshot.value?.mode === "file" ? pathOf("hosts", { range: "all", limit: 1 }) : null),
+  ),
+);
+/**
+ * Sentences of failed requests that concern more than one panel: those about the filter, and those of several requests. They
+ * are said once, at the filter.
+ */
+export const commonTroubles = computed<string[]>(() => {
+  const errors = queries.map((query) => query.error.value).filter((error) => error !== null);
+  return [...new Set(errors)].filter(
+    (error) => error.startsWith("filter: ") || errors.indexOf(error) !== errors.lastIndexOf(error),
+  );
+});
 
 /** These stay live while the page is paused: a pause must hide no alert. */
 const ALWAYS = new Set<unknown>([activeAlerts, resolvedAlerts, health]);

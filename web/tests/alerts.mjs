@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { exec } from "node:child_process";
 import { test } from "node:test";
-import { ask, DEADLINE, eventually, withPage } from "./browser.mjs";
+import { ask, asked, DEADLINE, eventually, withPage } from "./browser.mjs";
 
 const START = "2026-03-17T13:31:58.000Z";
 
@@ -160,3 +160,28 @@ test(
       await page.locator(".card.state-resolved").first().waitFor();
     }),
 );
+
+test("more alerts than the lists show are counted", () => {
+  const active = Array.from({ length: 1000 }, (_, at) =>
+    alert({ fingerprint: at.toString(16).padStart(16, "0"), sentence: `alert ${at}` }),
+  );
+  const given = withAlerts({ active, resolved: [] });
+  const change = (name, body, request) =>
+    name === "snapshot"
+      ? { ...body, alerts: { pending: 0, firing: 1234, severity: "warning" } }
+      : given(name, body, request);
+  return withPage({ change }, async (page, { requests }) => {
+    await eventually(
+      async () => (await page.locator("#firing-title").innerText()).includes("1,234 firing"),
+      "the true count",
+    );
+    assert.equal(asked(requests, "alerts")[0].get("limit"), "1000");
+    assert.equal(await page.locator(".firing").count(), 100);
+    const more = page.getByRole("button", { name: "1,134 more" });
+    await more.click();
+    const foot = page.locator(".alerts .panel-foot");
+    assert.match(await foot.innerText(), /1,134 more; the page lists the first 1,000/);
+    await foot.getByRole("button", { name: "Show more" }).click();
+    await eventually(async () => (await page.locator(".card").count()) === 200, "more cards");
+  });
+});

@@ -77,12 +77,44 @@ test("a wrong filter is answered in words, and the figures stay", () =>
     const hosts = await page.locator(".top-host").count();
     await page.getByRole("combobox", { name: "Filter" }).fill("port:banana");
     await page.keyboard.press("Enter");
-    await page.locator(".top-hosts .trouble").waitFor();
-    assert.match(await page.locator(".top-hosts .trouble").innerText(), /port|banana/);
+    await page.locator(".filter .trouble").waitFor();
+    assert.match(await page.locator(".filter .trouble").innerText(), /port.*banana/);
     assert.equal(await page.locator(".top-host").count(), hosts);
+    for (const panel of ["top-hosts", "network", "traffic", "firing-panel"])
+      await page.locator(`.${panel}.is-old`).waitFor();
+    assert.equal(await page.locator(".trouble").count(), 1, "the sentence stands once");
     await page.getByRole("button", { name: "Clear" }).click();
-    await eventually(async () => (await page.locator(".trouble").count()) === 0, "no trouble");
+    await eventually(async () => (await page.locator(".trouble, .is-old").count()) === 0, "no trouble");
   }));
+
+test("the range All with an interface is explained once and not asked", () =>
+  withPage({ fragment: "#range=all&filter=interface%3Aeth0" }, async (page, { requests }) => {
+    await page.locator(".filter .trouble", { hasText: "The range All has no interfaces" }).waitFor();
+    await page.locator(".tables").scrollIntoViewIfNeeded();
+    await page.locator(".tables.is-old").waitFor();
+    for (const name of ["hosts", "graph"]) assert.deepEqual(asked(requests, name), [], name);
+    assert.equal(await page.locator(".trouble").count(), 1);
+    await page.getByRole("button", { name: "5 min" }).click();
+    await page.locator(".top-host").first().waitFor();
+    assert.equal(await page.locator(".trouble, .is-old").count(), 0);
+    await page.getByRole("button", { name: "All", exact: true }).click();
+    await page.getByRole("button", { name: "Remove filter interface:eth0" }).click();
+    await eventually(() => asked(requests, "graph").some((given) => given.get("range") === "all"), "the chart of all");
+    await page.getByLabel("Search in the table").fill("interface:eth0");
+    await page.locator(".tables .trouble", { hasText: "has no interfaces" }).waitFor();
+  }));
+
+test("an interface whose name has a space is no filter", () => {
+  const change = (name, body) =>
+    name === "health"
+      ? { ...body, interfaces: body.interfaces.map((one) => ({ ...one, name: "/tmp/my file.pcap" })) }
+      : body;
+  return withPage({ change }, async (page) => {
+    await page.getByRole("button", { name: "Checks" }).click();
+    await page.locator(".health-details th", { hasText: "/tmp/my file.pcap" }).waitFor();
+    assert.equal(await page.locator(".health-details th button").count(), 0);
+  });
+});
 
 test("a press on a top host filters by it, and a second press takes it back", () =>
   withPage({ fragment: "#range=all" }, async (page) => {

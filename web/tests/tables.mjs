@@ -77,6 +77,24 @@ test("the search narrows the table alone", () =>
     assert.ok(asked(requests, "graph", from).every((given) => given.get("filter") === null));
   }));
 
+test("the search keeps the rows whose own cells contain the text", () =>
+  withPage({ fragment: "#range=all&table=hosts" }, async (page, { requests }) => {
+    await openTables(page);
+    const from = requests.length;
+    await page.getByLabel("Search in the table").fill("10.0.0.1");
+    await eventually(() => asked(requests, "hosts", from).some((given) => given.get("limit") === "10000"), "all rows");
+    await isReady(page);
+    const hosts = async () => page.locator(".tables tbody .host > button").allInnerTexts();
+    await eventually(async () => {
+      const found = await hosts();
+      return found.length > 1 && found.every((text) => text.includes("10.0.0.1"));
+    }, "the rows of the text");
+    await page.locator(".downloads", { hasText: "Downloads without: search" }).waitFor();
+    await page.locator(".downloads", { hasText: "PromQL without: search" }).waitFor();
+    await page.getByLabel("Search in the table").fill("no such text");
+    await page.locator(".tables .empty").waitFor();
+  }));
+
 async function download(page, name) {
   const [file] = await Promise.all([
     page.waitForEvent("download"),
@@ -113,8 +131,13 @@ test("a row and a table are copied as PromQL", () =>
       );
       await page.getByRole("button", { name: "Copy as PromQL: the largest rows of the table" }).click();
       await eventually(
-        async () => (await copied()) === "8 * sum by (protocol) (rate(trafficmonitor_flow_bytes_total[1h]))",
+        async () =>
+          (await copied()) === '8 * sum by (protocol) (rate(trafficmonitor_flow_bytes_total{protocol="tcp"}[1h]))',
         "the table's expression",
       );
+      assert.doesNotMatch(await page.locator(".downloads").innerText(), /without/);
+      await page.getByRole("combobox", { name: "Filter" }).fill("192.0.2.0/24");
+      await page.keyboard.press("Enter");
+      await page.locator(".downloads", { hasText: "PromQL without: CIDR" }).waitFor();
     },
   ));

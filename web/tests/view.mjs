@@ -232,3 +232,70 @@ test("a phone of 360 pixels scrolls in one direction only", () =>
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
     },
   ));
+
+const sumOf = ({ edges }) => edges.reduce((sum, edge) => sum + edge.bytes, 0);
+
+/** Answers with traffic that the page has no row or edge for. */
+const withUnlisted = (name, body) => {
+  if (name === "graph") return { ...body, left_out: { edges: 3, bytes: sumOf(body), packets: 9 } };
+  if (name === "hosts") return { ...body, other: { bytes: 5e9, packets: 5e6 } };
+  if (name === "history" && body.unlisted_bytes_per_second !== null)
+    return { ...body, unlisted_bytes_per_second: body.times.map((_, at) => (at === 0 ? 2e6 : 0)) };
+  return body;
+};
+
+test("the chart and the list say what part of the traffic they have", () =>
+  withPage({ fragment: "#range=all&chart=sankey", change: withUnlisted }, async (page) => {
+    const foot = page.locator(".network .panel-foot", { hasText: /B of .*B drawn \(<?\d+ %\)/ });
+    await foot.waitFor();
+    assert.match(await foot.innerText(), /3 smaller edges are left out\. 5\.00 GB has no row of its own\./);
+    await page.locator(".top-hosts .panel-foot", { hasText: "5.00 GB more without a row of their own." }).waitFor();
+    const sentence = await page.locator(".sankey svg > .svg-muted").first().textContent();
+    const [, share] = /\(<?(\d+) %\)/.exec(sentence);
+    assert.ok(Number(share) < 50, sentence);
+  }));
+
+test("with a filter, both charts and the list say what may match too", () =>
+  withPage({ fragment: "#filter=protocol%3Atcp", change: withUnlisted }, async (page) => {
+    await page.locator("#traffic-title", { hasText: "up to 16.0 Mbit/s more may match the filter" }).waitFor();
+    await page.locator(".network .panel-foot", { hasText: "5.00 GB without a row may match the filter." }).waitFor();
+    await page.locator(".top-hosts .panel-foot", { hasText: "may match the filter" }).waitFor();
+  }));
+
+test("over a capture file the foot has its name and the time of its packets", () => {
+  const change = (name, body, request) => {
+    if (name === "snapshot")
+      return { ...body, mode: "file", interfaces: ["/tmp/day.pcap"], time: "2020-02-03T04:05:06.000Z" };
+    if (name === "hosts" && request.url().endsWith("limit=1")) return { ...body, seconds: 60 };
+    return body;
+  };
+  return withPage({ change, timezoneId: "UTC" }, async (page) => {
+    const foot = page.locator("footer", { hasText: "from 2020-02-03 04:04:06 to 2020-02-03 04:05:06" });
+    await foot.waitFor();
+    assert.match(await foot.innerText(), /Capture file: \/tmp\/day\.pcap/);
+    assert.doesNotMatch(await foot.innerText(), /since/);
+  });
+});
+
+test("the links of the foot lead to what they say", () =>
+  withPage({}, async (page) => {
+    for (const [name, path] of [
+      ["Active alerts (JSON)", "/active"],
+      ["All alerts (JSON)", "/api/v1/alerts"],
+    ]) {
+      const address = await page.getByRole("link", { name }).evaluate((link) => link.href);
+      assert.equal(new URL(address).pathname, path);
+      assert.match((await fetch(address)).headers.get("content-type"), /json/);
+    }
+  }));
+
+test("the legends of the charts are whole on a phone", () => {
+  const change = (name, body) => (name === "history" ? { ...body, dropped: body.times.map(() => 1234) } : body);
+  return withPage({ viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, change }, async (page) => {
+    await page.locator(".plots figcaption", { hasText: "1,234 packets dropped" }).first().waitFor();
+    const isCut = (one) => one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth + 1;
+    const boxes = await page.locator(".plots .legend, .plots figcaption").all();
+    assert.equal(boxes.length, 4);
+    for (const box of boxes) assert.equal(await box.evaluate(isCut), false, await box.innerText());
+  });
+});

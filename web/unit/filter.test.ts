@@ -48,6 +48,16 @@ test("an address that is typed in part is its network", () => {
   for (const [typed, meant] of cases) assert.equal(filter.completeNetworks(typed), meant);
 });
 
-test("a name with spaces stays one word", () => {
-  assert.deepEqual(filter.words(filter.interfaceWord("my eth 0")), ["interface:myeth0"]);
+test("a name with spaces is no word of a filter", () => {
+  assert.equal(filter.interfaceWord("/tmp/my file.pcap"), "interface:/tmp/my file.pcap");
+  assert.ok(!filter.isWord(filter.interfaceWord("/tmp/my file.pcap")));
+  assert.ok(!filter.isWord(""));
+  assert.ok(filter.isWord(filter.interfaceWord("eth0")));
+});
+
+test("words for interfaces are found with either sign, in any case of letters", () => {
+  assert.deepEqual(filter.interfaceWords("port:443 Interface:eth0 -interface:lo my-interface:x"), [
+    "Interface:eth0",
+    "-interface:lo",
+  ]);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FlowRow, HostRow, PairRow } from "../src/api.ts";
-import { graphAddress, ofRow, ofTable, quoted } from "../src/tables/promql.ts";
+import { graphAddress, ofRow, ofTable } from "../src/tables/promql.ts";
+import { quoted, selectorsOf } from "../src/tables/selectors.ts";
 
 const flow = { source: "10.0.0.5", destination: "2001:db8::1", protocol: "tcp", port: 443, reply: false } as FlowRow;
 
@@ -33,10 +34,46 @@ test("text cannot leave its label", () => {
 });
 
 test("a table's expression gives its largest rows", () => {
+  assert.deepEqual(ofTable("services", "5m", "bits", ""), {
+    text: "8 * topk(10, sum by (protocol, port) (rate(trafficmonitor_flow_bytes_total[5m])))",
+    without: [],
+  });
+});
+
+test("a table's expression has the matchers of the filter", () => {
   assert.equal(
-    ofTable("services", "5m", "bits"),
-    "8 * topk(10, sum by (protocol, port) (rate(trafficmonitor_flow_bytes_total[5m])))",
+    ofTable("flows", "live", "bytes", "protocol:TCP port:443 -direction:local").text,
+    'topk(10, sum by (source, destination, protocol, port) (rate(trafficmonitor_flow_bytes_total{protocol="tcp",port="443",direction!="local"}[5m])))',
   );
+});
+
+test("a host of the filter is at either end", () => {
+  assert.equal(
+    ofTable("protocols", "live", "bytes", "host:10.0.0.5 port:53").text,
+    'sum by (protocol) (rate(trafficmonitor_flow_bytes_total{source="10.0.0.5",port="53"}[5m]) or rate(trafficmonitor_flow_bytes_total{destination="10.0.0.5",port="53"}[5m]))',
+  );
+  assert.deepEqual(selectorsOf("-10.0.0.5/32 src:2001:DB8:0::1"), {
+    alternatives: ['source!="10.0.0.5",destination!="10.0.0.5",source="2001:db8::1"'],
+    without: [],
+  });
+});
+
+test("hosts under a filter are the ends of the flows that pass", () => {
+  const end = (name: string): string =>
+    `label_replace(rate(trafficmonitor_flow_bytes_total{port="443"}[5m]), "host", "$1", "${name}", "(.*)")`;
+  assert.equal(
+    ofTable("hosts", "live", "bytes", "port:443").text,
+    `topk(10, sum by (host) (${end("source")} or ${end("destination")}))`,
+  );
+  assert.match(ofTable("devices", "live", "bytes", "port:443").text, /port="443",direction=~"outgoing\|local"/);
+});
+
+test("words without a label are named", () => {
+  const filter = "10.0.0.0/8 2001:db8::/32 nas interface:eth0 mac:02:00:00:00:00:05 protocol:47 service:https port:443";
+  assert.deepEqual(selectorsOf(filter), {
+    alternatives: ['port="443"'],
+    without: ["CIDR", "name", "interface", "mac", "protocol number", "service"],
+  });
 });
 
 test("the link to Prometheus is a web address or none", () => {

@@ -91,6 +91,37 @@ test("an error keeps the last answer, and is tried again later", async () => {
   assert.equal(query.error.value, null);
 });
 
+test("a failed question makes its answer old, and one that is no longer asked has no error", async () => {
+  const { asked, path, client, query } = made(5000);
+  await settled();
+  assert.equal(query.isOld.value, false);
+  client.answer = () => Promise.reject(new ApiError(400, "filter: wrong"));
+  path.value = "b";
+  await settled();
+  assert.equal(query.isOld.value, true);
+  path.value = null;
+  assert.equal(query.error.value, null);
+  assert.equal(query.isOld.value, true);
+  client.answer = (given) => Promise.resolve(given);
+  path.value = "a";
+  await settled();
+  assert.equal(query.isOld.value, false);
+  assert.deepEqual(asked, ["a", "b"]);
+});
+
+test("the last question is asked at once after a wrong one", async () => {
+  const { asked, path, client, query } = made(5000);
+  await settled();
+  client.answer = () => Promise.reject(new ApiError(400, "filter: wrong"));
+  path.value = "b";
+  await settled();
+  client.answer = (given) => Promise.resolve(given);
+  path.value = "a";
+  await settled();
+  assert.equal(query.error.value, null);
+  assert.deepEqual(asked, ["a", "b", "a"]);
+});
+
 test("an answer that was overtaken is dropped", async () => {
   const { path, client, query } = made(5000);
   let release: (value: string) => void = () => {};

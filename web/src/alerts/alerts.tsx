@@ -3,12 +3,14 @@
  */
 
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Alert } from "../api.ts";
 import { count } from "../format.ts";
+import { activeCounts } from "../derived.ts";
 import { activeAlerts, resolvedAlerts, resolvedLimit, show, view } from "../store.ts";
-import { Choice, Trouble, useNear } from "../parts.tsx";
+import { Choice, oldClass, Trouble, useNear } from "../parts.tsx";
 import { Card } from "./card.tsx";
+import { episode } from "./open.ts";
 
 const MORE = 100;
 
@@ -50,11 +52,30 @@ function Resolved(): JSX.Element {
   );
 }
 
+/** The first `most` alerts, and the open one. */
+const firstOf = (alerts: Alert[] | null, most: number): Alert[] | null =>
+  alerts?.filter((alert, index) => index < most || episode(alert) === view.value.alert) ?? null;
+
 function Active(): JSX.Element {
+  const [most, setMost] = useState(MORE);
+  const { listed, matching, isCut } = activeCounts.value;
+  const isLeast = isCut && view.value.filter !== "";
   return (
     <>
       <Trouble query={activeAlerts} />
-      <List alerts={activeAlerts.answer.value?.active ?? null} none="No alert is firing or pending." />
+      <List alerts={firstOf(activeAlerts.answer.value?.active ?? null, most)} none="No alert is firing or pending." />
+      {(matching.active > most || isLeast) && (
+        <p class="panel-foot muted">
+          {listed.active > most && (
+            <button type="button" class="button" onClick={() => setMost(most + MORE)}>
+              Show more
+            </button>
+          )}
+          {count(Math.max(0, matching.active - most))}
+          {isLeast ? "+" : ""} more
+          {isCut && `; the page lists the first ${count(listed.active)}`}.
+        </p>
+      )}
     </>
   );
 }
@@ -66,7 +87,11 @@ export function Alerts(): JSX.Element {
     resolvedLimit.value = 50;
   }, [which]);
   return (
-    <section class="panel alerts" aria-labelledby="alerts-title" ref={near}>
+    <section
+      class={`panel alerts ${which === "active" ? oldClass(activeAlerts) : ""}`}
+      aria-labelledby="alerts-title"
+      ref={near}
+    >
       <div class="panel-head">
         <h2 id="alerts-title">Alerts</h2>
         <Choice

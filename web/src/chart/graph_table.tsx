@@ -20,10 +20,10 @@ function End(properties: { scene: Scene; index: number }): JSX.Element {
   );
 }
 
-export function GraphTable(properties: { graph: Graph }): JSX.Element {
+/** `of` is the bytes that shares are of: all traffic, drawn or not. */
+export function GraphTable(properties: { graph: Graph; of: number }): JSX.Element {
   const scene = sceneOf(properties.graph);
   const edges = [...scene.edges].sort((left, right) => right.edge.bytes - left.edge.bytes);
-  const sum = edges.reduce((all, { edge }) => all + edge.bytes, 0);
   return (
     <div class="scroll graph-table" tabIndex={0} role="region" aria-label="Network flow as a table">
       <table class="plain">
@@ -54,7 +54,7 @@ export function GraphTable(properties: { graph: Graph }): JSX.Element {
                 <End scene={scene} index={to} />
               </td>
               <td class="number">{bytes(edge.bytes)}</td>
-              <td class="number">{share(edge.bytes, sum)}</td>
+              <td class="number">{share(edge.bytes, properties.of)}</td>
               <td class="number">{count(edge.packets)}</td>
               <td>{edge.top[0] === undefined ? "" : serviceName(edge.top[0])}</td>
             </tr>

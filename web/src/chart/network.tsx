@@ -5,10 +5,11 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Graph } from "../api.ts";
-import { bytes, counted, shortened } from "../format.ts";
-import { graph, show, view } from "../store.ts";
+import { bytes, counted, share, shortened } from "../format.ts";
+import { drawn, unlisted } from "../derived.ts";
+import { graph, impossible, show, view } from "../store.ts";
 import { HOSTS } from "../state.ts";
-import { Choice, Trouble } from "../parts.tsx";
+import { Choice, oldClass, Trouble } from "../parts.tsx";
 import { RANGE_NAMES } from "../words.ts";
 import { nameOf } from "./canvas.ts";
 import { ForceView } from "./force_view.tsx";
@@ -48,9 +49,9 @@ function useFullScreen(): [{ current: HTMLElement | null }, boolean, () => void]
 function Chart(properties: { answer: Graph; isTable: boolean }): JSX.Element {
   const { answer, isTable } = properties;
   if (answer.nodes.length === 0) return <p class="empty">No host has traffic here.</p>;
-  if (isTable) return <GraphTable graph={answer} />;
+  if (isTable) return <GraphTable graph={answer} of={drawn.value?.of ?? 0} />;
   return view.value.chart === "sankey" ? (
-    <SankeyView graph={answer} describedBy={SUMMARY} />
+    <SankeyView graph={answer} of={drawn.value?.of ?? 0} describedBy={SUMMARY} />
   ) : (
     <ForceView graph={answer} describedBy={SUMMARY} />
   );
@@ -116,12 +117,27 @@ function sizeOf(answer: Graph): string {
   return `${size} “Other” sums up the hosts ${below}past the largest.`;
 }
 
+/** The part of the traffic that the chart draws, in words; empty for all of it. */
+function partOf(answer: Graph): string {
+  const { bytes: shown, of } = drawn.value ?? { bytes: 0, of: 0 };
+  const edges = answer.left_out.edges;
+  const parts: string[] = [];
+  if (shown < of) parts.push(`${bytes(shown)} of ${bytes(of)} drawn (${share(shown, of)}).`);
+  if (edges > 0) parts.push(`${counted(edges, "smaller edge is", "smaller edges are")} left out.`);
+  const without = unlisted.value ?? 0;
+  if (without > 0) {
+    const what = view.value.filter === "" ? "has no row of its own" : "without a row may match the filter";
+    parts.push(`${bytes(without)} ${what}.`);
+  }
+  return parts.join(" ");
+}
+
 export function Network(): JSX.Element {
   const [element, isFull, toggleFull] = useFullScreen();
   const [isTable, setTable] = useState(false);
   const answer = graph.answer.value;
   return (
-    <section class="panel network" aria-labelledby="network-title" ref={element}>
+    <section class={`panel network ${oldClass(graph)}`} aria-labelledby="network-title" ref={element}>
       <div class="panel-head">
         <h2 id="network-title">
           Network flow <small>{RANGE_NAMES[view.value.range]}</small>
@@ -134,9 +150,15 @@ export function Network(): JSX.Element {
         {answer === null ? "No figures yet." : summary(answer)} “Show as table” gives all figures.
       </p>
       <div class="chart-space">
-        {answer === null ? <p class="empty">Waiting for figures.</p> : <Chart answer={answer} isTable={isTable} />}
+        {answer === null ? (
+          <p class="empty">{impossible.value ?? "Waiting for figures."}</p>
+        ) : (
+          <Chart answer={answer} isTable={isTable} />
+        )}
       </div>
-      <p class="panel-foot muted">{answer !== null && sizeOf(answer)} Width is by bytes. A press filters the page.</p>
+      <p class="panel-foot muted">
+        {answer !== null && `${sizeOf(answer)} ${partOf(answer)}`} Width is by bytes. A press filters the page.
+      </p>
     </section>
   );
 }

@@ -31,8 +31,8 @@ export type Band = SankeyLink<BoxFields, BandFields>;
 export interface Bands {
   boxes: Box[];
   bands: Band[];
-  /** The bytes that are shown, and those of the whole answer. */
-  share: { bytes: number; of: number };
+  /** The bytes of the edges that are shown. */
+  bytes: number;
 }
 
 interface Part {
@@ -105,8 +105,7 @@ export function bandsOf(graph: Graph, width: number, height: number): Bands {
   const edges = topEdges(scene, most);
   const parts = partsOf(scene, edges);
   const services = largestServices(parts, most);
-  const sum = (all: { bytes: number }[]): number => all.reduce((bytes, edge) => bytes + edge.bytes, 0);
-  const share = { bytes: sum(edges.map(({ edge }) => edge)), of: sum(graph.edges) };
+  const bytes = edges.reduce((sum, { edge }) => sum + edge.bytes, 0);
   const boxes = new Map<string, BoxFields>();
   const bands = new Map<string, { source: string; target: string; value: number; direction: Direction }>();
 
@@ -140,7 +139,7 @@ export function bandsOf(graph: Graph, width: number, height: number): Bands {
     add(host(0, part.from, part.fromText), middle, part);
     add(middle, host(2, part.to, part.toText), part);
   }
-  if (boxes.size === 0 || width <= 0 || height <= 0) return { boxes: [], bands: [], share };
+  if (boxes.size === 0 || width <= 0 || height <= 0) return { boxes: [], bands: [], bytes };
   const { nodes, links } = sankey<BoxFields, BandFields>()
     .nodeId((box) => box.key)
     .nodeAlign((box) => box.column)
@@ -151,7 +150,7 @@ export function bandsOf(graph: Graph, width: number, height: number): Bands {
       [1, 28],
       [width - 1, height - 10],
     ])({ nodes: [...boxes.values()], links: [...bands.values()] });
-  return { boxes: nodes, bands: links, share };
+  return { boxes: nodes, bands: links, bytes };
 }
 
 /** The path of a band. */

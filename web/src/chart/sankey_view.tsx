@@ -10,7 +10,7 @@ import { toggledAll } from "../filter.ts";
 import { useSize } from "../parts.tsx";
 import { show, view } from "../store.ts";
 import { NodeButtons } from "./node_buttons.tsx";
-import { type Band, type Bands, bandsOf, type Box, boxOf, pathOf } from "./sankey.ts";
+import { type Band, bandsOf, type Box, boxOf, pathOf } from "./sankey.ts";
 
 const COLUMNS = ["sends", "service", "receives"] as const;
 
@@ -106,30 +106,31 @@ function sentenceOf(box: Box, bands: Band[]): string {
   return `${shortened(box.text, 60)}, ${COLUMNS[box.column]}, ${bytes(box.value ?? 0)}, ${counted(ends, "band")}`;
 }
 
-function Share(properties: { part: Bands["share"]; width: number }): JSX.Element | null {
-  const { part, width } = properties;
-  if (part.of === 0) return null;
+function Share(properties: { part: number; of: number; width: number }): JSX.Element | null {
+  const { part, of, width } = properties;
+  if (of === 0) return null;
   return (
     <text class="svg-muted" x={width / 2} y={14} text-anchor="middle">
-      {`The largest flows: ${bytes(part.bytes)} of ${bytes(part.of)} (${share(part.bytes, part.of)})`}
+      {`The largest flows: ${bytes(part)} of ${bytes(of)} (${share(part, of)})`}
     </text>
   );
 }
 
 const keyOf = (band: Band): string => `${boxOf(band.source)?.key} ${boxOf(band.target)?.key} ${band.direction}`;
 
-export function SankeyView(properties: { graph: Graph; describedBy: string }): JSX.Element {
-  const { graph, describedBy } = properties;
+/** `of` is the bytes of all traffic, drawn or not. */
+export function SankeyView(properties: { graph: Graph; of: number; describedBy: string }): JSX.Element {
+  const { graph, of, describedBy } = properties;
   const [place, { width, height }] = useSize<HTMLDivElement>();
   const [mark, setMark] = useState<BoxMark | null>(null);
-  const { boxes, bands, share: part } = useMemo(() => bandsOf(graph, width, height), [graph, width, height]);
+  const { boxes, bands, bytes: part } = useMemo(() => bandsOf(graph, width, height), [graph, width, height]);
   const marked = boxes.find((box) => box.key === mark?.key) ?? null;
   const at = (index: number): string => (boxes[index] === undefined ? "" : sentenceOf(boxes[index], bands));
   const label = "Top flows: senders, services, receivers";
   return (
     <div class="sankey" ref={place}>
       <svg width={width} height={height} role="img" aria-label={label} aria-describedby={describedBy}>
-        <Share part={part} width={width} />
+        <Share part={part} of={of} width={width} />
         <g class="bands">
           {bands.map((band) => (
             <BandPath key={keyOf(band)} band={band} marked={marked} />

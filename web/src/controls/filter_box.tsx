@@ -5,9 +5,9 @@
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf, type Suggestions } from "../api.ts";
-import { completed, completeNetworks, normal, wordAt, words } from "../filter.ts";
+import { completed, completeNetworks, isWord, normal, wordAt, words } from "../filter.ts";
 import { visible } from "../format.ts";
-import { client, show, view } from "../store.ts";
+import { client, commonTroubles, impossible, show, view } from "../store.ts";
 import { toggleWord } from "../parts.tsx";
 
 const DELAY = 150;
@@ -27,7 +27,7 @@ function useSuggestions(word: string | null): [Suggestion[], () => void] {
     const cancel = new AbortController();
     const timer = setTimeout(() => {
       client.get<Suggestions>(pathOf("search", { q: word.replace(/^[-!]/, ""), limit: MOST }), cancel.signal).then(
-        ({ suggestions }) => setList(suggestions.slice(0, MOST)),
+        ({ suggestions }) => setList(suggestions.filter(({ text }) => isWord(text)).slice(0, MOST)),
         () => setList([]),
       );
     }, DELAY);
@@ -157,6 +157,18 @@ function SuggestionList(properties: { box: Box }): JSX.Element {
   );
 }
 
+/** Says once why panels have no figures of this view. */
+function Troubles(): JSX.Element {
+  const sentences = [...(impossible.value === null ? [] : [impossible.value]), ...commonTroubles.value];
+  return (
+    <div role="status">
+      {sentences.length > 0 && (
+        <p class="trouble">{sentences.map(visible).join(" ")} The dimmed figures below are from before.</p>
+      )}
+    </div>
+  );
+}
+
 const EXAMPLES = "Filter: 10.0.0.5, 10.0.0.0/8, port:443, protocol:udp, direction:incoming";
 
 export function FilterBox(): JSX.Element {
@@ -192,6 +204,7 @@ export function FilterBox(): JSX.Element {
         )}
       </div>
       <SuggestionList box={box} />
+      <Troubles />
     </search>
   );
 }

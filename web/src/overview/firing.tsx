@@ -4,9 +4,10 @@
 
 import type { JSX } from "preact";
 import type { Alert } from "../api.ts";
-import { ago, counted, duration, moment, visible } from "../format.ts";
+import { ago, count, counted, duration, moment, visible } from "../format.ts";
+import { activeCounts } from "../derived.ts";
 import { activeAlerts, age, link, show, snapshot, trafficNow, view } from "../store.ts";
-import { Trouble } from "../parts.tsx";
+import { oldClass, Trouble } from "../parts.tsx";
 import { openAlert } from "../alerts/open.ts";
 import { SEVERITY_NAMES } from "../words.ts";
 
@@ -32,21 +33,47 @@ function NoAlert(): JSX.Element {
   return <p class="empty calm">No alert is firing.</p>;
 }
 
-function hiddenByFilter(matching: number): number {
+function hiddenByFilter(): number {
   const counts = snapshot.value?.alerts;
-  return view.value.filter === "" || counts === undefined ? 0 : Math.max(0, counts.firing + counts.pending - matching);
+  const { listed, isCut } = activeCounts.value;
+  // How many match is unknown if the answer is cut.
+  if (view.value.filter === "" || counts === undefined || isCut) return 0;
+  return Math.max(0, counts.firing + counts.pending - listed.active);
+}
+
+/** Alerts in this short list; the panel of alerts has the others. */
+const SHORT = 100;
+
+function toAllAlerts(): void {
+  show({ alerts: "active" });
+  document.querySelector(".panel.alerts")?.scrollIntoView();
+}
+
+function More(): JSX.Element | null {
+  const { matching, isCut } = activeCounts.value;
+  const more = matching.active - SHORT;
+  if (more <= 0) return null;
+  return (
+    <li>
+      <button type="button" class="button firing-more" onClick={toAllAlerts}>
+        {count(more)}
+        {isCut && view.value.filter !== "" ? "+" : ""} more
+      </button>
+    </li>
+  );
 }
 
 export function Firing(): JSX.Element {
   const answer = activeAlerts.answer.value;
   const active = answer?.active ?? [];
-  const firing = active.filter((alert) => alert.state === "firing").length;
-  const hidden = answer === null ? 0 : hiddenByFilter(active.length);
+  const { matching, isCut } = activeCounts.value;
+  const isLeast = isCut && view.value.filter !== "";
+  const hidden = answer === null ? 0 : hiddenByFilter();
   return (
-    <section class="panel firing-panel" aria-labelledby="firing-title">
+    <section class={`panel firing-panel ${oldClass(activeAlerts)}`} aria-labelledby="firing-title">
       <div class="panel-head">
         <h2 id="firing-title">
-          Alerts <small>{answer === null ? "" : `${firing} firing`}</small>
+          Alerts <small>{answer === null ? "" : `${count(matching.firing)}${isLeast ? "+" : ""} firing`}</small>
         </h2>
         {hidden > 0 && (
           <button type="button" class="button" onClick={() => show({ filter: "" })}>
@@ -57,9 +84,10 @@ export function Firing(): JSX.Element {
       <Trouble query={activeAlerts} />
       {answer !== null && active.length === 0 && <NoAlert />}
       <ul class="firing-list">
-        {active.map((alert) => (
+        {active.slice(0, SHORT).map((alert) => (
           <Entry key={alert.fingerprint} alert={alert} />
         ))}
+        <More />
       </ul>
     </section>
   );

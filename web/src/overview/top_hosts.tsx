@@ -6,8 +6,10 @@ import type { JSX } from "preact";
 import type { HostRow } from "../api.ts";
 import { hostWord, has } from "../filter.ts";
 import { bytes, rate, shortened, visible } from "../format.ts";
-import { topHosts, view } from "../store.ts";
-import { toggleWord, Trouble } from "../parts.tsx";
+import { isWorthALine } from "../coverage.ts";
+import { drawn, unlisted } from "../derived.ts";
+import { impossible, topHosts, view } from "../store.ts";
+import { oldClass, toggleWord, Trouble } from "../parts.tsx";
 import { RANGE_NAMES } from "../words.ts";
 
 function Bar(properties: { host: HostRow; most: number }): JSX.Element {
@@ -50,11 +52,25 @@ function Entry(properties: { host: HostRow; most: number }): JSX.Element {
   );
 }
 
+/** Traffic that no row of the list can stand for. */
+function Unlisted(): JSX.Element | null {
+  const without = unlisted.value ?? 0;
+  const { of } = drawn.value ?? { of: 0 };
+  const isFiltered = view.value.filter !== "";
+  if (!isWorthALine(without, isFiltered ? of + without : of)) return null;
+  return (
+    <p class="panel-foot muted">
+      {bytes(without)} more{" "}
+      {isFiltered ? "without a row of their own may match the filter" : "without a row of their own"}.
+    </p>
+  );
+}
+
 export function TopHosts(): JSX.Element {
   const answer = topHosts.answer.value;
   const rows = answer?.rows ?? [];
   return (
-    <section class="panel top-hosts" aria-labelledby="top-hosts-title">
+    <section class={`panel top-hosts ${oldClass(topHosts)}`} aria-labelledby="top-hosts-title">
       <div class="panel-head">
         <h2 id="top-hosts-title">
           Top hosts <small>{RANGE_NAMES[view.value.range]}</small>
@@ -64,12 +80,14 @@ export function TopHosts(): JSX.Element {
         </span>
       </div>
       <Trouble query={topHosts} />
+      {answer === null && impossible.value !== null && <p class="empty">No figures for this range.</p>}
       {answer !== null && rows.length === 0 && <p class="empty">No host has traffic here.</p>}
       <ol>
         {rows.map((host) => (
           <Entry key={host.address} host={host} most={Math.max(...rows.map((row) => row.bytes))} />
         ))}
       </ol>
+      <Unlisted />
     </section>
   );
 }

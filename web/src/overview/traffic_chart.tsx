@@ -6,11 +6,12 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { DIRECTIONS, type Direction, type History } from "../api.ts";
+import { mostUnlisted } from "../coverage.ts";
 import { clock, counted, dateTime, rate, type Unit } from "../format.ts";
 import type { Query } from "../query.ts";
 import { historyLong, historyShort, view } from "../store.ts";
 import { palette } from "../theme.ts";
-import { Trouble, useSize } from "../parts.tsx";
+import { oldClass, Trouble, useSize } from "../parts.tsx";
 import { DIRECTION_NAMES } from "../words.ts";
 import { HistoryTable } from "./history_table.tsx";
 import { type Axes, makePlot } from "./plot.ts";
@@ -41,7 +42,6 @@ function Legend(properties: { history: History | null; at: number | null; unit: 
   const { history, at, unit } = properties;
   const index = at ?? (history === null ? -1 : history.times.length - 1);
   const value = (direction: Direction): number | null => history?.bytes_per_second[direction][index] ?? null;
-  const dropped = history?.dropped[index] ?? 0;
   return (
     <p class="legend" aria-hidden="true">
       {DIRECTIONS.map((direction) => (
@@ -49,7 +49,6 @@ function Legend(properties: { history: History | null; at: number | null; unit: 
           <span class={`swatch ${direction}`} /> {DIRECTION_NAMES[direction]} <b>{rate(value(direction), unit)}</b>
         </span>
       ))}
-      {dropped > 0 && <span class="is-critical">{counted(dropped, "packet")} dropped</span>}
     </p>
   );
 }
@@ -85,12 +84,19 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
     if (history !== null) plot.current?.setData(values(history, unit));
   }, [history, unit]);
 
-  const time = history?.times[at ?? history.times.length - 1];
+  const index = at ?? (history === null ? -1 : history.times.length - 1);
+  const time = history?.times[index];
+  const dropped = history?.dropped[index] ?? 0;
   return (
     <figure class={properties.class}>
       <figcaption>
         {properties.title}
         <span aria-hidden="true">{time === undefined ? "" : ` · ${stamp(time * 1000)}`}</span>
+        {dropped > 0 && (
+          <span class="is-critical" aria-hidden="true">
+            {` · ${counted(dropped, "packet")} dropped`}
+          </span>
+        )}
       </figcaption>
       <div
         class="plot"
@@ -109,12 +115,11 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
 
 /** With a filter: the rate of traffic that has no row, so that the exporter cannot tell if it matches. */
 function Unlisted(): JSX.Element | null {
-  const cells = historyShort.answer.value?.unlisted_bytes_per_second ?? [];
-  const mean = cells.length === 0 ? 0 : cells.reduce((sum, value) => sum + value, 0) / cells.length;
-  if (view.value.filter === "" || mean === 0) return null;
+  const most = mostUnlisted([historyLong.answer.value, historyShort.answer.value]);
+  if (view.value.filter === "" || most === 0) return null;
   return (
-    <small title="Traffic of the last 60 s without a row of its own">
-      {rate(mean, view.value.unit)} more may match the filter
+    <small title="The highest rate, in either chart, of traffic without a row of its own">
+      up to {rate(most, view.value.unit)} more may match the filter
     </small>
   );
 }
@@ -123,7 +128,7 @@ export function TrafficChart(): JSX.Element {
   const [isTable, setTable] = useState(false);
   const long = view.value.range === "5m" ? "Last 5 minutes" : "Last hour";
   return (
-    <section class="panel traffic" aria-labelledby="traffic-title">
+    <section class={`panel traffic ${oldClass(historyLong)}`} aria-labelledby="traffic-title">
       <div class="panel-head">
         <h2 id="traffic-title">
           Traffic <Unlisted />

@@ -5,13 +5,10 @@
 import type { DeviceRow, FlowRow, HostRow, PairRow, ProtocolRow, ServiceRow } from "../api.ts";
 import type { Unit } from "../format.ts";
 import type { Range, TableName } from "../state.ts";
+import { quoted, selectorsOf } from "./selectors.ts";
 
 const FLOWS = "trafficmonitor_flow_bytes_total";
 const HOSTS = "trafficmonitor_host_bytes_total";
-
-/** Text inside a label value. */
-export const quoted = (text: string): string =>
-  `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 
 /** A pattern that matches each of the texts and nothing else. */
 const anyOf = (texts: string[]): string =>
@@ -55,21 +52,52 @@ const OF_ROW: { [Name in TableName]: (row: Rows[Name], range: Range) => string }
     `sum by (direction) (${perSecond(`${FLOWS}{protocol=${quoted(protocol)}}`, range)})`,
 };
 
-const OF_TABLE: Record<TableName, (range: Range) => string> = {
-  hosts: (range) => `topk(10, sum by (host) (${perSecond(HOSTS, range)}))`,
-  devices: (range) => `topk(10, sum by (host) (${perSecond(HOSTS, range)}))`,
-  pairs: (range) => `topk(10, sum by (source, destination) (${perSecond(FLOWS, range)}))`,
-  flows: (range) => `topk(10, sum by (source, destination, protocol, port) (${perSecond(FLOWS, range)}))`,
-  services: (range) => `topk(10, sum by (protocol, port) (${perSecond(FLOWS, range)}))`,
-  protocols: (range) => `sum by (protocol) (${perSecond(FLOWS, range)})`,
+/** The rates of the flows that match one of the lists of matchers, and `more`. */
+const flowsOf = (alternatives: string[], range: Range, more = ""): string =>
+  alternatives
+    .map((list) => {
+      const matchers = [list, more].filter((part) => part !== "").join(",");
+      return perSecond(matchers === "" ? FLOWS : `${FLOWS}{${matchers}}`, range);
+    })
+    .join(" or ");
+
+/** Rates by host, each flow at the ends that have one of the directions. */
+function hostsOf(alternatives: string[], range: Range, sends: string, receives: string): string {
+  // Labels of "or" must differ by the end, or one end of a flow would hide the other.
+  const atEnd = (end: "source" | "destination", more: string): string =>
+    `label_replace(${flowsOf(alternatives, range, more)}, "host", "$1", "${end}", "(.*)")`;
+  return `topk(10, sum by (host) (${atEnd("source", sends)} or ${atEnd("destination", receives)}))`;
+}
+
+/** Without a filter, the counters of hosts: they have hosts whose flows have no row. */
+const allHosts = (range: Range): string => `topk(10, sum by (host) (${perSecond(HOSTS, range)}))`;
+const isAll = (alternatives: string[]): boolean => alternatives.every((list) => list === "");
+
+const OF_TABLE: Record<TableName, (alternatives: string[], range: Range) => string> = {
+  hosts: (some, range) => (isAll(some) ? allHosts(range) : hostsOf(some, range, "", "")),
+  devices: (some, range) =>
+    isAll(some) ? allHosts(range) : hostsOf(some, range, 'direction=~"outgoing|local"', 'direction=~"incoming|local"'),
+  pairs: (some, range) => `topk(10, sum by (source, destination) (${flowsOf(some, range)}))`,
+  flows: (some, range) => `topk(10, sum by (source, destination, protocol, port) (${flowsOf(some, range)}))`,
+  services: (some, range) => `topk(10, sum by (protocol, port) (${flowsOf(some, range)}))`,
+  protocols: (some, range) => `sum by (protocol) (${flowsOf(some, range)})`,
 };
 
 /** The rate of one row over time. */
 export const ofRow = <Name extends TableName>(table: Name, row: Rows[Name], range: Range, unit: Unit): string =>
   inUnit(OF_ROW[table](row, range), unit);
 
-/** The rates of the largest rows of the table. */
-export const ofTable = (table: TableName, range: Range, unit: Unit): string => inUnit(OF_TABLE[table](range), unit);
+export interface TableExpression {
+  text: string;
+  /** Kinds of words of the filter that the expression does not have. */
+  without: string[];
+}
+
+/** The rates of the largest rows of the table under the filter. */
+export function ofTable(table: TableName, range: Range, unit: Unit, filter: string): TableExpression {
+  const { alternatives, without } = selectorsOf(filter);
+  return { text: inUnit(OF_TABLE[table](alternatives, range), unit), without };
+}
 
 /** The page of a Prometheus that draws the expression; null where no Prometheus is configured. */
 export function graphAddress(prometheus: string | null, expression: string): string | null {

@@ -5,14 +5,15 @@
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
-import { completeNetworks, normal } from "../filter.ts";
+import { normal } from "../filter.ts";
 import { bytes, count, counted, visible } from "../format.ts";
-import { API, shown, show, table, tablePath, trafficNow, view } from "../store.ts";
+import { API, impossible, refusal, shown, show, table, tablePath, trafficNow, view } from "../store.ts";
 import { TABLES, type TableName } from "../state.ts";
-import { CopyButton, Trouble, useNear } from "../parts.tsx";
+import { CopyButton, oldClass, Trouble, useNear } from "../parts.tsx";
 import { RANGE_NAMES } from "../words.ts";
 import { type CellContext, type Column, shapeOf } from "./columns.tsx";
 import { graphAddress, ofRow, ofTable } from "./promql.ts";
+import { found, searchOf } from "./search.ts";
 
 /** Rows at once. Each is laid out anew with every answer: more would hold up the chart. */
 const PAGE = 50;
@@ -23,11 +24,15 @@ const DEFAULT_SORT = "bytes";
 
 type Row = Parameters<ReturnType<typeof shapeOf>["keyOf"]>[0];
 
+/** The filter of the page, with the words of the search that are such as of a filter. */
+const tableFilter = (): string => normal(`${view.value.filter} ${searchOf(view.value.search).filter}`);
+const searchTexts = (): string[] => searchOf(view.value.search).texts;
+
 function parametersOf(offset: number, limit: number): Record<string, string | number> {
-  const { range, filter, search, sort, order } = view.value;
+  const { range, sort, order } = view.value;
   return {
     range,
-    filter: normal(`${filter} ${completeNetworks(search)}`),
+    filter: tableFilter(),
     sort: sort === "" ? DEFAULT_SORT : sort,
     order,
     limit,
@@ -92,22 +97,37 @@ function Search(): JSX.Element {
   );
 }
 
+/** Says which parts of filter and search a button's result does not have. */
+function Without(properties: { what: string; parts: string[] }): JSX.Element | null {
+  const { what, parts } = properties;
+  if (parts.length === 0) return null;
+  return (
+    <small class="muted">
+      {what} without: {parts.join(", ")}
+    </small>
+  );
+}
+
 function Downloads(): JSX.Element {
   const name = view.value.table;
   const address = (format: string): string => API + pathOf(name, { ...parametersOf(0, DOWNLOAD), format });
-  const expression = ofTable(name, view.value.range, view.value.unit);
-  const graph = graphAddress(shown.value?.prometheus_url ?? null, expression);
+  const texts = searchTexts().length > 0 ? ["search"] : [];
+  const expression = ofTable(name, view.value.range, view.value.unit, tableFilter());
+  const without = [...expression.without, ...texts];
+  const graph = graphAddress(shown.value?.prometheus_url ?? null, expression.text);
   return (
     <div class="downloads">
+      <Without what="Downloads" parts={texts} />
       <a class="button" href={address("csv")} download={`${name}.csv`}>
         CSV
       </a>
       <a class="button" href={address("json")} download={`${name}.json`}>
         JSON
       </a>
-      <CopyButton class="button" text={expression} label="Copy as PromQL: the largest rows of the table">
+      <CopyButton class="button" text={expression.text} label="Copy as PromQL: the largest rows of the table">
         Copy as PromQL
       </CopyButton>
+      <Without what="PromQL" parts={without} />
       {graph !== null && (
         <a class="button" href={graph} target="_blank" rel="noopener noreferrer">
           Show in Prometheus
@@ -191,20 +211,31 @@ function Pages(properties: { offset: number; total: number; onChange(offset: num
 }
 
 /** The answer, and the table it belongs to: the next table's first answer takes a moment. */
-function useRows(name: TableName): {
+function useRows(
+  name: TableName,
+  offset: number,
+): {
   rows: Row[];
   total: number;
+  /** Rows past the most that are searched. */
+  unsearched: number;
   other: { bytes: number; packets: number } | null;
   isOld: boolean;
 } {
   const answer = table.answer.value;
   const path = table.answered.value;
+  const texts = searchTexts();
+  const isSearch = texts.length > 0;
   const isOfTable = path !== null && path.startsWith(`${name}?`);
+  const given = isOfTable ? ((answer?.rows ?? []) as Row[]) : [];
+  const total = isOfTable ? (answer?.total_rows ?? 0) : 0;
+  const rows = isSearch ? (found(name, given as never[], texts) as Row[]) : given;
   return {
-    rows: isOfTable ? ((answer?.rows ?? []) as Row[]) : [],
-    total: isOfTable ? (answer?.total_rows ?? 0) : 0,
+    rows: isSearch ? rows.slice(offset, offset + PAGE) : rows,
+    total: isSearch ? rows.length : total,
+    unsearched: isSearch ? total - given.length : 0,
     other: isOfTable ? (answer?.other ?? null) : null,
-    isOld: path !== table.path.value,
+    isOld: impossible.value === null && path !== table.path.value,
   };
 }
 
@@ -213,11 +244,13 @@ export function Tables(): JSX.Element {
   const [offset, setOffset] = useState(0);
   const near = useNear<HTMLElement>((isNear) => (table.isActive.value = isNear));
   useEffect(() => setOffset(0), [name, range, filter, search, sort, order]);
-  const path = pathOf(name, parametersOf(offset, PAGE));
+  const refused = impossible.value === null ? refusal(range, tableFilter()) : null;
+  const parameters = searchTexts().length > 0 ? parametersOf(0, DOWNLOAD) : parametersOf(offset, PAGE);
+  const path = refused === null ? pathOf(name, parameters) : null;
   useEffect(() => {
     tablePath.value = path;
   }, [path]);
-  const { rows, total, other, isOld } = useRows(name);
+  const { rows, total, unsearched, other, isOld } = useRows(name, offset);
   const { columns, title } = shapeOf(name);
   const context: CellContext = {
     unit: view.value.unit,
@@ -225,7 +258,7 @@ export function Tables(): JSX.Element {
     most: Math.max(0, ...rows.map((row) => row.bytes)),
   };
   return (
-    <section class="panel tables" aria-label="Tables" ref={near}>
+    <section class={`panel tables ${oldClass(table)}`} aria-label="Tables" ref={near}>
       <div class="panel-head">
         <Tabs />
         <div class="panel-tools">
@@ -234,6 +267,7 @@ export function Tables(): JSX.Element {
         </div>
       </div>
       <Trouble query={table} />
+      {refused !== null && <p class="trouble">{visible(refused)}</p>}
       <div
         class="scroll table-space"
         id="table"
@@ -260,6 +294,7 @@ export function Tables(): JSX.Element {
       </div>
       <div class="panel-foot muted">
         <Pages offset={offset} total={total} onChange={setOffset} />
+        {unsearched > 0 && <span>{counted(unsearched, "smaller row is", "smaller rows are")} not searched.</span>}
         {other !== null && other.bytes > 0 && (
           <span>
             Traffic without a row of its own: {bytes(other.bytes)}, {counted(other.packets, "packet")}.
