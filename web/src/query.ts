@@ -43,7 +43,8 @@ export class Query<T> {
     this.isOld = computed(() => this.error.value !== null || (this.isActive.value && this.path.value === null));
     effect(() => {
       const path = this.path.value;
-      if (path === null) this.forgetError();
+      // What is not asked has no error.
+      if (path === null) this.error.value = null;
       else if (path !== this.answered.peek() || this.error.peek() !== null) this.ask(path, -1);
     });
   }
@@ -70,13 +71,6 @@ export class Query<T> {
     if (path !== null) this.ask(path, -1);
   }
 
-  /** What is not asked has no error. */
-  private forgetError(): void {
-    this.cancel?.abort();
-    this.cancel = null;
-    this.error.value = null;
-  }
-
   private ask(path: string, period: number, now = Date.now()): void {
     this.cancel?.abort();
     const cancel = new AbortController();
@@ -94,7 +88,7 @@ export class Query<T> {
         });
       })
       .catch((error: unknown) => {
-        if (this.cancel !== cancel) return;
+        if (this.cancel !== cancel || this.path.peek() === null) return;
         this.error.value = error instanceof ApiError ? error.message : String(error);
       })
       .finally(() => {

@@ -244,7 +244,7 @@ export function Tables(): JSX.Element {
   const [offset, setOffset] = useState(0);
   const near = useNear<HTMLElement>((isNear) => (table.isActive.value = isNear));
   useEffect(() => setOffset(0), [name, range, filter, search, sort, order]);
-  const refused = impossible.value === null ? refusal(range, tableFilter()) : null;
+  const refused = refusal(range, tableFilter());
   const parameters = searchTexts().length > 0 ? parametersOf(0, DOWNLOAD) : parametersOf(offset, PAGE);
   const path = refused === null ? pathOf(name, parameters) : null;
   useEffect(() => {
@@ -267,7 +267,7 @@ export function Tables(): JSX.Element {
         </div>
       </div>
       <Trouble query={table} />
-      {refused !== null && <p class="trouble">{visible(refused)}</p>}
+      {refused !== null && impossible.value === null && <p class="trouble">{visible(refused)}</p>}
       <div
         class="scroll table-space"
         id="table"
