@@ -69,6 +69,7 @@ function Unlisted(): JSX.Element | null {
 export function TopHosts(): JSX.Element {
   const answer = topHosts.answer.value;
   const rows = answer?.rows ?? [];
+  const isRefused = impossible.value !== null || topHosts.error.value !== null;
   return (
     <section class={`panel top-hosts ${oldClass(topHosts)}`} aria-labelledby="top-hosts-title">
       <div class="panel-head">
@@ -80,7 +81,7 @@ export function TopHosts(): JSX.Element {
         </span>
       </div>
       <Trouble query={topHosts} />
-      {answer === null && impossible.value !== null && <p class="empty">No figures for this range.</p>}
+      {answer === null && isRefused && <p class="empty">No figures for this filter.</p>}
       {answer !== null && rows.length === 0 && <p class="empty">No host has traffic here.</p>}
       <ol>
         {rows.map((host) => (
