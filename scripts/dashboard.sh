@@ -27,8 +27,9 @@ trap end EXIT
 
 in_namespace() { ip netns exec "$@"; }
 
-background() {
-    "$@" &
+# No function runs in the background: the shell around it would be ended, and the program not.
+background_in_namespace() {
+    ip netns exec "$@" &
     started+=($!)
 }
 
@@ -49,7 +50,7 @@ connect() {
 
 # The windows are short, so that an alert comes and goes within a test.
 capture() {
-    background in_namespace "$here" "$program" -iface eth0 -promHTTP "${url#http://}" -localNetworks 10.0.0.0/24 \
+    background_in_namespace "$here" "$program" -iface eth0 -promHTTP "${url#http://}" -localNetworks 10.0.0.0/24 \
         --scan.interval 10 --alert.hold 2s >"$log" 2>&1
     local attempt
     for attempt in $(seq 1 100); do
@@ -63,8 +64,8 @@ capture() {
 
 scripts/web.sh packages
 connect
-background in_namespace "$there" node web/tests/traffic.mjs serve
+background_in_namespace "$there" node web/tests/traffic.mjs serve
 capture
-background in_namespace "$here" node web/tests/traffic.mjs talk
+background_in_namespace "$here" node web/tests/traffic.mjs talk
 [ $# -gt 0 ] || set -- scripts/web.sh browser "$url"
 TM_URL=$url TM_ALERT_COMMAND="node $PWD/web/tests/traffic.mjs scan" in_namespace "$here" "$@"

@@ -97,6 +97,9 @@ impl NameCollector {
     pub(super) fn pass(&mut self, shown: &ShownTraffic) -> Option<HostNames> {
         self.read_files();
         self.read_neighbours();
+        if self.asks_for_vendors() {
+            self.read_vendors();
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let addresses = self.addresses(shown, now);
         let names = self.dns_names(&addresses);
@@ -134,7 +137,6 @@ impl NameCollector {
             self.hosts = hosts;
             self.figures.count_refused(refused);
         }
-        self.read_vendors();
         let [country, asn] = [&mut self.country_file, &mut self.asn_file];
         let country = country.as_mut().and_then(|file| database(file, NameSource::Country, &self.figures));
         let asn = asn.as_mut().and_then(|file| database(file, NameSource::Asn, &self.figures));
@@ -143,6 +145,14 @@ impl NameCollector {
         }
         self.places.countries = country.or_else(|| self.places.countries.take());
         self.places.systems = asn.or_else(|| self.places.systems.take());
+    }
+
+    /// True if the lists of vendors are of use: one is configured, or there is an address that a vendor has assigned. A
+    /// list takes some MiB.
+    fn asks_for_vendors(&self) -> bool {
+        let leased = self.leases.iter().flat_map(|(_, leases)| leases.by_address.values());
+        let mut macs = leased.filter_map(|lease| lease.mac).chain(self.neighbours.values().copied());
+        self.config.oui_file.is_some() || macs.any(vendors::is_assigned)
     }
 
     /// Reads all lists of vendors if one has changed.

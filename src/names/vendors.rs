@@ -41,14 +41,23 @@ pub(super) fn files(given: Option<&Path>) -> Vec<PathBuf> {
     std::iter::once(first).chain(longer).collect()
 }
 
-/// A prefix, and its vendor's place in the text of all names.
+/// True for the address of a device that a vendor assigned.
+pub(super) const fn is_assigned(mac: [u8; 6]) -> bool {
+    mac[0] & LOCALLY_ADMINISTERED == 0
+}
+
+/// A prefix, and its vendor's place in the text of all names. 16 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct VendorPrefix {
-    /// The first bits of addresses, followed by zeros.
-    bits: u64,
-    length: u8,
+    /// As [`key`] gives it.
+    key: u64,
     start: u32,
     bytes: u8,
+}
+
+/// The first bits of addresses, followed by zeros, and the number of these bits in the last byte.
+const fn key(bits: u64, length: u8) -> u64 {
+    bits << 8 | length as u64
 }
 
 /// Vendors by prefix.
@@ -69,7 +78,7 @@ impl Vendors {
             text.lines().filter_map(parse_line).for_each(|(bits, length, name)| vendors.put(bits, length, &name));
         }
         vendors.prefixes.sort();
-        vendors.prefixes.dedup_by_key(|prefix| (prefix.bits, prefix.length));
+        vendors.prefixes.dedup_by_key(|prefix| prefix.key);
         vendors.prefixes.shrink_to_fit();
         vendors
     }
@@ -78,7 +87,7 @@ impl Vendors {
         let Some(name) = clean(name, LONGEST_VENDOR) else { return };
         let (Ok(start), Ok(bytes)) = (u32::try_from(self.names.len()), u8::try_from(name.len())) else { return };
         if self.prefixes.len() < MOST_PREFIXES {
-            self.prefixes.push(VendorPrefix { bits, length, start, bytes });
+            self.prefixes.push(VendorPrefix { key: key(bits, length), start, bytes });
             self.names.push_str(&name);
         } else {
             self.refused += 1;
@@ -87,14 +96,14 @@ impl Vendors {
 
     /// The vendor of an address.
     pub(super) fn of(&self, mac: [u8; 6]) -> Option<&str> {
-        if mac[0] & LOCALLY_ADMINISTERED != 0 {
+        if !is_assigned(mac) {
             return Some(RANDOM);
         }
         let [a, b, c, d, e, f] = mac;
         let address = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
         LENGTHS.iter().find_map(|&length| {
-            let key = (masked(address, length), length);
-            let at = self.prefixes.binary_search_by_key(&key, |prefix| (prefix.bits, prefix.length)).ok()?;
+            let key = key(masked(address, length), length);
+            let at = self.prefixes.binary_search_by_key(&key, |prefix| prefix.key).ok()?;
             let VendorPrefix { start, bytes, .. } = self.prefixes[at];
             self.names.get(start as usize..start as usize + usize::from(bytes))
         })

@@ -88,7 +88,7 @@ pub(in crate::app) struct ReadOutputs<T> {
     pub(in crate::app) sink: T,
     /// Receives the violations of the policy.
     pub(in crate::app) violations: Box<dyn ViolationSink + Send>,
-    /// Where the accounts are served.
+    /// Present if the accounts are served.
     pub(in crate::app) history: Option<History>,
 }
 
