@@ -48,10 +48,10 @@ connect() {
     ip -n "$there" route add 10.0.0.0/24 dev eth0
 }
 
-# The windows are short, so that an alert comes and goes within a test.
+# The windows are short, so that an alert comes and goes within a test. All hosts are in the chart from the start.
 capture() {
     background_in_namespace "$here" "$program" -iface eth0 -promHTTP "${url#http://}" -localNetworks 10.0.0.0/24 \
-        --scan.interval 10 --alert.hold 2s >"$log" 2>&1
+        --scan.interval 10 --alert.hold 2s -ChartMinBytes 1K >"$log" 2>&1
     local attempt
     for attempt in $(seq 1 100); do
         if in_namespace "$here" curl -sf -o /dev/null "$url/-/ready"; then return; fi
