@@ -291,6 +291,18 @@ fn send_on(namespace: &Namespace, interface: &str) -> Flows {
     flows::of_json_lines(&String::from_utf8(output.stdout).unwrap())
 }
 
+/// Sends known traffic by the interface `far`; Prometheus has each flow and the sum, to the byte.
+fn knows_what_is_sent(prometheus: &Prometheus, outside: &Namespace) {
+    prometheus.gives("up", &vec![1], values);
+    prometheus.gives("trafficmonitor_capture_up", &vec![1], values);
+
+    let sent = send_on(outside, "far");
+    assert!(sent.len() > 5, "{sent:?}");
+    prometheus.gives("hosts_src_dst", &sent, flows_of);
+    let total = sent.values().sum::<u64>();
+    prometheus.gives("sum(trafficmonitor_traffic_bytes_total)", &vec![total], values);
+}
+
 #[test]
 fn prometheus_knows_every_flow_of_known_traffic_to_the_byte() {
     let (inside, outside) = (Namespace::new(), Namespace::new());
@@ -298,14 +310,7 @@ fn prometheus_knows_every_flow_of_known_traffic_to_the_byte() {
     connect(&near, &far);
     let monitor = Monitor::start(&inside, &["-iface", "near"]);
     let prometheus = Prometheus::scraping(&inside, "127.0.0.1:8888");
-    prometheus.gives("up", &vec![1], values);
-    prometheus.gives("trafficmonitor_capture_up", &vec![1], values);
-
-    let sent = send_on(&outside, "far");
-    assert!(sent.len() > 5, "{sent:?}");
-    prometheus.gives("hosts_src_dst", &sent, flows_of);
-    let total = sent.values().sum::<u64>();
-    prometheus.gives("sum(trafficmonitor_traffic_bytes_total)", &vec![total], values);
+    knows_what_is_sent(&prometheus, &outside);
     prometheus.gives("up", &vec![1], values);
     monitor.stop();
 }

@@ -1,5 +1,5 @@
-//! The detectors, the alerts, the events of violations and the history together, live and for files. Takes merged rows and packet
-//! time; gives each change of an alert to its receiver. Must not know the rules, nor what the receiver does.
+//! The detectors, the alerts, the events of violations and the history together, live and for files. Takes merged rows
+//! and packet time; gives each change of an alert to its receiver. Must not know the rules, nor what the receiver does.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

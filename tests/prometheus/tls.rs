@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 
 use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{End, Namespace, connect};
-use super::{Prometheus, flows_of, send_on, values};
+use super::{Prometheus, knows_what_is_sent, values};
 
 /// Writes `ca.crt`, and `NAME.crt` and `NAME.key` for both sides.
 fn write_certificates(folder: &Path) {
@@ -54,14 +54,7 @@ fn prometheus_knows_every_flow_over_tls_with_certificate_and_password() {
     };
     let pair = format!(", cert_file: {}, key_file: {}", at("client.crt"), at("client.key"));
     let prometheus = Prometheus::running(&inside, &job(&pair));
-    prometheus.gives("up", &vec![1], values);
-    prometheus.gives("trafficmonitor_capture_up", &vec![1], values);
-
-    let sent = send_on(&outside, "far");
-    assert!(sent.len() > 5, "{sent:?}");
-    prometheus.gives("hosts_src_dst", &sent, flows_of);
-    let total = sent.values().sum::<u64>();
-    prometheus.gives("sum(trafficmonitor_traffic_bytes_total)", &vec![total], values);
+    knows_what_is_sent(&prometheus, &outside);
     drop(prometheus);
 
     let without_certificate = Prometheus::running(&inside, &job(""));
