@@ -16,12 +16,11 @@ use super::alerts::firing_of;
 use super::amount::Amount;
 use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
-use super::sums::{AddressKey, map, pairs};
+use super::sums::{AddressKey, map, pairs, single_ends};
 use super::traffic::{RangeTraffic, TimeRange, TrafficQuery};
-use super::words::{port_number, protocol_text};
+use super::words::{port_number, protocol_text, service_text};
 use crate::account::flow::Counters;
 use crate::packet::Protocol;
-use crate::services::service_name;
 use crate::tables::hashing::State;
 use crate::tables::top::{heaviest_first, top_n};
 
@@ -150,6 +149,12 @@ impl Nodes {
                 host.is_local |= is_local;
             }
         }
+        for sum in single_ends(flows) {
+            let new = NodeSum { address: Some(sum.end), is_local: false, bytes: 0 };
+            let host = hosts.entry(AddressKey(sum.end)).or_insert(new);
+            host.bytes += sum.both().counters.bytes;
+            host.is_local |= sum.is_local;
+        }
         let heavy = hosts.into_values().filter(|host| host.bytes >= min_bytes);
         let order =
             |one: &NodeSum, other: &NodeSum| other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address));
@@ -173,8 +178,8 @@ impl Nodes {
         (source, target)
     }
 
-    fn position(&mut self, address: IpAddr, is_local: bool) -> usize {
-        if let Some(&position) = self.positions.get(&AddressKey(address)) {
+    fn position(&mut self, address: Option<IpAddr>, is_local: bool) -> usize {
+        if let Some(&position) = address.and_then(|address| self.positions.get(&AddressKey(address))) {
             return position;
         }
         let next = self.sums.len();
@@ -232,7 +237,7 @@ fn heaviest(flows: &[RangeFlow], ends: &[EdgeKey], most: usize) -> (Vec<GraphEdg
 }
 
 /// Bytes by protocol and port.
-type ServiceBytes = BTreeMap<(Protocol, u16), u64>;
+type ServiceBytes = BTreeMap<(Protocol, Option<u16>), u64>;
 
 /// The services of the edges `top`, by the position of the edge.
 fn services(flows: &[RangeFlow], ends: &[EdgeKey], top: &[(EdgeKey, Counters)]) -> HashMap<usize, ServiceBytes, State> {
@@ -251,10 +256,10 @@ fn services(flows: &[RangeFlow], ends: &[EdgeKey], top: &[(EdgeKey, Counters)]) 
 impl GraphEdge {
     fn new((source, target): EdgeKey, counters: Counters, services: ServiceBytes) -> Self {
         let heaviest = top_n(services.into_iter(), MAXIMUM_SERVICES, heaviest_first);
-        let service = |((protocol, port), bytes)| EdgeService {
+        let service = |((protocol, port), bytes): ((Protocol, Option<u16>), u64)| EdgeService {
             protocol: protocol_text(protocol),
-            port: port_number(port),
-            service: service_name(protocol, port),
+            port: port.and_then(port_number),
+            service: service_text(protocol, port),
             bytes,
         };
         let top = heaviest.into_iter().map(service).collect();
