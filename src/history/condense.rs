@@ -9,26 +9,25 @@
 
 use std::cmp::Ordering;
 use std::hash::BuildHasher;
-use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
 use super::cells::DirectionSums;
-use super::row::{HistoryRow, RowKey};
+use super::row::{HistoryRow, RowEnd, RowKey};
 use crate::packet::Protocol;
 use crate::tables::hashing::{self, State};
 use crate::tables::sampling::Sampling;
 use crate::tables::top::keep_top;
 
-/// Makes `rows` at most `most` rows with different keys, in no particular order; gives the traffic of rows that even then
-/// are too many. Before each of the three steps, as many of the heaviest rows as `kept` says are set apart.
+/// Makes `rows` at most `most` rows, in no particular order; gives the traffic of rows that even then are too many. Before
+/// each of the three steps, as many of the heaviest rows as `kept` says are set apart; after it, rows of equal keys are
+/// one.
 pub(super) fn condense(rows: &mut Vec<HistoryRow>, most: usize, kept: [usize; 3], state: &Sampling) -> DirectionSums {
     let state = hashing::state(state.hash_one(rows.len()));
-    merge(rows, state.clone());
-    for (kept, fold) in kept.into_iter().zip([keep_one_end, keep_end_or_port, keep_protocol]) {
-        if rows.len() <= most {
-            break;
-        }
+    let mut steps = kept.into_iter().zip([keep_one_end, keep_end_or_port, keep_protocol]);
+    while rows.len() > most
+        && let Some((kept, fold)) = steps.next()
+    {
         keep_apart(rows, kept, |light| fold(light, &state));
         merge(rows, state.clone());
     }
@@ -87,12 +86,12 @@ impl<P: std::hash::Hash + Eq> Weights<P> {
 
 /// Opens the end with fewer bytes; of equal ones, that of the server.
 fn keep_one_end(rows: &mut [HistoryRow], state: &State) {
-    let weights = Weights::of(rows, state, |key| [key.source(), key.destination()]);
+    let weights = Weights::of(rows, state, RowKey::ends);
     for HistoryRow { key, .. } in rows {
-        let (Some(source), Some(destination)) = (key.source(), key.destination()) else { continue };
+        let [Some(source), Some(destination)] = key.ends() else { continue };
         let keeps_source = match weights.get(&source).cmp(&weights.get(&destination)) {
             Ordering::Less => false,
-            Ordering::Equal => key.client() == Some(source),
+            Ordering::Equal => !key.is_reply(),
             Ordering::Greater => true,
         };
         *key = if keeps_source { key.with_open_destination() } else { key.with_open_source() };
@@ -102,7 +101,7 @@ fn keep_one_end(rows: &mut [HistoryRow], state: &State) {
 /// A part that stays in the second step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Part {
-    End(IpAddr, Protocol),
+    End(RowEnd, Protocol),
     Port(Protocol, u16),
 }
 
@@ -119,8 +118,8 @@ fn keep_end_or_port(rows: &mut [HistoryRow], state: &State) {
 
 /// The end that a row of one end keeps, and its port. A row without the one or the other has nothing to choose.
 fn parts(key: &RowKey) -> [Option<Part>; 2] {
-    let (protocol, port) = key.service();
-    let end = key.source().xor(key.destination());
+    let ((protocol, port), [source, destination]) = (key.service(), key.ends());
+    let end = source.xor(destination);
     [end.map(|end| Part::End(end, protocol)), port.map(|port| Part::Port(protocol, port))]
 }
 

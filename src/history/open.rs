@@ -9,8 +9,8 @@ use crate::packet::Timestamp;
 use crate::tables::heavy::{HeavySlot, HeavyTable};
 use crate::tables::sampling::Sampling;
 
-/// Rows that left the table and are not yet added up. At the limit they are condensed to half as many.
-const MAXIMUM_EVICTED: usize = 1_024;
+/// Rows that left the table and are not yet added up. At the limit they are condensed to a quarter.
+const MAXIMUM_EVICTED: usize = 2_048;
 
 #[derive(Debug)]
 pub(super) struct OpenRows {
@@ -43,7 +43,7 @@ impl OpenRows {
     fn take_evicted(&mut self, row: HistoryRow, state: &Sampling) {
         self.evicted.push(row);
         if self.evicted.len() == MAXIMUM_EVICTED {
-            let most = MAXIMUM_EVICTED / 2;
+            let most = MAXIMUM_EVICTED / 4;
             let left = condense(&mut self.evicted, most, [0, most / 2, most * 3 / 4], state);
             add_sums(&mut self.unlisted, &left);
         }

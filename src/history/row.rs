@@ -5,7 +5,7 @@
 //! A row may be the sum of several flows. Then what they do not have in common is left open: the other end, both ends,
 //! or the port.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::account::conversation::Address;
@@ -17,8 +17,19 @@ use crate::tables::sampling::Sampling;
 /// The number of an interface in the names of a view.
 pub type InterfaceIndex = u16;
 
+/// The address of an end, as a number. Two of different IP versions may be equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RowEnd([u64; 2]);
+
+impl Hash for RowEnd {
+    /// Word by word; a derived implementation hashes bytes.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.into_iter().for_each(|word| hasher.write_u64(word));
+    }
+}
+
 /// The key of a row. The addresses are numbers, so that both IP versions take the same space.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct RowKey {
     source: [u64; 2],
     destination: [u64; 2],
@@ -27,7 +38,7 @@ pub(super) struct RowKey {
 
 /// The fields beside the addresses, in one word: interface, port, protocol, and in the lowest byte the direction, reply
 /// or not, the IP version, and the fields that are open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 struct OtherFields(u64);
 
 const IS_V6: u64 = 1;
@@ -56,6 +67,18 @@ impl OtherFields {
     }
 }
 
+impl Hash for RowKey {
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        if self.is_v6() {
+            self.source.into_iter().chain(self.destination).for_each(|word| hasher.write_u64(word));
+        } else {
+            hasher.write_u64(self.source[1] << 32 | self.destination[1]);
+        }
+        hasher.write_u64(self.others.0);
+    }
+}
+
 impl RowKey {
     /// The key of the packets from `source` to `destination`, and its hash.
     #[inline(always)]
@@ -81,14 +104,7 @@ impl RowKey {
     /// The hash of the key.
     #[inline(always)]
     pub(super) fn hash_under(&self, state: &Sampling) -> u64 {
-        let mut hasher = state.build_hasher();
-        if self.is_v6() {
-            self.source.into_iter().chain(self.destination).for_each(|word| hasher.write_u64(word));
-        } else {
-            hasher.write_u64(self.source[1] << 32 | self.destination[1]);
-        }
-        hasher.write_u64(self.others.0);
-        hasher.finish()
+        state.hash_one(self)
     }
 
     const fn is_v6(&self) -> bool {
@@ -109,9 +125,14 @@ impl RowKey {
         (!self.has(OPEN_DESTINATION)).then(|| self.address(self.destination))
     }
 
-    /// The end that asks: the sender, or the receiver of replies; none if it is open.
-    pub(super) fn client(&self) -> Option<IpAddr> {
-        if self.has(IS_REPLY) { self.destination() } else { self.source() }
+    /// The sender and the receiver, each none if it is open, in the form that hashes quickly.
+    pub(super) fn ends(&self) -> [Option<RowEnd>; 2] {
+        let end = |flag, words| (!self.has(flag)).then_some(RowEnd(words));
+        [end(OPEN_SOURCE, self.source), end(OPEN_DESTINATION, self.destination)]
+    }
+
+    pub(super) const fn is_reply(&self) -> bool {
+        self.has(IS_REPLY)
     }
 
     /// The protocol, and the port; none if it is open.
@@ -205,7 +226,7 @@ impl HistoryRow {
 
     /// True if the packets are replies: then the port is the source port.
     pub const fn is_reply(&self) -> bool {
-        self.key.others.0 & IS_REPLY != 0
+        self.key.is_reply()
     }
 
     /// The direction of the packets.
