@@ -70,7 +70,7 @@ struct Weights<P>(HashMap<P, u64, State>);
 impl<P: std::hash::Hash + Eq> Weights<P> {
     /// The bytes of the parts of each row.
     fn of(rows: &[HistoryRow], state: &State, parts: impl Fn(&RowKey) -> [Option<P>; 2]) -> Self {
-        let mut weights = HashMap::with_hasher(state.clone());
+        let mut weights = HashMap::with_capacity_and_hasher(rows.len(), state.clone());
         for row in rows {
             for part in parts(&row.key).into_iter().flatten() {
                 *weights.entry(part).or_default() += row.bytes;
