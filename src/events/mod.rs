@@ -11,6 +11,7 @@ mod documented;
 pub mod json;
 pub mod line;
 pub mod log;
+pub(crate) mod spreadsheet;
 mod top;
 
 use crate::alert::{Change, SubjectNames};
