@@ -70,7 +70,8 @@ impl EventLog {
         console: ConsoleEvents,
         traffic: Option<TrafficSums>,
     ) -> Result<Self, Error> {
-        let (channel, figures) = (Arc::<EventChannel>::default(), EventLogFigures::default());
+        let channel = Arc::<EventChannel>::default();
+        let figures = EventLogFigures { has_file: config.file.is_some(), ..EventLogFigures::default() };
         let file = open(&config)?;
         let writer = EventWriter {
             config,

@@ -41,6 +41,8 @@ pub enum ConsoleEvents {
 /// Counters of the event log.
 #[derive(Debug, Clone, Default)]
 pub struct EventLogFigures {
+    /// True if events are written to a file; false if violations go to the console.
+    pub has_file: bool,
     /// Events that were written.
     pub written: Arc<AtomicU64>,
     /// Failed attempts to write to the file, to open it or to rotate it.
