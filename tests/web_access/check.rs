@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::common::exporter::program;
 use super::{Site, TLS, authority, hash};
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// A hash of cost 10.
 const HASH: &str = "$2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG";
 /// A certificate of X.509 version 1, as `openssl x509 -req` of OpenSSL 3.0 makes it without extensions.
