@@ -78,7 +78,7 @@ fn key_of_another_certificate_is_named() {
     let site = Site::new();
     site.sign("other", "localhost");
     let text = TLS.replace("server.key", "other.key");
-    is_refused(&site, &text, "key_file: other.key: the key does not belong to the certificate");
+    is_refused(&site, &text, "key_file: other.key: the key does not belong to the first certificate");
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn empty_file_and_key_of_an_unknown_kind_are_named() {
     fs::write(site.path("server.key"), "").unwrap();
     is_refused(&site, TLS, "web.yml:1:54: key_file: server.key: the file or text is empty; expected a private key");
     fs::write(site.path("server.key"), "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap();
-    is_refused(&site, TLS, "web.yml:1:54: key_file: server.key: the key cannot be used: ");
+    is_refused(&site, TLS, "web.yml:1:54: key_file: server.key: the key cannot be used; expected an RSA key");
     fs::write(site.path("server.crt"), "").unwrap();
     is_refused(&site, TLS, "web.yml:1:32: cert_file: server.crt: the file or text is empty; expected a certificate");
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
@@ -13,7 +13,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate, X509Version};
 /// The fault as the end of a sentence.
 pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|error| format!("not a PEM text: {error}"))?;
+    let certificates = certificates.map_err(|error| pem_fault(&error))?;
     if certificates.is_empty() && pem.trim_ascii().is_empty() {
         return Err("the file or text is empty; expected a certificate in PEM format".to_owned());
     }
@@ -87,8 +87,22 @@ pub(super) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> 
     if is_binary(pem) {
         return Err("binary (DER); convert it with `openssl pkey -inform der -in FILE -out NEW`".to_owned());
     }
-    PrivateKeyDer::from_pem_slice(pem)
-        .map_err(|_| "no private key in PEM format (-----BEGIN PRIVATE KEY-----)".to_owned())
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
+        pem::Error::NoItemsFound => "no private key in PEM format (-----BEGIN PRIVATE KEY-----)".to_owned(),
+        error => pem_fault(&error),
+    })
+}
+
+/// The fault of a PEM text, without a part of it.
+fn pem_fault(error: &pem::Error) -> String {
+    let fault = match error {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("the line -----END {}----- is missing", String::from_utf8_lossy(end_marker))
+        }
+        pem::Error::IllegalSectionStart { .. } => "a line that begins with -----BEGIN has no right end".to_owned(),
+        _ => "it has characters that are not base64".to_owned(),
+    };
+    format!("a damaged PEM text: {fault}; copy the whole file again")
 }
 
 /// True if the bytes begin as DER does: with a sequence whose length has more than one byte.
@@ -195,6 +209,16 @@ mod tests {
         assert!(certificates(key.as_bytes()).unwrap_err().starts_with("no certificate in PEM format"));
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(certificates(broken.as_bytes()).unwrap_err(), "not an X.509 certificate");
+        for (damaged, fault) in [
+            (pem.replace("-----END CERTIFICATE-----", ""), "the line -----END CERTIFICATE----- is missing"),
+            (pem.replace("MII", "M!I"), "it has characters that are not base64"),
+            (pem.replace("BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE"), "a line that begins with -----BEGIN"),
+        ] {
+            let found = certificates(damaged.as_bytes()).unwrap_err();
+            assert!(found.starts_with(&format!("a damaged PEM text: {fault}")), "{found}");
+        }
+        let cut = private_key(key.replace("-----END PRIVATE KEY-----", "").as_bytes()).unwrap_err();
+        assert!(cut.starts_with("a damaged PEM text: the line -----END PRIVATE KEY----- is missing; "), "{cut}");
         assert!(private_key(pem.as_bytes()).unwrap_err().starts_with("no private key in PEM format"));
         let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         assert!(private_key(encrypted.as_bytes()).unwrap_err().starts_with("the key is encrypted; "));

@@ -80,13 +80,18 @@ fn fault_of_pair(settings: &TlsSettings, error: &Error) -> String {
     match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => at(
             &settings.key,
-            "the key does not belong to the certificate; give the key that the certificate was made for",
+            "the key does not belong to the first certificate; give the key that it was made for, and put the server's \
+             certificate before those of its issuers",
         ),
         Error::InvalidCertificate(fault) => at(
             &settings.certificate,
             &format!("the certificate cannot be used: {fault:?}; make one that TLS servers can use"),
         ),
-        error => at(&settings.key, &format!("the key cannot be used: {error}; expected an RSA, ECDSA or Ed25519 key")),
+        _ => at(
+            &settings.key,
+            "the key cannot be used; expected an RSA key of 2048 to 4096 bits, an ECDSA key of P-256 or P-384, or an \
+             Ed25519 key",
+        ),
     }
 }
 

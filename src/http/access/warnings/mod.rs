@@ -27,7 +27,7 @@ pub(super) struct Warnings {
     /// Sentences that hold as long as the version.
     constant: Vec<String>,
     certificates: Vec<DatedCertificate>,
-    files: Vec<WatchedFile>,
+    files: Vec<RestrictedFile>,
 }
 
 /// A certificate whose time is compared with the clock.
@@ -39,8 +39,8 @@ struct DatedCertificate {
     is_authority: bool,
 }
 
-/// A file whose rights are read.
-struct WatchedFile {
+/// A file that other users should not change, nor read if it has a key.
+struct RestrictedFile {
     path: PathBuf,
     /// Its place in the web configuration file, or its own path.
     label: String,
@@ -54,7 +54,7 @@ impl Warnings {
         let has_inline_key = settings.tls.as_ref().is_some_and(|tls| matches!(tls.key.pem, PemText::Inline(_)));
         let mut warnings = Self { constant: settings.notices.clone(), ..Self::default() };
         warnings.constant.extend(of_settings(settings).map(|warning| format!("{name}: {warning}")));
-        warnings.files.push(WatchedFile { path: path.to_owned(), label: name.to_string(), has_key: has_inline_key });
+        warnings.files.push(RestrictedFile { path: path.to_owned(), label: name.to_string(), has_key: has_inline_key });
         if let Some((tls, texts)) = settings.tls.as_ref().zip(texts) {
             warnings.add_tls(tls, texts);
         }
@@ -76,7 +76,7 @@ impl Warnings {
     fn add_file(&mut self, source: &PemSource, has_key: bool) {
         if let PemText::File(path) = &source.pem {
             let label = at(source, "").trim_end_matches(": ").to_owned();
-            self.files.push(WatchedFile { path: path.clone(), label, has_key });
+            self.files.push(RestrictedFile { path: path.clone(), label, has_key });
         }
     }
 
@@ -94,7 +94,7 @@ impl Warnings {
     /// The warnings at a time in seconds since the epoch.
     pub(super) fn at(&self, now: i64) -> Vec<String> {
         let of_time = self.certificates.iter().filter_map(|certificate| certificate.warning(now));
-        let of_files = self.files.iter().flat_map(WatchedFile::warnings);
+        let of_files = self.files.iter().flat_map(RestrictedFile::warnings);
         self.constant.iter().cloned().chain(of_time).chain(of_files).collect()
     }
 }
@@ -118,7 +118,7 @@ impl DatedCertificate {
     }
 }
 
-impl WatchedFile {
+impl RestrictedFile {
     /// The warnings about rights. A file that is gone is another fault, which the next reading finds.
     fn warnings(&self) -> Vec<String> {
         let mode = fs::metadata(&self.path).map_or(0, |metadata| metadata.permissions().mode());
