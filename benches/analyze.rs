@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use trafficmonitor::events::analysis::Analysis;
 use trafficmonitor::events::console::Style;
-use trafficmonitor::events::log::{Config, ConsoleEvents, EventFormat, EventLog, SendingPace};
+use trafficmonitor::events::log::{Config, EventFormat, EventLog, SendingPace};
 use trafficmonitor::packet::{Addresses, Protocol, TcpFlags, Timestamp};
 use trafficmonitor::policy::{Action, Violation, ViolationSink as _};
 
@@ -52,8 +52,7 @@ fn violation(number: u32, sources: u32, targets: u32) -> Violation {
 fn write(path: &Path, sources: u32, targets: u32) {
     std::fs::remove_file(path).ok();
     let config = Config { format: EventFormat::JsonLines, file: Some(path.to_owned()), ..Config::default() };
-    let log = EventLog::start(config, Style::default(), ConsoleEvents::All(Box::new(|_| true)), None)
-        .expect("the log can be opened");
+    let log = EventLog::start(config, Style::default(), Box::new(|_, _| true), None).expect("the log can be opened");
     let mut events = log.sender(SendingPace::File);
     (0..LINES).for_each(|number| events.report(&violation(number, sources, targets)));
     assert_eq!(log.finish(Instant::now() + Duration::from_secs(300)), 0, "all events are written");

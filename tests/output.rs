@@ -47,12 +47,16 @@ fn a_file_is_read_to_its_end_though_its_alerts_are_not_read() {
     let mut command = program(options.iter().map(std::ffi::OsStr::new).chain([file.as_os_str()]));
     let exporter = Exporter::spawn_onto(&mut command, 1, out);
     exporter.is_ready();
-    let families = parse(&get(exporter.address(), "/metrics"));
-    assert_eq!(sum(&families, "trafficmonitor_interface_frames_total", None), u64::from(SOURCES));
-    let alerts = sum(&families, "trafficmonitor_alerts_total", None);
+    let families = || parse(&get(exporter.address(), "/metrics"));
+    assert_eq!(sum(&families(), "trafficmonitor_interface_frames_total", None), u64::from(SOURCES));
+    let alerts = sum(&families(), "trafficmonitor_alerts_total", None);
     assert_eq!(alerts, u64::from(SOURCES));
-    let lost = sum(&families, "trafficmonitor_queue_dropped_total", Some(("queue", "alerts")));
-    assert!(lost > 0 && lost < alerts, "{lost}");
+    // Those that the queue of events has taken are lost a little later than the file is read.
+    let lost = wait_for("lost lines", || {
+        let lost = sum(&families(), "trafficmonitor_queue_dropped_total", Some(("queue", "alerts")));
+        (lost > 0).then_some(lost)
+    });
+    assert!(lost < alerts, "{lost}");
     exporter.signal("TERM");
     let (status, messages) = exporter.ended();
     assert_eq!(status.code(), Some(0), "{messages}");
@@ -69,9 +73,11 @@ fn a_closed_standard_output_is_reported_and_its_lines_count_as_lost() {
     let mut exporter = Exporter::spawn_onto(&mut command, 1, Stdio::from(out));
     exporter.line_with("the reader of standard output has closed it");
     exporter.is_ready();
-    let families = parse(&get(exporter.address(), "/metrics"));
-    let lost = sum(&families, "trafficmonitor_queue_dropped_total", Some(("queue", "alerts")));
-    assert_eq!(lost, u64::from(SOURCES));
+    wait_for("all lines are lost", || {
+        let families = parse(&get(exporter.address(), "/metrics"));
+        let lost = sum(&families, "trafficmonitor_queue_dropped_total", Some(("queue", "alerts")));
+        (lost == u64::from(SOURCES)).then_some(())
+    });
     exporter.signal("TERM");
     assert_eq!(exporter.ended().0.code(), Some(0));
 }

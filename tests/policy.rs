@@ -5,10 +5,11 @@
 mod common;
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use common::client::{self, get};
 use common::event_log::{PolicyLine, policy_lines};
@@ -129,6 +130,53 @@ fn page_of_a_file_shows_the_same_counts_and_the_sources() {
     events.sort_by_key(|(source, _)| source.to_string());
     let expected = ["10.66.0.9", "198.51.100.7", "2001:db8::7"].map(|source| (json!(source), json!("POLICY")));
     assert_eq!(events, expected);
+}
+
+/// One packet of each of many sources within a second, and one that ends the second.
+fn capture_of_strangers(folder: &Path) -> PathBuf {
+    let packet = |number: u32| {
+        let source = Ipv4Addr::from_bits(Ipv4Addr::new(203, 0, 0, 0).to_bits() + number);
+        Link::ethernet().carrying(&v4(source, INSIDE, udp(5_000, 53, b"x")))
+    };
+    let strangers = (0..STRANGERS).map(|number| (10, number * 40, packet(number)));
+    let frames = strangers.chain([(12, 0, packet(0))]);
+    let file = frames.fold(Savefile::new(1), |file, (seconds, micros, frame)| file.frame_at(seconds, micros, &frame));
+    file.write(folder, "strangers.pcap")
+}
+
+const STRANGERS: u32 = 20_000;
+
+/// Reads slowly, so that the program's queues fill, until this line has come.
+fn read_slowly(out: impl Read, last: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in BufReader::with_capacity(8 << 10, out).lines() {
+        lines.push(line.unwrap());
+        if lines.len() % 32 == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if lines.last().is_some_and(|line| line.contains(last)) {
+            break;
+        }
+    }
+    lines
+}
+
+#[test]
+fn no_alert_overtakes_the_violations_before_it_on_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = capture_of_strangers(folder.path());
+    let lists = ["--policy.permitted", "10.0.0.0/8", "--verbose", "-promHTTP", "127.0.0.1:0"];
+    let (out, written) = std::io::pipe().unwrap();
+    let mut command = program(["-r", file.to_str().unwrap()].iter().chain(&lists));
+    let exporter = Exporter::spawn_onto(&mut command, 1, written.into());
+    // The violation of the last packet comes after all.
+    let lines = read_slowly(out, "ts=1970-01-01T00:00:12.000000Z level=warn msg=\"source is not permitted\"");
+    drop(exporter);
+    let first = lines.iter().position(|line| line.contains(" msg=\"alert firing\" ")).expect("an alert");
+    let is_violation = |line: &&String| line.contains(" msg=\"source is not permitted\" ");
+    assert_eq!(lines[first..].iter().filter(is_violation).count(), 1, "that of the last packet alone");
+    assert!(lines[..first].iter().filter(is_violation).count() > 1_000, "the queues were full: {first}");
+    assert!(lines.iter().all(|line| line.starts_with("ts=1970-01-01T00:00:1")), "a line is torn");
 }
 
 #[test]

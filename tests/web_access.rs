@@ -14,6 +14,7 @@ mod reload;
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -66,7 +67,14 @@ impl Site {
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, authority).unwrap();
         fs::write(self.path(&format!("{name}.crt")), certificate.pem()).unwrap();
-        fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+        self.write_key(name, &key);
+    }
+
+    /// `NAME.key`, for the owner alone.
+    fn write_key(&self, name: &str, key: &KeyPair) {
+        let path = self.path(&format!("{name}.key"));
+        fs::write(&path, key.serialize_pem()).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     fn configure(&self, text: &str) {

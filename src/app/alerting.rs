@@ -12,7 +12,7 @@ use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
-use crate::events::log::{ConsoleEvents, EventLog, EventSender, SendingPace, TrafficByVerdict, TrafficSums};
+use crate::events::log::{EventLog, EventSender, SendingPace, TrafficByVerdict, TrafficSums};
 use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
 use crate::export::process::{Queue, SelfMetrics};
 use crate::export::{NotificationFigures, Published};
@@ -37,6 +37,8 @@ const LAST_FILES: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone)]
 pub(super) struct AlertOutputs {
     lines: AlertLines,
+    /// True if events are logged to a file. Else the event log writes the lines of alerts too, in the order of violations.
+    logs_to_file: bool,
     evidence: Option<EvidenceSender>,
     notifications: Option<NotificationSink>,
     events: EventSender,
@@ -62,7 +64,9 @@ impl AlertSink for AlertOutputs {
         if let Some(notifications) = &mut self.notifications {
             notifications.notify(change);
         }
-        self.lines.notify(change);
+        if self.logs_to_file {
+            self.lines.notify(change);
+        }
     }
 }
 
@@ -101,7 +105,7 @@ impl Alerting {
         let style = Style { form: config.log.format, explain: config.explain };
         let lines = AlertLines::start(style, pace)?;
         let console = lines.clone();
-        let console = ConsoleEvents::Violations(Box::new(move |line| console.offer(line)));
+        let console = Box::new(move |line, urgency| console.offer(line, urgency));
         let traffic = config.policy.permitted.as_ref().map(|_| traffic_sums(published));
         let event_log = EventLog::start(config.events.clone(), style, console, traffic)?;
         let reopener = event_log.reopener();
@@ -111,6 +115,7 @@ impl Alerting {
         let notifier = start_notifier(config, &files)?;
         let outputs = AlertOutputs {
             lines,
+            logs_to_file: config.events.file.is_some(),
             evidence: evidence.as_ref().map(Evidence::sender),
             notifications: notifier.as_ref().map(Notifier::sink),
             events: event_log.sender(of_events),

@@ -67,6 +67,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
             start::check_source_file(&config)?;
             start::inspect_files(&config)?;
             start::locked_files(&config)?.iter().for_each(|locked| say(locked));
+            start::web_access(&config)?.warnings().iter().for_each(|warning| say(warning));
             start::lockout(&config).iter().for_each(|lockout| say(lockout));
             print("configuration OK\n").map(|()| DONE)
         }

@@ -11,6 +11,8 @@ mod documented;
 pub mod json;
 pub mod line;
 pub mod log;
+mod minutely;
+pub(crate) mod spreadsheet;
 mod top;
 
 use crate::alert::{Change, SubjectNames};
@@ -19,6 +21,7 @@ use crate::packet::Seconds;
 pub(crate) use complaints::Complaints;
 use line::LogLine;
 pub use log::Config;
+pub(crate) use minutely::MinutelyCount;
 
 /// The names of the subject, as far as they are known.
 fn put_names(line: &mut LogLine, names: &SubjectNames) {

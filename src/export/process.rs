@@ -135,9 +135,9 @@ impl SelfMetrics {
         self.vitals.as_ref()?.dead_thread()
     }
 
-    /// Entries that did not fit in a queue since the start.
-    pub(super) fn lost_entries(&self) -> u64 {
-        self.lost.values().map(|lost| lost.load(Ordering::Relaxed)).sum()
+    /// The queues that lost entries since the start, with the numbers of these.
+    pub(super) fn lost_entries(&self) -> impl Iterator<Item = (Queue, u64)> {
+        self.lost.iter().map(|(queue, lost)| (*queue, lost.load(Ordering::Relaxed))).filter(|(_, lost)| *lost > 0)
     }
 
     /// Notices that were given up since the start; none without receivers.
@@ -148,9 +148,10 @@ impl SelfMetrics {
         Some(of_each.sum())
     }
 
-    /// Failed writes of the event log since the start; none without the log.
+    /// Failed writes of the event log since the start; none without a file.
     pub(super) fn event_log_errors(&self) -> Option<u64> {
-        Some(self.events.as_ref()?.write_errors.load(Ordering::Relaxed))
+        let figures = self.events.as_ref().filter(|figures| figures.has_file)?;
+        Some(figures.write_errors.load(Ordering::Relaxed))
     }
 
     /// Packets, alerts and files that evidence lacks since the start; none where no packets are kept.

@@ -1,6 +1,7 @@
 //! Changes of the web configuration file and of the files that it names.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::common::exporter::wait_for;
 use super::{Site, TLS, hash};
@@ -61,4 +62,22 @@ fn renewed_certificate_is_served_to_new_connections() {
     assert!(!is_served(), "the certificate is for another name");
     site.sign("server", "renewed.example");
     wait_for("the new certificate", || is_served().then_some(()));
+}
+
+#[test]
+fn warning_is_logged_at_the_start_and_again_only_when_it_is_new() {
+    let site = Site::new();
+    let mut exporter = site.serve(TLS);
+    let allow = |mode| fs::set_permissions(site.path("server.key"), fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o604);
+    exporter.line_with("every user of this host can read the private key");
+    site.configure(&format!("{TLS}rate_limit: {{interval: 1ms, burst: 1000}}\n"));
+    exporter.line_with("the web configuration has changed and is in force");
+    exporter.line_with("every user of this host can read the private key");
+    allow(0o600);
+    site.configure(&format!("{TLS}rate_limit: {{interval: 2ms, burst: 1000}}\n"));
+    exporter.line_with("the web configuration has changed and is in force");
+    exporter.signal("TERM");
+    let (_, said) = exporter.ended();
+    assert_eq!(said.matches("can read the private key").count(), 2, "{said}");
 }

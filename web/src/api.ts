@@ -4,7 +4,7 @@
  */
 
 export type Severity = "critical" | "warning" | "info";
-export type Status = "ok" | "warning" | "critical";
+export type Status = "ok" | "unknown" | "warning" | "critical";
 export type Direction = "incoming" | "outgoing" | "local" | "transit";
 export const DIRECTIONS: readonly Direction[] = ["incoming", "outgoing", "local", "transit"];
 
@@ -27,7 +27,7 @@ export interface Snapshot {
   totals: Record<Direction, { bytes: number; packets: number }>;
   flows: number;
   hosts: number;
-  alerts: { pending: number; firing: number; severity: Severity | null };
+  alerts: { detects: boolean; pending: number; firing: number; severity: Severity | null };
   health: { status: Status; sentence: string };
   interfaces: string[];
   local_networks: string[];

@@ -28,7 +28,15 @@ export const RANGE_NAMES: Record<Range, string> = {
 };
 
 export const SEVERITY_NAMES: Record<Severity, string> = { critical: "Critical", warning: "Warning", info: "Info" };
-export const STATUS_NAMES: Record<Status, string> = { ok: "OK", warning: "Warning", critical: "Critical" };
+/** In place of an all-clear, if nothing looks for alerts. */
+export const DETECTION_IS_OFF = "Detection is off: no alert can fire.";
+
+export const STATUS_NAMES: Record<Status, string> = {
+  ok: "OK",
+  unknown: "Not known",
+  warning: "Warning",
+  critical: "Critical",
+};
 
 const KINDS: Record<string, string> = {
   bandwidth: "Bandwidth",

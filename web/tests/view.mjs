@@ -28,6 +28,24 @@ test("the first view says what uses the network, what is wrong, and whether all 
     }
   }));
 
+test("what is not measured is neither well nor calm", () => {
+  const change = (name, body) => {
+    const unknown = { status: "unknown", sentence: "Coverage is not known yet." };
+    if (name === "snapshot") return { ...body, alerts: { ...body.alerts, detects: false }, health: unknown };
+    if (name === "alerts") return { ...body, active: [], resolved: [] };
+    if (name === "health") return { ...body, ...unknown, checks: [{ name: "coverage", ...unknown }] };
+    return body;
+  };
+  return withPage({ change }, async (page) => {
+    await page.locator(".health.status-unknown .badge", { hasText: "Not known" }).waitFor();
+    await page.locator(".firing-panel", { hasText: "Detection is off: no alert can fire." }).waitFor();
+    await page.getByRole("button", { name: "Checks" }).click();
+    await page.locator(".checks .status-unknown .badge", { hasText: "Not known" }).waitFor();
+    const green = await page.locator(".status-ok, .calm").count();
+    assert.equal(green, 0, "nothing is green");
+  });
+});
+
 test("the traffic chart is drawn, and its table has the same cells", () =>
   withPage({}, async (page) => {
     await eventually(async () => (await painted(page, ".plot-long canvas")) > 0.01, "a drawn chart of the last hour");

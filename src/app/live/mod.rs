@@ -234,6 +234,7 @@ fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics>
 fn api_settings(config: &Config) -> ApiSettings {
     let defaults = ApiSettings::default();
     ApiSettings {
+        detects: config.detect.looks_for_something(),
         refresh: config.pipeline.refresh,
         local_networks: config.locality.networks.clone(),
         chart_min_bytes: config.detect.bandwidth.clone().unwrap_or_default().chart_min_bytes,

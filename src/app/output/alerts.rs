@@ -10,6 +10,7 @@ use super::{LineQueue, Stream};
 use crate::alert::AlertSink;
 use crate::alert::Change;
 use crate::events::console::{self, Style};
+use crate::events::log::LineUrgency;
 
 /// The behaviour of the sender if the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +50,17 @@ impl AlertLines {
         self.output.send(line);
     }
 
-    /// Queues a line of a violation; gives false if there is no space for it. The thread of the event log calls this and
-    /// may wait, while its own queue takes the events. A file waits for its reader.
-    pub(in crate::app) fn offer(&self, line: String) -> bool {
-        match self.pace {
-            AlertPace::Live => self.output.offer_or_wait(line),
-            AlertPace::File => {
-                self.output.send_or_wait(line);
-                true
-            }
+    /// Queues a line of the event log; gives false if there is no space for it. The thread of the event log calls this
+    /// and may wait, while its own queue takes the events. A file waits for its reader.
+    pub(in crate::app) fn offer(&self, line: String, urgency: LineUrgency) -> bool {
+        match (self.pace, urgency) {
+            (AlertPace::Live, LineUrgency::Patient) => return self.output.offer_or_wait(line),
+            (AlertPace::Live, LineUrgency::BeforeAlert) => return self.output.offer(line),
+            (AlertPace::Live, LineUrgency::Alert) => self.output.send(line),
+            (AlertPace::File, _) => self.output.send_or_wait(line),
         }
+        // A line that is lost now is counted by its own queue.
+        true
     }
 
     /// Waits until all lines are written, or until `deadline`; logs the number of unwritten lines.

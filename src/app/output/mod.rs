@@ -132,10 +132,17 @@ impl LineQueue {
         self.0.queue(self.0.lock(), line);
     }
 
-    /// Queues a line in one half of the queue, so that other lines keep the rest. Waits for space as
-    /// [`LineQueue::send_or_wait`] does. Gives false if the line is not queued.
+    /// Queues a line in one half of the queue, so that other lines keep the rest. Gives false if the line is not queued.
+    pub(super) fn offer(&self, line: String) -> bool {
+        self.queue_in_half(self.0.lock(), line)
+    }
+
+    /// As [`LineQueue::offer`], but waits for space as [`LineQueue::send_or_wait`] does.
     pub(super) fn offer_or_wait(&self, line: String) -> bool {
-        let state = self.0.wait_while(|state| !state.has_space_in_half_for(&line));
+        self.queue_in_half(self.0.wait_while(|state| !state.has_space_in_half_for(&line)), line)
+    }
+
+    fn queue_in_half(&self, state: MutexGuard<'_, QueueState>, line: String) -> bool {
         if state.is_closed || !state.has_space_in_half_for(&line) {
             return false;
         }

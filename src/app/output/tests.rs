@@ -210,6 +210,19 @@ fn a_closed_pipe_is_final_and_every_line_counts_as_lost() {
 }
 
 #[test]
+fn an_offer_takes_half_of_the_queue_and_never_waits() {
+    let (out, _permit, _taken) = Slow::new();
+    let output = start(out);
+    let start = Instant::now();
+    let taken = (0..MAXIMUM_LINES).take_while(|number| output.offer(line(*number))).count();
+    assert!((MAXIMUM_LINES / 2..=MAXIMUM_LINES / 2 + 1).contains(&taken), "{taken}");
+    assert!(start.elapsed() < LONGEST_WAIT, "{:?}", start.elapsed());
+    assert_eq!(lost(&output), 0, "the caller counts it");
+    output.send(line(MAXIMUM_LINES));
+    assert_eq!(lost(&output), 0, "the other half is free");
+}
+
+#[test]
 fn a_patient_sender_loses_nothing_to_a_slow_reader() {
     let (slow, permit, lines) = Slow::new();
     let output = start(slow);

@@ -6,12 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Stream;
+use crate::events::MinutelyCount;
 
 /// The pause after a failed attempt: doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// The least time between two messages about failures.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The error that the reader has closed its end of the pipe: no line can be written any more.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,12 +24,13 @@ pub(super) struct LineWriter<W> {
     /// True if only the beginning of the last line was written.
     is_partly_written: bool,
     pause: Duration,
-    said: Option<Instant>,
+    failures: u64,
+    told: MinutelyCount,
 }
 
 impl<W: Write> LineWriter<W> {
     pub(super) fn new(stream: Stream, out: W) -> Self {
-        Self { stream, out, is_partly_written: false, pause: FIRST_PAUSE, said: None }
+        Self { stream, out, is_partly_written: false, pause: FIRST_PAUSE, failures: 0, told: MinutelyCount::default() }
     }
 
     /// Writes `line`, however long that takes. After an error in the middle of a line, ends the part with a line feed
@@ -74,10 +74,12 @@ impl<W: Write> LineWriter<W> {
 
     /// Logs a failure of the alert lines. A failure of the log itself cannot be logged.
     fn report_failure(&mut self, error: &io::Error) {
-        let is_due = self.said.is_none_or(|said| said.elapsed() >= LOG_INTERVAL);
-        if self.stream == Stream::Alerts && is_due {
-            self.said = Some(Instant::now());
-            tracing::warn!(%error, "cannot write alerts to standard output; retrying (logged once per minute)");
+        self.failures += 1;
+        if self.stream == Stream::Log {
+            return;
+        }
+        if let Some(failures) = self.told.take(self.failures, Instant::now()) {
+            tracing::warn!(%error, failures, "cannot write alerts to standard output; retrying (logged once per minute)");
         }
     }
 

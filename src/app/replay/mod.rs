@@ -17,7 +17,7 @@ use crate::cli::{ReplayInvocation, ReplayOutput, Top};
 use crate::detect;
 use crate::events;
 use crate::events::console::Style;
-use crate::events::log::{ConsoleEvents, Error as EventLogError, EventLog, EventSender, SendingPace};
+use crate::events::log::{Error as EventLogError, EventLog, EventSender, SendingPace};
 use crate::export::{self, Format, Report, table, units::Units};
 use crate::pipeline::replay::Progress;
 use crate::policy::ViolationSink;
@@ -82,9 +82,9 @@ fn start_event_log(replay: &ReplayInvocation) -> Result<Option<EventLog>, EventL
     }
     let style = Style { form: config.log.format, explain: config.explain };
     let mut err = Blocking(io::stderr());
-    let console = Box::new(move |line: String| err.write_all(line.as_bytes()).is_ok());
+    let console = Box::new(move |line: String, _| err.write_all(line.as_bytes()).is_ok());
     let events = events::Config { summary_interval: Duration::ZERO, ..config.events.clone() };
-    EventLog::start(events, style, ConsoleEvents::All(console), None).map(Some)
+    EventLog::start(events, style, console, None).map(Some)
 }
 
 fn write_alerts(replay: &ReplayInvocation, events: Option<EventSender>) -> anyhow::Result<ReadOutcome> {

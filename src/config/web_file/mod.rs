@@ -157,7 +157,7 @@ impl<'a> NodeKeys<'a> {
 fn mapping(node: &Given) -> Result<&[(Given, Given)], RefusedSetting> {
     match &node.content {
         Content::Mapping(entries) => Ok(entries),
-        _ => Err(node.refused("expected keys with values, such as cert_file: server.crt")),
+        _ => Err(node.refused("expected keys with values, each as `key: value`")),
     }
 }
 

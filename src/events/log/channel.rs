@@ -48,6 +48,10 @@ impl LoggedEvent {
         size_of::<Self>() + elsewhere
     }
 
+    pub(super) const fn is_alert(&self) -> bool {
+        matches!(self, Self::Alert(_))
+    }
+
     /// True for suppressed packets of several sources: such lines can be put together without a loss.
     const fn is_sum(&self) -> bool {
         matches!(self, Self::Suppressed(SuppressedPackets { source: None, .. }))
@@ -126,6 +130,8 @@ struct ChannelState {
     events: VecDeque<LoggedEvent>,
     /// Bytes of these events.
     bytes: usize,
+    /// The number of alerts among them.
+    alerts: usize,
     /// The packets of events that were lost.
     lost_packets: LostPackets,
     /// Events that the writer has taken and not written yet.
@@ -172,6 +178,7 @@ impl ChannelState {
         let count = self.events.len().min(TAKEN_AT_ONCE);
         let mut events: Vec<LoggedEvent> = self.events.drain(..count).collect();
         self.bytes -= events.iter().map(LoggedEvent::bytes).sum::<usize>();
+        self.alerts -= events.iter().filter(|event| event.is_alert()).count();
         if self.events.is_empty() {
             events.extend(self.lost_packets.take().map(LoggedEvent::Suppressed));
             self.events.shrink_to(TAKEN_AT_ONCE);
@@ -199,6 +206,7 @@ impl EventChannel {
             return self.note_lost(&mut state, &event);
         }
         state.bytes += event.bytes();
+        state.alerts += usize::from(event.is_alert());
         state.events.push_back(event);
         drop(state);
         self.changed.notify_all();
@@ -227,6 +235,11 @@ impl EventChannel {
     /// Counts an event that the writer could not hand on.
     pub(super) fn lose(&self, event: &LoggedEvent) {
         self.note_lost(&mut self.lock(), event);
+    }
+
+    /// True if an alert waits for the writer.
+    pub(super) fn has_alert(&self) -> bool {
+        self.lock().alerts > 0
     }
 
     /// Number of events that were lost since the start.

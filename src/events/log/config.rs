@@ -22,7 +22,7 @@ pub enum EventFormat {
 pub struct Config {
     /// The format of the events.
     pub format: EventFormat,
-    /// The file that events are appended to. Without one, violations are written to standard output.
+    /// The file that events are appended to. Without one, they are written to the console.
     pub file: Option<PathBuf>,
     /// Bytes that are gathered before they are written; 0 writes each event at once.
     pub buffer_bytes: usize,

@@ -11,6 +11,7 @@ use super::fields::{EventCell, EventFields, FIELDS};
 use crate::capture::printable::printable;
 use crate::events::console::{self, Style};
 use crate::events::line::LogLine;
+use crate::events::spreadsheet::begins_formula;
 use crate::policy::SuppressedPackets;
 
 /// The first line of a CSV file.
@@ -83,5 +84,6 @@ fn csv_line(event: &LoggedEvent) -> Vec<u8> {
 /// A text that no spreadsheet takes for a formula, in one line.
 pub(super) fn csv_cell(text: &str) -> String {
     let text_in_line = printable(text);
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text_in_line}") } else { text_in_line }
+    // Judged as it was: the escapes of characters that cannot be seen would hide what follows them.
+    if begins_formula(text) { format!("'{text_in_line}") } else { text_in_line }
 }

@@ -1,4 +1,4 @@
-//! The event log: violations and changes of alerts in a file, or violations on the console.
+//! The event log: violations and changes of alerts in a file, or on the console.
 //!
 //! Takes events from any thread through a bounded queue; a thread of its own writes them. Must not know the detectors,
 //! nor the policy that finds violations.
@@ -26,7 +26,7 @@ pub use config::{Config, Error, EventFormat};
 pub(crate) use fields::FIELDS;
 use file::LogFile;
 pub use pattern::TrafficByVerdict;
-pub use writer::{ConsoleEvents, ConsoleLine, EventLogFigures, TrafficSums};
+pub use writer::{ConsoleLine, EventLogFigures, LineUrgency, TrafficSums};
 use writer::{EventWriter, WriterState};
 
 /// The event log, running.
@@ -67,10 +67,11 @@ impl EventLog {
     pub fn start(
         config: Config,
         style: Style,
-        console: ConsoleEvents,
+        console: ConsoleLine,
         traffic: Option<TrafficSums>,
     ) -> Result<Self, Error> {
-        let (channel, figures) = (Arc::<EventChannel>::default(), EventLogFigures::default());
+        let channel = Arc::<EventChannel>::default();
+        let figures = EventLogFigures { has_file: config.file.is_some(), ..EventLogFigures::default() };
         let file = open(&config)?;
         let writer = EventWriter {
             config,

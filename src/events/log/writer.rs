@@ -24,23 +24,28 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a failed write.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
+/// The way in which a line may wait for space on the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineUrgency {
+    /// A violation: may wait for space.
+    Patient,
+    /// A violation before an alert: does not wait, because the alert would wait too.
+    BeforeAlert,
+    /// An alert: takes any space that is left.
+    Alert,
+}
+
 /// Hands a line to the console. Gives false if there is no space for it.
-pub type ConsoleLine = Box<dyn FnMut(String) -> bool + Send>;
+pub type ConsoleLine = Box<dyn FnMut(String, LineUrgency) -> bool + Send>;
 
 /// Gives the sums of all traffic since the start; none until they are known.
 pub type TrafficSums = Box<dyn Fn() -> Option<TrafficByVerdict> + Send>;
 
-/// The events that the console receives while there is no file.
-pub enum ConsoleEvents {
-    /// Violations. Lines of alerts go to the console by themselves.
-    Violations(ConsoleLine),
-    /// Violations and alerts.
-    All(ConsoleLine),
-}
-
 /// Counters of the event log.
 #[derive(Debug, Clone, Default)]
 pub struct EventLogFigures {
+    /// True if events are written to a file; false if violations go to the console.
+    pub has_file: bool,
     /// Events that were written.
     pub written: Arc<AtomicU64>,
     /// Failed attempts to write to the file, to open it or to rotate it.
@@ -51,7 +56,8 @@ pub(super) struct EventWriter {
     pub(super) config: Config,
     pub(super) style: Style,
     pub(super) file: Option<LogFile>,
-    pub(super) console: ConsoleEvents,
+    /// Receives the lines of all events while there is no file.
+    pub(super) console: ConsoleLine,
     /// The sums of all traffic; none without a policy.
     pub(super) traffic: Option<TrafficSums>,
     pub(super) figures: EventLogFigures,
@@ -98,8 +104,9 @@ impl EventWriter {
         self.state.summary_at = self.state.summarised + self.config.summary_interval;
         loop {
             let taken = channel.take(self.wakes_at(channel.lost()), self.state.retry_at.is_none());
-            for event in &taken.events {
-                self.write(event, channel);
+            let last_alert = taken.events.iter().rposition(LoggedEvent::is_alert);
+            for (index, event) in taken.events.iter().enumerate() {
+                self.write(event, last_alert.is_some_and(|last| index < last), channel);
             }
             if taken.reopens {
                 self.flush();
@@ -131,7 +138,7 @@ impl EventWriter {
         self.state.retry_at.or(self.state.flush_at).is_some_and(|due| Instant::now() >= due)
     }
 
-    fn write(&mut self, event: &LoggedEvent, channel: &EventChannel) {
+    fn write(&mut self, event: &LoggedEvent, precedes_alert: bool, channel: &EventChannel) {
         // Without a file the lines of the console have the same fields.
         let is_logged = self.config.is_verbose && self.file.is_some();
         match event {
@@ -148,18 +155,20 @@ impl EventWriter {
                 self.flush();
             }
         } else {
-            self.write_to_console(event, channel);
+            self.write_to_console(event, precedes_alert, channel);
         }
     }
 
-    fn write_to_console(&mut self, event: &LoggedEvent, channel: &EventChannel) {
-        let line = match (&mut self.console, event) {
-            (ConsoleEvents::Violations(_), LoggedEvent::Alert(_)) => return self.state.pattern.count(event),
-            (ConsoleEvents::Violations(line) | ConsoleEvents::All(line), _) => line,
+    fn write_to_console(&mut self, event: &LoggedEvent, precedes_alert: bool, channel: &EventChannel) {
+        let urgency = match event {
+            LoggedEvent::Alert(_) => LineUrgency::Alert,
+            _ if precedes_alert || channel.has_alert() => LineUrgency::BeforeAlert,
+            _ => LineUrgency::Patient,
         };
-        if line(form::console_line(event, self.style)) {
+        if (self.console)(form::console_line(event, self.style), urgency) {
             self.state.pattern.count(event);
-            self.figures.written.fetch_add(1, Ordering::Relaxed);
+            // Alerts on the console are no entries of a log.
+            self.figures.written.fetch_add(u64::from(!event.is_alert()), Ordering::Relaxed);
         } else {
             // Its packets are in a later line.
             channel.lose(event);

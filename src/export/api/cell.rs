@@ -1,8 +1,8 @@
 //! The cells of tables: one value, as JSON and as comma-separated values. Takes values; gives text and an order. Must
 //! not know the tables.
 //!
-//! Spreadsheets run a text that begins like a formula. In comma-separated values such a text gets an apostrophe in
-//! front, so that it stays text (OWASP, CSV injection).
+//! In comma-separated values, a text that begins like a formula gets an apostrophe in front, so that no spreadsheet runs
+//! it.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -12,11 +12,9 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::moment::Rfc3339;
+use crate::events::spreadsheet::inert;
 use crate::names::{HostName, LocalProcess};
 use crate::packet::Timestamp;
-
-/// Characters with which a spreadsheet begins a formula, or drops before it looks for one.
-const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// The value of a row in one column.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,11 +135,6 @@ impl Serialize for NamedCells<'_> {
     }
 }
 
-/// A text that no spreadsheet runs.
-fn inert(text: &str) -> String {
-    if text.starts_with(FORMULA_STARTS) { format!("'{text}") } else { text.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +156,8 @@ mod tests {
             ("@SUM(A1)", "'@SUM(A1)"),
             ("\t=1", "'\t=1"),
             ("\r=1", "'\r=1"),
+            ("＝1", "'＝1"),
+            (" \"=1", "' \"=1"),
             ("a=1", "a=1"),
         ] {
             assert_eq!(fields(&CellValue::text(Some(text))), [field]);

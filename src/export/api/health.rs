@@ -2,6 +2,7 @@
 //! the history and the program's own figures; gives checks as JSON. Must not change anything.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -10,6 +11,7 @@ use crate::account::snapshot::{Capture, InterfaceEntry, Snapshot};
 use crate::export::units::Units;
 use crate::history::HistoryRange;
 
+const HOUR: Duration = Duration::from_secs(3_600);
 /// The part of packets whose loss is critical.
 const CRITICAL_LOSS: f64 = 0.01;
 /// Coverage below which a capture is incomplete, and below which it is critically so.
@@ -21,6 +23,8 @@ const CRITICAL_COVERAGE: f64 = 0.9;
 #[serde(rename_all = "lowercase")]
 pub(super) enum Status {
     Ok,
+    /// It is not measured, or not yet.
+    Unknown,
     Warning,
     Critical,
 }
@@ -98,7 +102,7 @@ fn all_is_well(inputs: &ApiInputs<'_>) -> String {
         return file(inputs).sentence;
     }
     let captured = captured_words(captures(&inputs.report.accounts).count());
-    format!("{captured}; no packet was dropped in the last hour.")
+    format!("{captured}; no packet was dropped {}.", period(inputs))
 }
 
 fn checks(inputs: &ApiInputs<'_>) -> Vec<Check> {
@@ -166,14 +170,19 @@ fn are(names: &[&str]) -> String {
     }
 }
 
+/// The time that the history of an hour covers.
+fn period(inputs: &ApiInputs<'_>) -> &'static str {
+    if inputs.now.since(inputs.settings.started) < HOUR { "since the start" } else { "in the last hour" }
+}
+
 /// Packets that were dropped in the last hour, compared with all that were captured in it.
 fn drops(inputs: &ApiInputs<'_>) -> Check {
     let Some(hour) = inputs.history.totals_sum(HistoryRange::Hour) else {
-        return check("drops", Status::Ok, "No second has been counted yet.");
+        return check("drops", Status::Unknown, "Drops are not known yet: no second has been counted.");
     };
-    let dropped = hour.dropped();
+    let (dropped, period) = (hour.dropped(), period(inputs));
     if dropped == 0 {
-        return check("drops", Status::Ok, "No packet was dropped in the last hour.");
+        return check("drops", Status::Ok, format!("No packet was dropped {period}."));
     }
     let share = dropped as f64 / (hour.ip().packets + hour.not_ip + dropped) as f64;
     let status = if share < CRITICAL_LOSS { Status::Warning } else { Status::Critical };
@@ -181,14 +190,15 @@ fn drops(inputs: &ApiInputs<'_>) -> Check {
     check(
         "drops",
         status,
-        format!("{count} packets ({percent:.2} %) were dropped in the last hour before they could be counted."),
+        format!("{count} packets ({percent:.2} %) were dropped {period} before they could be counted."),
     )
 }
 
 fn coverage(accounts: &Snapshot) -> Check {
-    let ratios = captures(accounts).filter_map(|(interface, capture)| Some((interface, capture.coverage.ratio()?)));
-    let Some((interface, ratio)) = ratios.min_by(|one, other| one.1.total_cmp(&other.1)) else {
-        return check("coverage", Status::Ok, "No interface has counters that the capture can be compared with.");
+    let ratio = |(interface, capture): (_, Capture)| Some((interface, capture.coverage.ratio()?));
+    let known: Vec<(&InterfaceEntry, f64)> = captures(accounts).filter_map(ratio).collect();
+    let Some((lowest, ratio)) = known.iter().copied().min_by(|one, other| one.1.total_cmp(&other.1)) else {
+        return check("coverage", Status::Unknown, unknown_coverage(accounts));
     };
     let status = match ratio {
         _ if ratio >= GOOD_COVERAGE => Status::Ok,
@@ -196,11 +206,28 @@ fn coverage(accounts: &Snapshot) -> Check {
         _ => Status::Critical,
     };
     let percent = (ratio * 100.0).min(100.0);
-    check(
-        "coverage",
-        status,
-        format!("At least {percent:.1} % of the packets of each interface were seen (lowest: {}).", interface.name),
-    )
+    let seen = match known.len() {
+        1 => format!("At least {percent:.1} % of the packets of {} were seen", lowest.name),
+        all => format!(
+            "At least {percent:.1} % of the packets of each of {all} interfaces were seen (lowest: {})",
+            lowest.name
+        ),
+    };
+    let unknown = match captures(accounts).count() - known.len() {
+        0 => String::new(),
+        1 => "; the coverage of 1 other is not known".to_owned(),
+        others => format!("; the coverage of {others} others is not known"),
+    };
+    check("coverage", status, format!("{seen}{unknown}."))
+}
+
+/// The reason why no coverage is known.
+fn unknown_coverage(accounts: &Snapshot) -> &'static str {
+    if captures(accounts).any(|(_, capture)| capture.coverage.is_comparable) {
+        "Coverage is not known yet: no captured interface has counted a packet since the start."
+    } else {
+        "Coverage is not known: no captured interface has counters that the capture can be compared with."
+    }
 }
 
 fn file(inputs: &ApiInputs<'_>) -> Check {
@@ -238,8 +265,14 @@ fn tables(accounts: &Snapshot) -> Check {
 }
 
 fn queues(inputs: &ApiInputs<'_>) -> Check {
-    let lost = inputs.program.lost_entries();
-    losses(inputs, "queues", lost, "entries of queues (alert lines, events, log lines, reports of scrapes)")
+    let lost: Vec<_> = inputs.program.lost_entries().collect();
+    let names: Vec<_> = lost.iter().map(|(queue, _)| queue.label()).collect();
+    let what = if names.is_empty() {
+        "entries of queues".to_owned()
+    } else {
+        format!("entries of queues ({})", names.join(", "))
+    };
+    losses(inputs, "queues", lost.iter().map(|(_, lost)| lost).sum(), &what)
 }
 
 /// Receivers, the event log and evidence, where they are used.

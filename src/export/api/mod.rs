@@ -49,6 +49,8 @@ pub struct ApiSettings {
     pub version: &'static str,
     /// True if interfaces are captured, false if a file is read.
     pub is_live: bool,
+    /// True if a detector looks for something, so that there can be alerts.
+    pub detects: bool,
     /// Start of the program.
     pub started: Timestamp,
     /// Interval between two snapshots.
@@ -68,6 +70,7 @@ impl Default for ApiSettings {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             is_live: false,
+            detects: true,
             started: Timestamp::from_nanoseconds(0),
             refresh: Duration::from_secs(5),
             local_networks: Vec::new(),

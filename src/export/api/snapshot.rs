@@ -66,6 +66,7 @@ struct DirectionRate {
 
 #[derive(Serialize)]
 struct AlertCounts {
+    detects: bool,
     pending: usize,
     firing: usize,
     severity: Option<&'static str>,
@@ -98,7 +99,12 @@ pub(super) fn write<W: Write>(inputs: &ApiInputs<'_>, out: W) -> io::Result<()> 
         totals: ByDirectionOf(totals),
         flows: accounts.flows.figures.entries,
         hosts: inputs.memory.hosts(inputs.number, || hosts(accounts)),
-        alerts: AlertCounts { pending: report.alerts.pending.len(), firing: report.alerts.firing.len(), severity },
+        alerts: AlertCounts {
+            detects: settings.detects,
+            pending: report.alerts.pending.len(),
+            firing: report.alerts.firing.len(),
+            severity,
+        },
         health: HealthLine { status, sentence },
         interfaces: health::present(accounts).map(|interface| interface.name.as_str()).collect(),
         local_networks: &settings.local_networks,

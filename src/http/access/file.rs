@@ -2,7 +2,7 @@
 //! from them. Must not know when they are read again.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Error, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -14,6 +14,7 @@ use super::pace::TokenBucket;
 use super::passwords::Users;
 use super::settings::{PemSource, PemText, RequestRate, ResponseHeader, TlsSettings, WebSettings};
 use super::tls_rules::{TlsTexts, at, tls_rules};
+use super::warnings::Warnings;
 
 /// The most bytes of a file. A longer one is something else.
 const LONGEST: u64 = 1 << 20;
@@ -63,7 +64,7 @@ fn read_pem(source: &PemSource) -> Result<Vec<u8>, String> {
 
 /// The content of a file, or the fault as the end of a sentence.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let metadata = path.metadata().map_err(|error| error.to_string())?;
+    let metadata = path.metadata().map_err(|error| with_remedy(&error))?;
     if metadata.is_dir() {
         return Err("it is a directory; name a file".to_owned());
     }
@@ -72,12 +73,20 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err("it is not a regular file".to_owned());
     }
     let mut content = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = File::open(path).map_err(|error| with_remedy(&error))?;
     file.take(LONGEST + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
     if content.len() as u64 > LONGEST {
         return Err(format!("it has more than {LONGEST} bytes"));
     }
     Ok(content)
+}
+
+fn with_remedy(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => format!("{error}; create it, or correct its name"),
+        ErrorKind::PermissionDenied => format!("{error}; make it and its directories accessible to this user"),
+        _ => error.to_string(),
+    }
 }
 
 /// The rules for connections and requests.
@@ -91,13 +100,14 @@ pub(super) struct AccessRules {
     pub(super) users: Arc<Users>,
     rate: Option<RequestRate>,
     pub(super) bucket: Option<Arc<Mutex<TokenBucket>>>,
-    pub(super) notices: Vec<String>,
+    pub(super) warnings: Warnings,
 }
 
 impl AccessRules {
-    /// The rules of a version of the file. The limit on requests goes on where it has not changed.
-    pub(super) fn of(version: &FileVersion, before: &Self) -> Result<Self, String> {
+    /// The rules of a version of the file `path`. The limit on requests goes on where it has not changed.
+    pub(super) fn of(path: &Path, version: &FileVersion, before: &Self) -> Result<Self, String> {
         let FileVersion { settings, tls } = version;
+        let warnings = Warnings::new(path, settings, tls.as_ref());
         let built =
             settings.tls.as_ref().zip(tls.as_ref()).map(|(settings, texts)| tls_rules(settings, texts)).transpose()?;
         let (tls, validity) = built.map_or((None, None), |(tls, validity)| (Some(Arc::new(tls)), Some(validity)));
@@ -114,7 +124,7 @@ impl AccessRules {
             users: Arc::new(settings.users.clone()),
             rate: settings.rate_limit,
             bucket: before.bucket.clone().filter(|_| is_same).or_else(bucket),
-            notices: settings.notices.clone(),
+            warnings,
         })
     }
 
@@ -128,5 +138,19 @@ impl AccessRules {
             }
             () => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_of_the_system_come_with_what_to_do() {
+        let said = |number| with_remedy(&Error::from_raw_os_error(number));
+        assert_eq!(said(2), "No such file or directory (os error 2); create it, or correct its name");
+        let expected = "Permission denied (os error 13); make it and its directories accessible to this user";
+        assert_eq!(said(13), expected);
+        assert_eq!(said(5), "Input/output error (os error 5)");
     }
 }

@@ -13,6 +13,7 @@ mod pace;
 mod passwords;
 mod settings;
 mod tls_rules;
+mod warnings;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -60,6 +61,8 @@ struct Versions {
     judged: Result<FileVersion, String>,
     /// Another one that was read once.
     read_once: Option<Result<FileVersion, String>>,
+    /// The warnings that were logged.
+    warned: Vec<String>,
 }
 
 impl WebAccess {
@@ -76,9 +79,9 @@ impl WebAccess {
         let mut watched = None;
         if let Some(file) = file {
             let version = file.read()?;
-            rules = AccessRules::of(&version, &rules)?;
-            watched =
-                Some(WatchedRules { file, versions: Mutex::new(Versions { judged: Ok(version), read_once: None }) });
+            rules = AccessRules::of(&file.path, &version, &rules)?;
+            let versions = Versions { judged: Ok(version), read_once: None, warned: rules.warnings.at(now()) };
+            watched = Some(WatchedRules { file, versions: Mutex::new(versions) });
         }
         let access = Self { rules: ArcSwap::from_pointee(rules), watched, passwords, figures: Arc::default() };
         access.note_certificate();
@@ -98,26 +101,7 @@ impl WebAccess {
 
     /// Warnings about the rules in force, each as a sentence.
     pub fn warnings(&self) -> Vec<String> {
-        let rules = self.rules.load();
-        let Some(WatchedRules { file, .. }) = &self.watched else { return Vec::new() };
-        let name = file.path.display();
-        let mut warnings = rules.notices.clone();
-        if !rules.users.is_empty() && rules.tls.is_none() {
-            warnings
-                .push(format!("{name}: passwords cross the network unencrypted; configure tls_server_config as well"));
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        match rules.validity {
-            Some(validity) if validity.not_after < now => {
-                warnings.push(format!("{name}: the certificate has expired; clients refuse it until you renew it"));
-            }
-            Some(validity) if validity.not_before > now => {
-                warnings.push(format!("{name}: the certificate is not valid yet; check the clock of this host"));
-            }
-            _ => {}
-        }
-        warnings
+        self.rules.load().warnings.at(now())
     }
 
     /// Reads the file every second, and changes the rules when it changes.
@@ -135,10 +119,14 @@ impl WebAccess {
         let mut versions = versions.lock().unwrap_or_else(PoisonError::into_inner);
         if found == versions.judged {
             versions.read_once = None;
+            self.log_new_warnings(&mut versions.warned);
         } else if versions.read_once.as_ref() == Some(&found) {
             versions.read_once = None;
+            // A new version repeats the warnings that still hold.
+            versions.warned.clear();
             self.judge(file, &found);
             versions.judged = found;
+            self.log_new_warnings(&mut versions.warned);
         } else {
             versions.read_once = Some(found);
         }
@@ -147,7 +135,8 @@ impl WebAccess {
     /// Puts a version into force, or logs its fault.
     fn judge(&self, file: &WebFile, version: &Result<FileVersion, String>) {
         let before = self.rules.load();
-        let rules = version.as_ref().map_err(Clone::clone).and_then(|version| AccessRules::of(version, &before));
+        let rules =
+            version.as_ref().map_err(Clone::clone).and_then(|version| AccessRules::of(&file.path, version, &before));
         let name = file.path.display();
         let rules = rules.and_then(|rules| match before.lost_in(&rules) {
             Some(lost) => Err(format!("{name}: {lost} is gone; restart the program to serve without it")),
@@ -160,10 +149,17 @@ impl WebAccess {
                 self.rules.store(Arc::new(rules));
                 self.note_certificate();
                 tracing::info!(file = %name, "the web configuration has changed and is in force");
-                self.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
             }
             Err(fault) => tracing::error!("{fault}; the rules of access before this change stay in force"),
         }
+    }
+
+    /// Logs the warnings that are not among those of the reading before, and keeps all in their place: time passes, and
+    /// rights of files change, while the file stays the same.
+    fn log_new_warnings(&self, warned: &mut Vec<String>) {
+        let warnings = self.warnings();
+        warnings.iter().filter(|warning| !warned.contains(warning)).for_each(|warning| tracing::warn!("{warning}"));
+        *warned = warnings;
     }
 
     fn note_certificate(&self) {
@@ -223,6 +219,12 @@ impl WebAccess {
             answer.headers_mut().insert(&header.name, header.value.clone());
         }
     }
+}
+
+/// Seconds since the epoch.
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// A request that is not let in.

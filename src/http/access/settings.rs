@@ -171,6 +171,11 @@ impl PasswordHash {
         Ok(Self(text.to_owned()))
     }
 
+    /// The cost: a check takes 2 to the power of it rounds.
+    pub(super) fn cost(&self) -> u32 {
+        HashParts::from_str(&self.0).map_or(0, |parts| parts.get_cost())
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.0
     }

@@ -9,7 +9,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{Error, InconsistentKeys, NamedGroup, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 
-use super::certificates::{Validity, certificates, private_key};
+use super::certificates::{Validity, certificates, check_version, private_key};
 use super::clients::ClientCheck;
 use super::settings::{ClientCertificates, PemSource, PemText, TlsSettings, TlsVersions};
 
@@ -54,8 +54,10 @@ pub(super) struct TlsTexts {
 /// The place and the fault.
 pub(super) fn tls_rules(settings: &TlsSettings, texts: &TlsTexts) -> Result<(ServerConfig, Validity), String> {
     let chain = certificates(&texts.certificate).map_err(|fault| at(&settings.certificate, &fault))?;
+    let first = chain.first().ok_or("no certificate")?;
+    check_version(first).map_err(|fault| at(&settings.certificate, &fault))?;
+    let validity = Validity::of(first).map_err(|fault| at(&settings.certificate, &fault))?;
     let key = private_key(&texts.key).map_err(|fault| at(&settings.key, &fault))?;
-    let validity = chain.first().map(Validity::of).transpose()?.ok_or("no certificate")?;
     let provider = Arc::new(provider(settings));
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
     let builder = builder.with_protocol_versions(versions(settings.versions)).map_err(|error| error.to_string())?;
@@ -78,9 +80,18 @@ fn fault_of_pair(settings: &TlsSettings, error: &Error) -> String {
     match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => at(
             &settings.key,
-            "the key does not belong to the certificate; give the key that the certificate was made for",
+            "the key does not belong to the first certificate; give the key that it was made for, and put the server's \
+             certificate before those of its issuers",
         ),
-        error => at(&settings.key, &format!("the key cannot be used: {error}; expected an RSA, ECDSA or Ed25519 key")),
+        Error::InvalidCertificate(fault) => at(
+            &settings.certificate,
+            &format!("the certificate cannot be used: {fault:?}; make one that TLS servers can use"),
+        ),
+        _ => at(
+            &settings.key,
+            "the key cannot be used; expected an RSA key of 2048 to 4096 bits, an ECDSA key of P-256 or P-384, or an \
+             Ed25519 key",
+        ),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The lease files of Kea's memfile backend. Takes their lines; gives leases. Must not know other servers.
 //!
-//! A line has comma-separated values in the order of the header; commas in values are written as `&#x2c`. A later line
-//! about an address replaces an earlier one.
+//! A line has comma-separated values in the order of the header. In values, commas are written as `&#x2c` and ampersands
+//! as `&#x26`. A later line about an address replaces an earlier one.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::super::text::parse_mac;
@@ -13,6 +14,8 @@ const COLUMNS_V4: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_
 /// The same of an IPv6 file.
 const COLUMNS_V6: &str = "address,duid,valid_lifetime,expire,subnet_id,pref_lifetime,lease_type,iaid,prefix_len,fqdn_fwd,fqdn_rev,hostname,hwaddr,state";
 
+/// Begins an escaped byte.
+const ESCAPE: &str = "&#x";
 /// The state of a lease in use; others are declined or reclaimed.
 const IN_USE: &str = "0";
 /// The type of an IPv6 lease that is a prefix.
@@ -82,9 +85,52 @@ fn lease(fields: &[&str], columns: &ColumnPositions) -> Option<(IpAddr, Option<L
         return None;
     }
     let lease = Lease {
-        name: name(&field(columns.hostname)?.replace("&#x2c", ",")),
+        name: name(&unescaped(field(columns.hostname)?)),
         mac: of(columns.hardware).and_then(parse_mac),
         ends: field(columns.expire)?.parse().ok(),
     };
     Some((address, Some(lease).filter(|_| field(columns.state) == Some(IN_USE))))
+}
+
+/// A value with its escapes read: `&#x` and two hexadecimal digits are one byte. Bytes that are not UTF-8 become U+FFFD.
+fn unescaped(value: &str) -> Cow<'_, str> {
+    if !value.contains(ESCAPE) {
+        return Cow::Borrowed(value);
+    }
+    let (mut bytes, mut rest) = (Vec::new(), value);
+    while let Some((before, behind)) = rest.split_once(ESCAPE) {
+        bytes.extend(before.as_bytes());
+        let byte = behind.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        if let Some(byte) = byte.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(byte);
+            rest = &behind[2..];
+        } else {
+            bytes.extend(ESCAPE.as_bytes());
+            rest = behind;
+        }
+    }
+    bytes.extend(rest.as_bytes());
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_in_values_are_read_once() {
+        for (written, value) in [
+            ("nas", "nas"),
+            ("a&#x2cb&#x2C", "a,b,"),
+            ("a&#x26#x2cb", "a&#x2cb"),
+            ("&#x26", "&"),
+            ("b&#xc3&#xbcro", "büro"),
+            ("&#xff", "\u{fffd}"),
+            ("a&#x", "a&#x"),
+            ("a&#x2", "a&#x2"),
+            ("a&#x+1&#x\u{fc}", "a&#x+1&#x\u{fc}"),
+        ] {
+            assert_eq!(unescaped(written), value, "{written}");
+        }
+    }
 }

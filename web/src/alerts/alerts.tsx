@@ -7,8 +7,9 @@ import { useEffect, useState } from "preact/hooks";
 import type { Alert } from "../api.ts";
 import { count } from "../format.ts";
 import { activeCounts } from "../derived.ts";
-import { activeAlerts, resolvedAlerts, resolvedLimit, show, view } from "../store.ts";
+import { activeAlerts, resolvedAlerts, resolvedLimit, show, snapshot, view } from "../store.ts";
 import { Choice, oldClass, Trouble, useNear } from "../parts.tsx";
+import { DETECTION_IS_OFF } from "../words.ts";
 import { Card } from "./card.tsx";
 import { episode } from "./open.ts";
 
@@ -16,7 +17,10 @@ const MORE = 100;
 
 function List(properties: { alerts: Alert[] | null; none: string }): JSX.Element {
   if (properties.alerts === null) return <p class="empty">Waiting for alerts.</p>;
-  if (properties.alerts.length === 0) return <p class="empty calm">{properties.none}</p>;
+  if (properties.alerts.length === 0) {
+    const isOff = snapshot.value?.alerts.detects === false;
+    return isOff ? <p class="empty">{DETECTION_IS_OFF}</p> : <p class="empty calm">{properties.none}</p>;
+  }
   return (
     <ul class="cards">
       {properties.alerts.map((alert) => (

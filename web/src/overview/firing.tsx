@@ -9,7 +9,7 @@ import { activeCounts } from "../derived.ts";
 import { activeAlerts, age, link, show, snapshot, trafficNow, view } from "../store.ts";
 import { oldClass, Trouble } from "../parts.tsx";
 import { openAlert } from "../alerts/open.ts";
-import { SEVERITY_NAMES } from "../words.ts";
+import { DETECTION_IS_OFF, SEVERITY_NAMES } from "../words.ts";
 
 function Entry(properties: { alert: Alert }): JSX.Element {
   const { alert } = properties;
@@ -30,6 +30,8 @@ function Entry(properties: { alert: Alert }): JSX.Element {
 function NoAlert(): JSX.Element {
   // Old news are no all-clear.
   if (link.value.state === "lost") return <p class="empty">No alert was firing {duration(age.value)} ago.</p>;
+  // Nor is a detection that is off.
+  if (snapshot.value?.alerts.detects === false) return <p class="empty">{DETECTION_IS_OFF}</p>;
   return <p class="empty calm">No alert is firing.</p>;
 }
 

@@ -10,13 +10,13 @@ import { age, health, isHealthOpen, isOutdated, link, received, snapshot } from 
 import { FilterLink, Trouble } from "../parts.tsx";
 import { STATUS_NAMES } from "../words.ts";
 
-function present(): { status: Status | "unknown"; sentence: string } {
+function present(): { status: Status | "waiting"; sentence: string } {
   const { state, sentence } = link.value;
   if (state === "lost") {
     const old = received.value === 0 ? "There are no figures yet." : `The figures are ${duration(age.value)} old.`;
     return { status: "critical", sentence: `${sentence ?? "The exporter cannot be reached."} ${old}` };
   }
-  return snapshot.value?.health ?? { status: "unknown", sentence: "Waiting for the first figures." };
+  return snapshot.value?.health ?? { status: "waiting", sentence: "Waiting for the first figures." };
 }
 
 function Interfaces(properties: { interfaces: Health["interfaces"] }): JSX.Element {
@@ -58,7 +58,7 @@ function Interfaces(properties: { interfaces: Health["interfaces"] }): JSX.Eleme
                 class="number"
                 title={
                   one.coverage_ratio === null
-                    ? "The interface has no counters that the capture can be compared with"
+                    ? "Not known: the interface has no counters that the capture can be compared with, or has counted nothing yet"
                     : undefined
                 }
               >
@@ -107,7 +107,7 @@ export function HealthLine(): JSX.Element {
   return (
     <section aria-label="Capture health">
       <div class={`health status-${status}`}>
-        <span class="badge">{status === "unknown" ? "…" : STATUS_NAMES[status]}</span>
+        <span class="badge">{status === "waiting" ? "…" : STATUS_NAMES[status]}</span>
         <p>{visible(sentence)}</p>
         {isOutdated.value && (
           <button type="button" class="button" onClick={() => location.reload()}>

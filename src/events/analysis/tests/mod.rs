@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::*;
 use crate::events::console::Style;
 use crate::events::documented::documented_names;
-use crate::events::log::{Config, ConsoleEvents, EventFormat, EventLog, EventSender, SendingPace};
+use crate::events::log::{Config, EventFormat, EventLog, EventSender, SendingPace};
 use crate::packet::{Addresses, TcpFlags, Timestamp};
 use crate::policy::{Action, Violation, ViolationSink as _};
 
@@ -55,7 +55,7 @@ fn write(format: EventFormat, path: &Path) {
 /// Writes a log of the events that `report` reports.
 fn write_by(format: EventFormat, path: &Path, report: impl FnOnce(&mut EventSender)) {
     let config = Config { format, file: Some(path.to_owned()), ..Config::default() };
-    let log = EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true)), None).unwrap();
+    let log = EventLog::start(config, Style::default(), Box::new(|_, _| true), None).unwrap();
     report(&mut log.sender(SendingPace::File));
     assert_eq!(log.finish(Instant::now() + Duration::from_secs(60)), 0);
 }

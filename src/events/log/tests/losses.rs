@@ -88,11 +88,11 @@ fn flood_of_violations_leaves_space_for_alerts() {
 fn console_that_refuses_a_line_tells_its_packets_later() {
     let (sender, lines) = std::sync::mpsc::channel();
     let mut calls = 0;
-    let console = Box::new(move |line: String| {
+    let console = Box::new(move |line: String, _| {
         calls += 1;
         calls != 1 && sender.send(line).is_ok()
     });
-    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console), None).unwrap();
+    let log = EventLog::start(Config::default(), Style::default(), console, None).unwrap();
     let mut events = log.sender(SendingPace::Live);
     events.report(&violation(7));
     wait_for("a refused line", || events.lost().load(Ordering::Relaxed) == 1);

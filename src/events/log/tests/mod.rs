@@ -8,6 +8,7 @@ mod losses;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -65,7 +66,7 @@ fn config(format: EventFormat, file: &Path) -> Config {
 }
 
 fn start(config: Config) -> EventLog {
-    EventLog::start(config, Style::default(), ConsoleEvents::Violations(Box::new(|_| true)), None).unwrap()
+    EventLog::start(config, Style::default(), Box::new(|_, _| true), None).unwrap()
 }
 
 fn finish(log: EventLog) {
@@ -117,10 +118,9 @@ fn numbers(format: EventFormat, path: &Path) -> Vec<u64> {
 #[test]
 fn violations_without_a_file_are_lines_of_the_console() {
     let (sender, lines) = std::sync::mpsc::sync_channel(10);
-    let console = Box::new(move |line: String| sender.send(line).is_ok());
-    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::Violations(console), None).unwrap();
+    let console = Box::new(move |line: String, _| sender.send(line).is_ok());
+    let log = EventLog::start(Config::default(), Style::default(), console, None).unwrap();
     let mut events = log.sender(SendingPace::Live);
-    events.notify(&change("its line is written elsewhere"));
     events.report(&violation(3));
     [Some("203.0.113.5"), None].iter().for_each(|source| events.report_suppressed(&suppressed(*source)));
     finish(log);
@@ -146,10 +146,10 @@ fn violations_without_a_file_are_lines_of_the_console() {
 }
 
 #[test]
-fn console_may_receive_alerts_too_in_their_order() {
+fn console_receives_alerts_too_in_their_order() {
     let (sender, lines) = std::sync::mpsc::sync_channel(10);
-    let console = Box::new(move |line: String| sender.send(line).is_ok());
-    let log = EventLog::start(Config::default(), Style::default(), ConsoleEvents::All(console), None).unwrap();
+    let console = Box::new(move |line: String, _| sender.send(line).is_ok());
+    let log = EventLog::start(Config::default(), Style::default(), console, None).unwrap();
     let mut events = log.sender(SendingPace::File);
     events.report(&violation(3));
     events.notify(&change("of the console"));
@@ -160,8 +160,35 @@ fn console_may_receive_alerts_too_in_their_order() {
 }
 
 #[test]
+fn violation_that_would_delay_an_alert_does_not_wait_for_space() {
+    let ((urgencies, received), (permits, permitted)) = (channel(), channel());
+    let console = Box::new(move |_: String, urgency| {
+        urgencies.send(urgency).unwrap();
+        permitted.recv().is_ok()
+    });
+    let log = EventLog::start(Config::default(), Style::default(), console, None).unwrap();
+    let mut events = log.sender(SendingPace::Live);
+    events.report(&violation(1));
+    assert_eq!(received.recv(), Ok(LineUrgency::Patient));
+    // These come while the first line waits.
+    events.report(&violation(2));
+    events.notify(&change("scan"));
+    events.report(&violation(3));
+    // More than the writer takes at once, and then another alert.
+    (0..300).for_each(|number| events.report(&violation(number)));
+    events.notify(&change("scan"));
+    (0..306).for_each(|_| permits.send(()).unwrap());
+    finish(log);
+    let urgencies: Vec<LineUrgency> = received.iter().collect();
+    let of_alert = |urgency: &LineUrgency| *urgency == LineUrgency::Alert;
+    let alerts: Vec<usize> = (0..urgencies.len()).filter(|index| of_alert(&urgencies[*index])).collect();
+    assert_eq!((alerts, urgencies.len()), (vec![1, 303], 304));
+    assert_eq!(urgencies.iter().filter(|urgency| **urgency == LineUrgency::BeforeAlert).count(), 302);
+}
+
+#[test]
 fn console_without_space_loses_violations_and_counts_them() {
-    let console = ConsoleEvents::Violations(Box::new(|_| false));
+    let console = Box::new(|_, _| false);
     let log = EventLog::start(Config::default(), Style::default(), console, None).unwrap();
     let mut events = log.sender(SendingPace::Live);
     let lost = events.lost();

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::account::snapshot::{Capture, Coverage, InterfaceEntry};
+use crate::events::log::EventLogFigures;
 use crate::export::api::filter::FlowFilter;
 
 fn interface(name: &str, up: bool, coverage: Coverage) -> InterfaceEntry {
@@ -12,7 +13,7 @@ fn interface(name: &str, up: bool, coverage: Coverage) -> InterfaceEntry {
 fn with_interfaces(interfaces: Vec<InterfaceEntry>) -> Served {
     let mut served = Served::default();
     served.report.accounts.interfaces = interfaces;
-    served
+    served.with_a_second()
 }
 
 fn covering(delivered: u64) -> Coverage {
@@ -30,12 +31,12 @@ fn summary(served: &Served) -> (String, String) {
 
 #[test]
 fn state_of_interfaces_is_one_line_that_explains_itself() {
-    let up = |name| interface(name, true, Coverage::default());
+    let up = |name| interface(name, true, covering(1_000));
     let down = |name| interface(name, false, Coverage::default());
     for (interfaces, status, sentence) in [
         (vec![], "critical", "No interface is captured yet."),
-        (vec![up("a")], "ok", "The only interface is captured; no packet was dropped in the last hour."),
-        (vec![up("a"), up("b")], "ok", "All 2 interfaces are captured; no packet was dropped in the last hour."),
+        (vec![up("a")], "ok", "The only interface is captured; no packet was dropped since the start."),
+        (vec![up("a"), up("b")], "ok", "All 2 interfaces are captured; no packet was dropped since the start."),
         (vec![up("a"), down("b")], "warning", "b is down; 1 of 2 interfaces are captured."),
         (vec![down("a"), down("b")], "critical", "No interface is captured: a and b are down."),
         (
@@ -57,17 +58,73 @@ fn low_coverage_is_a_warning_and_then_critical() {
         assert_eq!(found, status, "{delivered}: {sentence}");
     }
     let (_, sentence) = summary(&with_interfaces(vec![interface("a", true, covering(905))]));
-    assert_eq!(sentence, "At least 90.5 % of the packets of each interface were seen (lowest: a).");
+    assert_eq!(sentence, "At least 90.5 % of the packets of a were seen.");
+    let others = vec![
+        interface("a", true, covering(905)),
+        interface("b", true, covering(950)),
+        interface("any", true, Coverage::default()),
+    ];
+    let (_, sentence) = summary(&with_interfaces(others));
+    let expected = "At least 90.5 % of the packets of each of 2 interfaces were seen (lowest: a); the coverage of 1 other is \
+                    not known.";
+    assert_eq!(sentence, expected);
+}
+
+#[test]
+fn coverage_and_drops_without_a_measurement_are_not_known() {
+    let of_check = |served: &Served, name: &str| {
+        let health = served.json(Resource::Health, "");
+        let check = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap().clone();
+        (check["status"].as_str().unwrap().to_owned(), check["sentence"].as_str().unwrap().to_owned())
+    };
+    let idle = Coverage { is_comparable: true, ..Coverage::default() };
+    for (coverage, start) in [
+        (idle, "Coverage is not known yet: "),
+        (Coverage::default(), "Coverage is not known: no captured interface has"),
+    ] {
+        let served = with_interfaces(vec![interface("a", true, coverage)]);
+        let (status, sentence) = summary(&served);
+        assert_eq!(of_check(&served, "coverage"), (status.clone(), sentence.clone()));
+        assert!(status == "unknown" && sentence.starts_with(start), "{status}: {sentence}");
+    }
+    let mut served = with_interfaces(vec![interface("a", true, covering(1_000))]);
+    assert_eq!(of_check(&served, "drops").0, "ok");
+    served.history = HistoryView::default();
+    let expected = ("unknown".to_owned(), "Drops are not known yet: no second has been counted.".to_owned());
+    assert_eq!([of_check(&served, "drops"), summary(&served)], [expected.clone(), expected]);
+}
+
+#[test]
+fn an_hour_is_named_once_it_has_passed() {
+    let mut served = with_interfaces(vec![interface("a", true, covering(1_000))]);
+    assert!(summary(&served).1.ends_with("no packet was dropped since the start."));
+    served.now = at(3_600);
+    assert!(summary(&served).1.ends_with("no packet was dropped in the last hour."));
+}
+
+#[test]
+fn parts_that_are_off_have_no_check() {
+    let mut served = with_interfaces(vec![interface("a", true, covering(1_000))]);
+    served.program.show_events(EventLogFigures::default());
+    let names = |served: &Served| {
+        let checks = served.json(Resource::Health, "")["checks"].clone();
+        checks.as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let expected = ["interfaces", "drops", "coverage", "threads", "tables", "queues", "scrapes", "memory"];
+    assert_eq!(names(&served), expected);
+    served.program.show_events(EventLogFigures { has_file: true, ..EventLogFigures::default() });
+    assert!(names(&served).contains(&"event_log".to_owned()));
 }
 
 #[test]
 fn losses_are_a_warning_for_an_hour() {
-    let mut served = with_interfaces(vec![interface("a", true, Coverage::default())]);
+    let mut served = with_interfaces(vec![interface("a", true, covering(1_000))]);
     served.program.count_dropped_report();
     let (status, sentence) = summary(&served);
     assert_eq!(status, "warning");
     assert!(
-        sentence.starts_with("1 entries of queues") && sentence.ends_with("some within the last hour."),
+        sentence.starts_with("1 entries of queues (scrapes) were lost")
+            && sentence.ends_with("some within the last hour."),
         "{sentence}"
     );
     served.now = at(10 + 3_600);
@@ -76,7 +133,7 @@ fn losses_are_a_warning_for_an_hour() {
 
 #[test]
 fn full_table_is_a_warning() {
-    let mut served = with_interfaces(vec![interface("a", true, Coverage::default())]);
+    let mut served = with_interfaces(vec![interface("a", true, covering(1_000))]);
     (served.report.accounts.flows.figures.entries, served.report.accounts.flows.figures.limit) = (100, 100);
     assert_eq!(
         summary(&served),
@@ -101,7 +158,9 @@ fn snapshot_counts_flows_hosts_and_alerts() {
     let snapshot = office.json(Resource::Snapshot, "");
     assert_eq!([&snapshot["flows"], &snapshot["hosts"], &snapshot["number"]], [&json!(5), &json!(5), &json!(3)]);
     assert_eq!(snapshot["totals"]["local"], json!({"bytes": 1_000, "packets": 1}));
-    assert_eq!(snapshot["alerts"], json!({"pending": 0, "firing": 0, "severity": null}));
+    assert_eq!(snapshot["alerts"], json!({"detects": true, "pending": 0, "firing": 0, "severity": null}));
+    office.settings.detects = false;
+    assert_eq!(office.json(Resource::Snapshot, "")["alerts"]["detects"], json!(false));
     assert_eq!(snapshot["rates"]["incoming"], json!({"bytes_per_second": 0.0, "packets_per_second": 0.0}));
 }
 

@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::*;
-use crate::account::flow::{Counters, FlowKey};
+use crate::account::flow::{Counters, FlowKey, FlowKeying};
 use crate::account::snapshot::{ShownRow, Snapshot};
+use crate::history::History;
 use crate::locality::Direction;
 use crate::names::{HostName, LocalProcess};
 use crate::packet::Protocol;
@@ -51,6 +52,14 @@ impl Served {
         }
         accounts.flows.rows = rows;
         Self { report: accounts.into(), ..Self::default() }
+    }
+
+    /// With a history of one second without packets.
+    fn with_a_second(mut self) -> Self {
+        let mut history = History::new(FlowKeying::Service, 1);
+        (1..=3).for_each(|second| history.advance(at(second)));
+        self.history = history.view();
+        self
     }
 
     fn inputs(&self) -> ApiInputs<'_> {
