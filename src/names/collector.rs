@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::dns::{ReverseDns, has_no_name};
 use super::figures::{LookupResult, NameSource, NamesFigures};
 use super::hosts_file;
-use super::known::{HostName, HostNames, LocalProcess, ProcessEnds};
+use super::known::{HostName, HostNames, LocalProcess, LocalProcesses, ProcessEnds};
 use super::leases::{self, Lease, Leases};
 use super::places::{PlaceDatabase, Places};
 use super::processes::Processes;
@@ -104,7 +104,7 @@ impl NameCollector {
         let addresses = self.addresses(shown, now);
         let names = self.dns_names(&addresses);
         let hosts = self.hosts(&addresses, &names, now);
-        let processes = self.find_processes(shown);
+        let processes = self.find_processes(shown).map(LocalProcesses::from);
         let has_changed =
             hosts != self.last.hosts || processes.as_ref().is_some_and(|found| *found != self.last.processes);
         self.last.hosts = hosts;

@@ -278,7 +278,7 @@ fn threads_publish_names_and_end_when_dropped() {
     let config = Config { hosts_file: Some(hosts), ..quiet() };
     let names = Names::start(&config, || shown(&["192.0.2.1"])).unwrap();
     let (reader, deadline) = (names.reader(), Instant::now() + Duration::from_secs(60));
-    while reader.best([192, 0, 2, 1].into()).is_none() {
+    while reader.current().best([192, 0, 2, 1].into()).is_none() {
         assert!(Instant::now() < deadline);
         std::thread::yield_now();
     }

@@ -131,7 +131,7 @@ fn comma_separated_values_have_the_columns_of_json_and_inert_cells() {
 fn process_of_a_flow_is_named_at_either_end() {
     let mut office = office();
     let ends = (ip("10.0.0.5"), ip("198.51.100.9"), Protocol::TCP, 443);
-    office.names.processes.insert(ends, LocalProcess { pid: 7, name: "curl".into(), container: None });
+    office.process(ends, LocalProcess { pid: 7, name: "curl".into(), container: None });
     let processes = office.column(Resource::Flows, "filter=curl", "process");
     assert_eq!(processes, vec![json!({"pid": 7, "name": "curl", "container": null}); 2]);
 }
