@@ -41,6 +41,7 @@ pub(super) struct NameCollector {
     hosts_file: Option<WatchedFile>,
     hosts: HashMap<IpAddr, Box<str>>,
     neighbours: HashMap<IpAddr, [u8; 6]>,
+    broadcasts: HashSet<IpAddr>,
     vendor_files: Vec<WatchedFile>,
     vendors: Vendors,
     country_file: Option<WatchedFile>,
@@ -70,6 +71,7 @@ impl NameCollector {
             hosts_file: config.hosts_file.as_ref().map(|path| watched(path, MOST_HOSTS_BYTES)),
             hosts: HashMap::new(),
             neighbours: HashMap::new(),
+            broadcasts: HashSet::new(),
             vendor_files: vendors.iter().map(|path| watched(path, MOST_VENDOR_BYTES)).collect(),
             vendors: Vendors::default(),
             country_file: config.country_file.as_ref().map(|path| watched(path, MOST_DATABASE_BYTES)),
@@ -105,9 +107,11 @@ impl NameCollector {
         let names = self.dns_names(&addresses);
         let hosts = self.hosts(&addresses, &names, now);
         let processes = self.find_processes(shown).map(LocalProcesses::from);
-        let has_changed =
-            hosts != self.last.hosts || processes.as_ref().is_some_and(|found| *found != self.last.processes);
+        let has_changed = hosts != self.last.hosts
+            || self.broadcasts != self.last.broadcasts
+            || processes.as_ref().is_some_and(|found| *found != self.last.processes);
         self.last.hosts = hosts;
+        self.last.broadcasts.clone_from(&self.broadcasts);
         self.last.processes = processes.unwrap_or_else(|| std::mem::take(&mut self.last.processes));
         self.last.number += u64::from(has_changed);
         self.show_sizes();
@@ -182,6 +186,7 @@ impl NameCollector {
         match Neighbours::read() {
             Ok(neighbours) => {
                 self.figures.count_refused(neighbours.refused);
+                self.broadcasts = neighbours.broadcasts.into_iter().map(IpAddr::from).collect();
                 let pairs = neighbours.entries.into_iter().map(|neighbour| (neighbour.address, neighbour.mac));
                 self.neighbours = pairs.collect();
             }
@@ -257,7 +262,9 @@ impl NameCollector {
         let lease = self.lease(address, now);
         let (leased_name, leased_mac) = (lease.and_then(|lease| lease.name.clone()), lease.and_then(|lease| lease.mac));
         let neighbour = self.neighbours.get(&address).copied();
-        let (hosts_name, mac) = (self.hosts.get(&address), neighbour.or(leased_mac));
+        // A multicast MAC address is no device.
+        let mac = neighbour.or(leased_mac).filter(|mac| mac[0] & 1 == 0);
+        let hosts_name = self.hosts.get(&address);
         let vendor = mac.and_then(|mac| self.vendors.of(mac));
         if is_new {
             let has = [

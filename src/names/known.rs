@@ -1,7 +1,7 @@
 //! The known names of hosts and processes at one moment. Takes nothing; gives plain values for readers. Must not know
 //! the sources of names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -74,6 +74,14 @@ pub struct LocalProcess {
     pub container: Option<Box<str>>,
 }
 
+impl LocalProcess {
+    /// True if `word`, in lower case, is part of the name of the process or of its container.
+    pub fn contains(&self, word: &str) -> bool {
+        let has = |text: &str| text.to_lowercase().contains(word);
+        has(&self.name) || self.container.as_deref().is_some_and(has)
+    }
+}
+
 /// `sshd (812)`, `nginx (4711) in docker/0123456789ab`. Hostile text.
 impl fmt::Display for LocalProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,6 +144,8 @@ pub struct HostNames {
     pub number: u64,
     /// By address.
     pub hosts: HashMap<IpAddr, HostName>,
+    /// The broadcast addresses of the links of this host: no host has them.
+    pub broadcasts: HashSet<IpAddr>,
     /// By the ends of conversations.
     pub processes: LocalProcesses,
 }
@@ -184,6 +194,8 @@ impl HostNames {
 
     /// Memory in bytes, about.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.hosts.values().map(HostName::memory_bytes).sum::<usize>() + self.processes.memory_bytes()
+        self.hosts.values().map(HostName::memory_bytes).sum::<usize>()
+            + self.processes.memory_bytes()
+            + self.broadcasts.capacity() * size_of::<IpAddr>()
     }
 }

@@ -14,6 +14,7 @@ mod history;
 mod memory;
 mod moment;
 mod query;
+mod role;
 mod search;
 mod snapshot;
 mod sums;
