@@ -86,7 +86,7 @@ impl AlertQuery {
 }
 
 fn passes(alert: &Alert, filter: &FlowFilter, inputs: &ApiInputs<'_>) -> bool {
-    filter.is_empty() || filter.matches_alert(&ends(alert), inputs.names)
+    filter.is_empty() || filter.matches_alert(&ends(alert, inputs.names), inputs.names)
 }
 
 /// The firing alerts and those that resolved since `begin`, as many as a list has at most. None without a time.
@@ -104,7 +104,7 @@ pub(super) fn source_of(alert: &Alert) -> Option<IpAddr> {
 }
 
 /// The parts of an alert that a filter looks at.
-fn ends(alert: &Alert) -> AlertEnds<'_> {
+fn ends<'a>(alert: &'a Alert, names: &'a HostNames) -> AlertEnds<'a> {
     let (source, destination, network) = subject(alert.subject);
     let targets = || alert.figures.first_targets.iter().chain(&alert.figures.last_targets);
     let addresses = targets().map(|target| IpNet::from(target.address));
@@ -113,6 +113,7 @@ fn ends(alert: &Alert) -> AlertEnds<'_> {
         destinations: destination.map(IpNet::from).into_iter().chain(addresses).collect(),
         ports: targets().filter_map(|target| Some((target.protocol?, target.port))).collect(),
         words: vec![alert.kind.label(), &alert.rule, alert.severity.label()],
+        processes: processes_of(alert, names),
     }
 }
 

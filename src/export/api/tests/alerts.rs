@@ -103,6 +103,9 @@ fn ends_targets_and_local_processes_have_their_names_as_text() {
     ] {
         assert_eq!(anomaly[key], value, "{key}");
     }
+    for (filter, count) in [("onerror", 2), ("\"docker/0123\"", 2), ("-\"docker/0123\"", 0)] {
+        assert_eq!(sources(&served, &format!("filter={filter}")).len(), count, "{filter}");
+    }
     assert_eq!(scan["destination_names"], Value::Null);
     assert_eq!(scan["processes"], process);
     let target = json!({"target": "203.0.113.7:22/tcp", "address": "203.0.113.7", "service": "ssh", "name": hostile,
