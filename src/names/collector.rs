@@ -13,7 +13,7 @@ use super::hosts_file;
 use super::known::{HostName, HostNames, LocalProcess, LocalProcesses, ProcessEnds};
 use super::leases::{self, Lease, Leases};
 use super::places::{PlaceDatabase, Places};
-use super::processes::Processes;
+use super::processes::{ProcessPass, Processes};
 use super::shown::{ShownFlow, ShownTraffic};
 use super::stop::StopSignal;
 use super::text::mac_text;
@@ -50,8 +50,8 @@ pub(super) struct NameCollector {
     dns: Option<Arc<ReverseDns>>,
     processes: Processes,
     processes_due: Instant,
-    /// Flows whose result is counted.
-    counted_flows: HashSet<ShownFlow>,
+    /// Flows whose result is counted, true if a process was found.
+    counted_flows: HashSet<(ShownFlow, bool)>,
     last: HostNames,
 }
 
@@ -197,6 +197,12 @@ impl NameCollector {
         }
     }
 
+    /// Lets the next pass look for processes, however early it comes.
+    #[cfg(test)]
+    pub(super) fn look_for_processes_now(&mut self) {
+        self.processes_due = Instant::now();
+    }
+
     /// The processes of the shown flows; none if it is too early for another search.
     fn find_processes(&mut self, shown: &ShownTraffic) -> Option<HashMap<ProcessEnds, LocalProcess>> {
         if !self.config.processes || Instant::now() < self.processes_due {
@@ -207,7 +213,7 @@ impl NameCollector {
         match own.and_then(|own| self.processes.find(&shown.flows, &own)) {
             Ok(pass) => {
                 self.figures.count_refused(pass.refused);
-                self.count_flows(shown, &pass.processes);
+                self.count_flows(shown, &pass);
                 Some(pass.processes)
             }
             Err(error) => {
@@ -218,15 +224,16 @@ impl NameCollector {
         }
     }
 
-    /// Counts the result of each flow once while it is shown: found when its process is.
-    fn count_flows(&mut self, shown: &ShownTraffic, found: &HashMap<ProcessEnds, LocalProcess>) {
+    /// Counts each result of a flow once while it is shown. A flow without a process may get one later, and counts as
+    /// found then. Flows of other hosts are not asked for.
+    fn count_flows(&mut self, shown: &ShownTraffic, pass: &ProcessPass) {
         let all: HashSet<&ShownFlow> = shown.flows.iter().collect();
-        self.counted_flows.retain(|flow| all.contains(flow));
+        self.counted_flows.retain(|(flow, _)| all.contains(flow));
         for flow in &shown.flows {
-            let ShownFlow { client, server, protocol, port } = *flow;
-            let ends = [(client, server, protocol, port), (server, client, protocol, port)];
-            if ends.iter().any(|ends| found.contains_key(ends)) && self.counted_flows.insert(*flow) {
-                self.figures.count(NameSource::Processes, LookupResult::Found);
+            if let Some(is_found) = pass.result(flow)
+                && self.counted_flows.insert((*flow, is_found))
+            {
+                self.figures.count(NameSource::Processes, LookupResult::of(is_found));
             }
         }
     }
