@@ -180,7 +180,7 @@ struct AlertEntry<'a> {
     promql: String,
 }
 
-/// What is known about a target.
+/// A target, with its service and its names as far as they are known.
 #[derive(Serialize)]
 struct TargetEntry<'a> {
     /// As the lists of targets have it.
