@@ -96,6 +96,9 @@ impl Alert {
 /// The processes of this host that hold the conversations of an alert, each once.
 pub fn processes_of<'a>(alert: &Alert, names: &'a HostNames) -> Vec<&'a LocalProcess> {
     let mut found: Vec<&LocalProcess> = Vec::new();
+    if names.processes.is_empty() {
+        return found;
+    }
     let conversations = alert.conversations().into_iter();
     for process in conversations.flat_map(|Conversation { ends, port }| names.processes_between(ends, port)) {
         if found.len() == MAXIMUM_PROCESSES {

@@ -119,6 +119,11 @@ impl LocalProcesses {
         self.by_ends.len()
     }
 
+    /// True if no process is known.
+    pub fn is_empty(&self) -> bool {
+        self.by_ends.is_empty()
+    }
+
     /// The processes of all conversations between two addresses, at either end.
     fn between(&self, one: IpAddr, other: IpAddr) -> impl Iterator<Item = &LocalProcess> {
         let of = move |own, other| {
@@ -169,7 +174,7 @@ impl HostNames {
         port: u16,
     ) -> Option<&LocalProcess> {
         let processes = &self.processes.by_ends;
-        if processes.is_empty() {
+        if self.processes.is_empty() {
             return None;
         }
         let of = |own, other| processes.get(&(own, other, protocol, port));
