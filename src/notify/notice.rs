@@ -185,3 +185,40 @@ fn name(target: &Target) -> String {
         _ => target.address.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::tests::alert;
+    use crate::alert::{AlertNames, EndNames};
+    use crate::detect::Kind;
+    use crate::names::LocalProcess;
+
+    const NEW: [&str; 4] = ["source_origin", "destination_origin", "target_names", "processes"];
+
+    #[test]
+    fn names_outlive_a_restart_and_are_absent_where_none_is_known() {
+        let (source, target) = (IpAddr::from([10, 0, 0, 5]), IpAddr::from([192, 0, 2, 1]));
+        let change = Change::Fired(alert(Kind::HostScan, Subject::Source(source), Figures::default()));
+        let hostile = "a\"<b>\n\u{202e}";
+        let text = || Some(hostile.into());
+        let end = EndNames { name: text(), origin: text() };
+        let names = AlertNames {
+            source: end.clone(),
+            destination: end,
+            targets: vec![(target, hostile.into())],
+            processes: vec![LocalProcess { pid: 7, name: hostile.into(), container: None }],
+        };
+        let named = Notice::of(&change.with_names(names));
+        assert_eq!(named.target_names, [(target, hostile.to_owned())]);
+        assert_eq!(named.processes, [format!("{hostile} (7)")]);
+        let read = |notice: &Notice| serde_json::from_str::<Notice>(&serde_json::to_string(notice).unwrap()).unwrap();
+        assert_eq!(read(&named), named);
+        assert_eq!(named.fingerprint, Notice::of(&change).fingerprint);
+        let plain = Notice::of(&change);
+        let written = serde_json::to_value(&plain).unwrap();
+        assert!(NEW.iter().all(|key| written.get(key).is_none()), "as a journal of an earlier version");
+        assert_eq!(read(&plain), plain);
+        assert!(named.size() > plain.size() + 6 * hostile.len());
+    }
+}
