@@ -190,7 +190,11 @@ const LIMITS: &[Limit] = &[
         Kept("the sum without rows has them, and older cells are to leave"),
         &["history/mod.rs KEPT_SECONDS"],
     ),
-    Limit("history: rows of an open cell", Kept("the sum without rows has them"), &[]),
+    Limit(
+        "history: rows of an open cell",
+        Kept("sums by host, service or protocol have them"),
+        &["history/open.rs MAXIMUM_EVICTED"],
+    ),
     Limit("history: names of interfaces", Kept("they count as interface other"), &["history/names.rs MAXIMUM_NAMES"]),
     Limit(
         "resolved alerts, for readers",

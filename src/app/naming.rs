@@ -44,7 +44,7 @@ fn shown(published: &Published, most_hosts: usize) -> ShownTraffic {
     let recent = recent(&history);
     let mut hosts: Vec<IpAddr> = subjects(&report.alerts).collect();
     hosts.extend(targets(&report.alerts, most_hosts / TARGET_PART));
-    hosts.extend(heaviest(recent.iter().map(|row| (row.source(), row.destination(), row.bytes)), most_hosts));
+    hosts.extend(heaviest(recent.iter().map(|row| ([row.source(), row.destination()], row.bytes)), most_hosts));
     hosts.extend(heaviest(of_report(&report), most_hosts));
     let of_alerts = conversations(&report.alerts);
     let heaviest = heaviest_flows(&recent).into_iter().filter(|flow| !of_alerts.contains(flow));
@@ -96,19 +96,20 @@ fn conversations(alerts: &AlertView) -> HashSet<ShownFlow> {
     found
 }
 
-fn of_report(report: &Report) -> impl Iterator<Item = (IpAddr, IpAddr, u64)> {
+fn of_report(report: &Report) -> impl Iterator<Item = ([Option<IpAddr>; 2], u64)> {
     report.accounts.flows.rows.iter().map(|row| {
         let FlowKey { source, destination, .. } = row.key;
-        (source, destination, row.lifetime.bytes)
+        ([Some(source), Some(destination)], row.lifetime.bytes)
     })
 }
 
 /// The addresses with the most bytes at either end, the heaviest first.
-fn heaviest(flows: impl Iterator<Item = (IpAddr, IpAddr, u64)>, most: usize) -> Vec<IpAddr> {
+fn heaviest(flows: impl Iterator<Item = ([Option<IpAddr>; 2], u64)>, most: usize) -> Vec<IpAddr> {
     let mut bytes_of: HashMap<IpAddr, u64> = HashMap::new();
-    for (source, destination, bytes) in flows {
-        *bytes_of.entry(source).or_default() += bytes;
-        *bytes_of.entry(destination).or_default() += bytes;
+    for (ends, bytes) in flows {
+        for end in ends.into_iter().flatten() {
+            *bytes_of.entry(end).or_default() += bytes;
+        }
     }
     top_n(bytes_of.into_iter(), most, heaviest_first).into_iter().map(|(address, _)| address).collect()
 }
@@ -116,14 +117,20 @@ fn heaviest(flows: impl Iterator<Item = (IpAddr, IpAddr, u64)>, most: usize) -> 
 /// The flows over TCP and UDP with the most bytes, both directions of one together.
 fn heaviest_flows(rows: &[HistoryRow]) -> Vec<ShownFlow> {
     let mut bytes_of: HashMap<ShownFlow, u64> = HashMap::new();
-    let has_socket = |row: &&HistoryRow| matches!(row.protocol(), Protocol::TCP | Protocol::UDP) && row.port() != 0;
-    for row in rows.iter().filter(has_socket) {
-        let (protocol, port) = (row.protocol(), row.port());
-        let (client, server) =
-            if row.is_reply() { (row.destination(), row.source()) } else { (row.source(), row.destination()) };
-        *bytes_of.entry(ShownFlow { client, server, protocol, port }).or_default() += row.bytes;
+    for row in rows {
+        if let Some(flow) = shown_flow(row) {
+            *bytes_of.entry(flow).or_default() += row.bytes;
+        }
     }
     top_n(bytes_of.into_iter(), MOST_FLOWS, heaviest_first).into_iter().map(|(flow, _)| flow).collect()
+}
+
+/// The flow of a row whose ends may have sockets; none of a sum of several flows.
+fn shown_flow(row: &HistoryRow) -> Option<ShownFlow> {
+    let (protocol, port) = (row.protocol(), row.port().filter(|&port| port != 0)?);
+    let (source, destination) = (row.source()?, row.destination()?);
+    let (client, server) = if row.is_reply() { (destination, source) } else { (source, destination) };
+    matches!(protocol, Protocol::TCP | Protocol::UDP).then_some(ShownFlow { client, server, protocol, port })
 }
 
 #[cfg(test)]

@@ -70,9 +70,9 @@ impl LongerCells {
         next.0.rem_euclid(self.size.step) == 0
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, state: &Sampling) {
         let seconds = std::mem::take(&mut self.seconds);
-        let cell = self.open.close(self.size.rows, self.start, seconds);
+        let cell = self.open.close(self.size.rows, self.start, seconds, state);
         push(&mut self.closed, Arc::new(cell), self.size.kept);
     }
 
@@ -119,14 +119,14 @@ impl Levels {
         let (start, next) = (totals.start, cell.next());
         self.take_totals(totals, next);
         self.tens.add(rows, start, 1, state);
-        push(&mut self.seconds, Arc::new(rows.close(SECONDS.rows, start, 1)), SECONDS.kept);
+        push(&mut self.seconds, Arc::new(rows.close(SECONDS.rows, start, 1, state)), SECONDS.kept);
         if !self.tens.ends_before(next) {
             return;
         }
         self.minutes.add(&self.tens.open, self.tens.start, self.tens.seconds, state);
-        self.tens.close();
+        self.tens.close(state);
         if self.minutes.ends_before(next) {
-            self.minutes.close();
+            self.minutes.close(state);
         }
     }
 

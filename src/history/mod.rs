@@ -4,9 +4,11 @@
 //! requests, nor read a clock.
 //!
 //! The totals of a cell are exact. Of its rows the heaviest stay: the table of an open cell is bounded and keeps the
-//! heavy ones ([`crate::tables::heavy`]), and a closed cell keeps fewer. All other traffic is the cell's `unlisted` sum.
+//! heavy ones ([`crate::tables::heavy`]), and a closed cell keeps fewer. The other rows are added up by what they have in
+//! common, so that a host with thousands of small flows is seen. What has no row at last is the cell's `unlisted` sum.
 
 mod cells;
+mod condense;
 mod levels;
 mod names;
 mod open;
@@ -40,9 +42,9 @@ pub const GRID: TimeGrid = TimeGrid::SECONDS;
 const TOTALS_OF_SECONDS: usize = 300;
 /// Kept cells of 10 s without rows.
 const TOTALS_OF_TENS: usize = 360;
-const SECONDS: LevelSize = LevelSize { step: 1, kept: 60, rows: 256, open_rows: 4_096 };
+const SECONDS: LevelSize = LevelSize { step: 1, kept: 60, rows: 320, open_rows: 4_096 };
 const TENS: LevelSize = LevelSize { step: 10, kept: 30, rows: 1_024, open_rows: 8_192 };
-const MINUTES: LevelSize = LevelSize { step: 60, kept: 60, rows: 512, open_rows: 4_096 };
+const MINUTES: LevelSize = LevelSize { step: 60, kept: 60, rows: 640, open_rows: 4_096 };
 
 /// The longest time that is kept, in seconds.
 const KEPT_SECONDS: u32 = 3_600;
@@ -120,7 +122,7 @@ impl History {
         let last = microseconds(second.totals.start, counted.last);
         let row = HistoryRow { key, bytes: counted.bytes, packets: counted.packets.into(), first_second: 0, last };
         second.totals.traffic[direction as usize].add(row.counters());
-        second.rows.add(hash, row);
+        second.rows.add(hash, row, &self.state);
     }
 
     /// Takes the sums that the interval of the last rows has beside them. They count in the second of the last row, or in

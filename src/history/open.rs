@@ -1,35 +1,51 @@
-//! The rows of a cell that is still open: a bounded table that keeps the heavy ones.
+//! The rows of a cell that is still open: a bounded table that keeps the heavy ones, and sums of those that left it.
 //!
 //! Takes rows with the hashes of their keys; gives a closed cell with the heaviest of them. Must not know packet time.
 
 use super::cells::{DirectionSums, RowsCell, add_sums};
+use super::condense::{condense, heaviest_first};
 use super::row::HistoryRow;
 use crate::packet::Timestamp;
 use crate::tables::heavy::{HeavySlot, HeavyTable};
 use crate::tables::sampling::Sampling;
 
+/// Rows that left the table and are not yet added up. At the limit they are condensed to a quarter.
+const MAXIMUM_EVICTED: usize = 2_048;
+
 #[derive(Debug)]
 pub(super) struct OpenRows {
     table: HeavyTable<HistoryRow>,
-    /// The traffic of rows that left the table.
+    /// Rows that left the table.
+    evicted: Vec<HistoryRow>,
+    /// The traffic without a row.
     unlisted: DirectionSums,
 }
 
 impl OpenRows {
     pub(super) fn new(limit: usize) -> Self {
-        Self { table: HeavyTable::new(limit), unlisted: DirectionSums::default() }
+        let evicted = Vec::with_capacity(MAXIMUM_EVICTED);
+        Self { table: HeavyTable::new(limit), evicted, unlisted: DirectionSums::default() }
     }
 
-    /// Adds a row whose key has this hash.
+    /// Adds a row whose key has this hash under `state`.
     #[inline]
-    pub(super) fn add(&mut self, hash: u64, row: HistoryRow) {
+    pub(super) fn add(&mut self, hash: u64, row: HistoryRow, state: &Sampling) {
         match self.table.add(hash, row.bytes, |known| known.key == row.key) {
             HeavySlot::Known(known) => known.add(&row),
             HeavySlot::New(slot) => *slot = row,
             HeavySlot::Evicted(slot) => {
-                self.unlisted[slot.direction() as usize].add(slot.counters());
-                *slot = row;
+                let evicted = std::mem::replace(slot, row);
+                self.take_evicted(evicted, state);
             }
+        }
+    }
+
+    fn take_evicted(&mut self, row: HistoryRow, state: &Sampling) {
+        self.evicted.push(row);
+        if self.evicted.len() == MAXIMUM_EVICTED {
+            let most = MAXIMUM_EVICTED / 4;
+            let left = condense(&mut self.evicted, most, [0, most / 2, most * 3 / 4], state);
+            add_sums(&mut self.unlisted, &left);
         }
     }
 
@@ -42,22 +58,22 @@ impl OpenRows {
     pub(super) fn add_to(&self, longer: &mut Self, seconds: u32, state: &Sampling) {
         longer.add_unlisted(&self.unlisted);
         for row in self.table.iter() {
-            longer.add(row.key.hash_under(state), row.in_earlier_cell(seconds));
+            longer.add(row.key.hash_under(state), row.in_earlier_cell(seconds), state);
         }
+        self.evicted.iter().for_each(|row| longer.take_evicted(row.in_earlier_cell(seconds), state));
     }
 
-    /// The closed cell with the `most` heaviest rows. The open one is empty afterwards.
-    pub(super) fn close(&mut self, most: usize, start: Timestamp, seconds: u32) -> RowsCell {
+    /// The closed cell, of at most `most` rows. The open one is empty afterwards.
+    ///
+    /// Of more rows than that, the heaviest half stay as they are. The others are added up by host, by service, and by
+    /// protocol, as far as they must.
+    pub(super) fn close(&mut self, most: usize, start: Timestamp, seconds: u32, state: &Sampling) -> RowsCell {
         let mut unlisted = std::mem::take(&mut self.unlisted);
-        let mut rows: Vec<HistoryRow> = self.table.iter().copied().collect();
+        let mut rows: Vec<HistoryRow> = self.table.iter().chain(&self.evicted).copied().collect();
         self.table.clear();
-        let heaviest_first =
-            |one: &HistoryRow, other: &HistoryRow| other.bytes.cmp(&one.bytes).then_with(|| one.key.cmp(&other.key));
-        if rows.len() > most {
-            rows.select_nth_unstable_by(most, heaviest_first);
-            rows[most..].iter().for_each(|row| unlisted[row.direction() as usize].add(row.counters()));
-            rows.truncate(most);
-        }
+        self.evicted.clear();
+        let left = condense(&mut rows, most, [most / 2, most * 3 / 4, most * 7 / 8], state);
+        add_sums(&mut unlisted, &left);
         rows.sort_unstable_by(heaviest_first);
         RowsCell { start, seconds, rows: rows.into_boxed_slice(), unlisted }
     }
@@ -65,10 +81,12 @@ impl OpenRows {
     /// Forgets all.
     pub(super) fn clear(&mut self) {
         self.table.clear();
+        self.evicted.clear();
         self.unlisted = DirectionSums::default();
     }
 
+    /// Memory in bytes.
     pub(super) const fn memory_bytes(&self) -> usize {
-        self.table.memory_bytes()
+        self.table.memory_bytes() + self.evicted.capacity() * size_of::<HistoryRow>()
     }
 }

@@ -1,8 +1,11 @@
 //! A row of the history: the traffic of a flow on one interface within a cell, in 64 bytes.
 //!
 //! Takes addresses, counters and times; gives them back. Must not know cells.
+//!
+//! A row may be the sum of several flows. Then what they do not have in common is left open: the other end, both ends,
+//! or the port.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::account::conversation::Address;
@@ -14,8 +17,19 @@ use crate::tables::sampling::Sampling;
 /// The number of an interface in the names of a view.
 pub type InterfaceIndex = u16;
 
+/// The address of an end, as a number. Two of different IP versions may be equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RowEnd([u64; 2]);
+
+impl Hash for RowEnd {
+    /// Word by word; a derived implementation hashes bytes.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.into_iter().for_each(|word| hasher.write_u64(word));
+    }
+}
+
 /// The key of a row. The addresses are numbers, so that both IP versions take the same space.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct RowKey {
     source: [u64; 2],
     destination: [u64; 2],
@@ -23,12 +37,16 @@ pub(super) struct RowKey {
 }
 
 /// The fields beside the addresses, in one word: interface, port, protocol, and in the lowest byte the direction, reply
-/// or not, and the IP version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+/// or not, the IP version, and the fields that are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 struct OtherFields(u64);
 
 const IS_V6: u64 = 1;
 const IS_REPLY: u64 = 2;
+const OPEN_SOURCE: u64 = 0x10;
+const OPEN_DESTINATION: u64 = 0x20;
+const OPEN_PORT: u64 = 0x40;
+const PORT_BITS: u64 = 0xffff << 16;
 
 impl OtherFields {
     #[inline(always)]
@@ -46,6 +64,18 @@ impl OtherFields {
 
     const fn direction(self) -> Direction {
         Direction::ALL[(self.0 >> 2 & 3) as usize]
+    }
+}
+
+impl Hash for RowKey {
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        if self.is_v6() {
+            self.source.into_iter().chain(self.destination).for_each(|word| hasher.write_u64(word));
+        } else {
+            hasher.write_u64(self.source[1] << 32 | self.destination[1]);
+        }
+        hasher.write_u64(self.others.0);
     }
 }
 
@@ -74,18 +104,69 @@ impl RowKey {
     /// The hash of the key.
     #[inline(always)]
     pub(super) fn hash_under(&self, state: &Sampling) -> u64 {
-        let mut hasher = state.build_hasher();
-        if self.is_v6() {
-            self.source.into_iter().chain(self.destination).for_each(|word| hasher.write_u64(word));
-        } else {
-            hasher.write_u64(self.source[1] << 32 | self.destination[1]);
-        }
-        hasher.write_u64(self.others.0);
-        hasher.finish()
+        state.hash_one(self)
     }
 
     const fn is_v6(&self) -> bool {
         self.others.0 & IS_V6 != 0
+    }
+
+    const fn has(&self, flag: u64) -> bool {
+        self.others.0 & flag != 0
+    }
+
+    /// The sender; none if it is open.
+    pub(super) fn source(&self) -> Option<IpAddr> {
+        (!self.has(OPEN_SOURCE)).then(|| self.address(self.source))
+    }
+
+    /// The receiver; none if it is open.
+    pub(super) fn destination(&self) -> Option<IpAddr> {
+        (!self.has(OPEN_DESTINATION)).then(|| self.address(self.destination))
+    }
+
+    /// The sender and the receiver, each none if it is open, in the form that hashes quickly.
+    pub(super) fn ends(&self) -> [Option<RowEnd>; 2] {
+        let end = |flag, words| (!self.has(flag)).then_some(RowEnd(words));
+        [end(OPEN_SOURCE, self.source), end(OPEN_DESTINATION, self.destination)]
+    }
+
+    pub(super) const fn is_reply(&self) -> bool {
+        self.has(IS_REPLY)
+    }
+
+    /// The protocol, and the port; none if it is open.
+    pub(super) const fn service(&self) -> (Protocol, Option<u16>) {
+        let port = if self.has(OPEN_PORT) { None } else { Some((self.others.0 >> 16) as u16) };
+        (Protocol((self.others.0 >> 8) as u8), port)
+    }
+
+    /// The key of all senders.
+    pub(super) const fn with_open_source(mut self) -> Self {
+        self.source = [0; 2];
+        self.others.0 |= OPEN_SOURCE;
+        self.without_version()
+    }
+
+    /// The key of all receivers.
+    pub(super) const fn with_open_destination(mut self) -> Self {
+        self.destination = [0; 2];
+        self.others.0 |= OPEN_DESTINATION;
+        self.without_version()
+    }
+
+    /// The key of all ports.
+    pub(super) const fn with_open_port(mut self) -> Self {
+        self.others.0 = self.others.0 & !PORT_BITS | OPEN_PORT;
+        self
+    }
+
+    /// Without an address the IP version does not matter.
+    const fn without_version(mut self) -> Self {
+        if self.has(OPEN_SOURCE) && self.has(OPEN_DESTINATION) {
+            self.others.0 &= !IS_V6;
+        }
+        self
     }
 
     fn address(&self, [high, low]: [u64; 2]) -> IpAddr {
@@ -105,7 +186,7 @@ fn words(address: Ipv6Addr) -> [u64; 2] {
 /// Microseconds of a second.
 const MICROSECONDS: u32 = 1_000_000;
 
-/// The traffic of a flow on one interface within a cell.
+/// The traffic of a flow on one interface within a cell, or of several flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HistoryRow {
     pub(super) key: RowKey,
@@ -123,29 +204,29 @@ pub struct HistoryRow {
 const _: () = assert!(size_of::<HistoryRow>() == 64);
 
 impl HistoryRow {
-    /// The sender.
-    pub fn source(&self) -> IpAddr {
-        self.key.address(self.key.source)
+    /// The sender; none if the row is of several.
+    pub fn source(&self) -> Option<IpAddr> {
+        self.key.source()
     }
 
-    /// The receiver.
-    pub fn destination(&self) -> IpAddr {
-        self.key.address(self.key.destination)
+    /// The receiver; none if the row is of several.
+    pub fn destination(&self) -> Option<IpAddr> {
+        self.key.destination()
     }
 
     /// The protocol above IP.
     pub const fn protocol(&self) -> Protocol {
-        Protocol((self.key.others.0 >> 8) as u8)
+        self.key.service().0
     }
 
-    /// The port that the keying of flows takes; 0 if there is none.
-    pub const fn port(&self) -> u16 {
-        (self.key.others.0 >> 16) as u16
+    /// The port that the keying of flows takes, 0 if there is none; none if the row is of several.
+    pub const fn port(&self) -> Option<u16> {
+        self.key.service().1
     }
 
     /// True if the packets are replies: then the port is the source port.
     pub const fn is_reply(&self) -> bool {
-        self.key.others.0 & IS_REPLY != 0
+        self.key.is_reply()
     }
 
     /// The direction of the packets.

@@ -157,23 +157,23 @@ const _: () = assert!(SECONDS.kept == 60 && TENS.kept == 30 && MINUTES.kept == 6
 pub struct RangeRows<'a> {
     /// The time that the cells cover.
     pub covered: Duration,
-    /// One row for each flow on each interface.
+    /// One row for each flow on each interface, and the sums of flows without one.
     pub rows: Vec<RangeRow<'a>>,
     /// The traffic without a row, by direction in the order of [`Direction::ALL`].
     pub unlisted: DirectionSums,
 }
 
-/// The traffic of a flow on one interface within a range.
+/// The traffic of a flow on one interface within a range, or of several flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RangeRow<'a> {
-    /// The sender.
-    pub source: IpAddr,
-    /// The receiver.
-    pub destination: IpAddr,
+    /// The sender; none if the row is of several.
+    pub source: Option<IpAddr>,
+    /// The receiver; none if the row is of several.
+    pub destination: Option<IpAddr>,
     /// The protocol above IP.
     pub protocol: Protocol,
-    /// The port that the keying of flows takes; 0 if there is none.
-    pub port: u16,
+    /// The port that the keying of flows takes, 0 if there is none; none if the row is of several.
+    pub port: Option<u16>,
     /// True if the packets are replies: then the port is the source port.
     pub is_reply: bool,
     /// The direction of the packets.

@@ -161,6 +161,24 @@ impl Scores {
     }
 }
 
+/// The alerts that name a moment later than so many seconds after the deciding packet.
+pub fn late(sources: &[Labelled], found: &Found, seconds: f64) -> Vec<String> {
+    let all = sources.iter().flat_map(|source| Kind::ALL.map(|kind| (source, kind)));
+    all.filter_map(|(source, kind)| {
+        let (began, failed) = source.crossing(kind).filter(|_| source.kinds.contains(&kind))?;
+        let delay = (found.get(&(source.host.address, kind))? - began) as f64 / 1e9;
+        let Labelled { class, host, .. } = source;
+        (delay > seconds).then(|| {
+            format!(
+                "late: {class}, {} {}: {delay:.6} s after {began}, which failed at {failed}",
+                host.address,
+                kind.word()
+            )
+        })
+    })
+    .collect()
+}
+
 // ---- The rule of contacts ------------------------------------------------------------------------------------------------
 
 /// TrafficAlerted's rule over every packet, in cells of a second: the sources with more than the limit of distinct

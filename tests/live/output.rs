@@ -256,10 +256,10 @@ fn soak_outputs_that_are_not_read_cost_no_frame_at_full_speed() {
     let (monitor, _readers) = blocked(&pair, &[&["--log.level", "trace"][..], &LOW_LIMIT].concat());
     let sent = send_at_full_speed(&pair, &monitor, Duration::from_secs(60));
     expect_all_counted(&monitor, sent);
-    let metrics = monitor.metrics();
-    let lost = ["alerts", "log"].map(|queue| dropped(&metrics, queue));
-    println!("{sent} frames counted, {lost:?} alert and log lines lost");
-    assert!(lost.iter().all(|&lost| lost > 0), "{lost:?}");
+    // A slow machine writes fewer lines a second, so that the queue of the log is full later.
+    let lost = |metrics: &Metrics| ["alerts", "log"].map(|queue| dropped(metrics, queue));
+    let metrics = monitor.wait_for("both outputs lose lines", |metrics| !lost(metrics).contains(&0));
+    println!("{sent} frames counted, {:?} alert and log lines lost", lost(&metrics));
     ends_in_time(monitor);
 }
 

@@ -91,8 +91,10 @@ interface Traffic {
 }
 
 export interface FlowRow extends Traffic {
-  source: string;
-  destination: string;
+  /** Null in a sum of flows of several senders. */
+  source: string | null;
+  /** Null in a sum of flows to several receivers. */
+  destination: string | null;
   protocol: string;
   port: number | null;
   service: string | null;

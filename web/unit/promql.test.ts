@@ -12,6 +12,10 @@ test("a row's expression selects its series", () => {
     'sum(rate(trafficmonitor_flow_bytes_total{source="10.0.0.5",destination="2001:db8::1",protocol="tcp",port="443",reply="false"}[5m]))',
   );
   assert.equal(
+    ofRow("flows", { ...flow, destination: null, port: null }, "live", "bytes"),
+    'sum(rate(trafficmonitor_flow_bytes_total{source="10.0.0.5",protocol="tcp",reply="false"}[5m]))',
+  );
+  assert.equal(
     ofRow("hosts", { address: "10.0.0.5", is_local: true } as HostRow, "1h", "bits"),
     '8 * sum by (direction) (rate(trafficmonitor_host_bytes_total{host="10.0.0.5"}[1h]))',
   );

@@ -9,7 +9,7 @@ use super::contacts::Aspect;
 use super::state::ScanState;
 use super::tally::tally;
 use crate::detect::{DetectionTable, TableUse, View};
-use crate::tables::top::{heaviest_first, keep_top, top_n};
+use crate::tables::top::{heaviest_first, top_n};
 use crate::time_grid::Cell;
 
 impl ScanState {
@@ -64,8 +64,7 @@ impl ScanState {
     /// The sources with the most by `exact`, among twice as many with the most by `bound`.
     fn top(&self, top: usize, bound: impl Fn(u32) -> u64, exact: impl Fn(u32, Cell) -> u64) -> Vec<(IpAddr, u64)> {
         let bounds = self.contacts.sources().map(|source| (bound(source), source));
-        let mut bounds: Vec<(u64, u32)> = bounds.filter(|&(bound, _)| bound > 0).collect();
-        keep_top(&mut bounds, 2 * top, |one, other| other.cmp(one));
+        let bounds = top_n(bounds.filter(|&(bound, _)| bound > 0), 2 * top, |one, other| other.cmp(one));
         let cell = self.current().unwrap_or_default();
         let found = bounds.iter().map(|&(_, source)| (self.contacts.address(source), exact(source, cell)));
         top_n(found.filter(|&(_, value)| value > 0), top, heaviest_first)

@@ -35,6 +35,10 @@ pub(super) enum CellValue<'a> {
 }
 
 impl<'a> CellValue<'a> {
+    pub(super) fn address(address: Option<IpAddr>) -> Self {
+        address.map_or(Self::Null, Self::Address)
+    }
+
     pub(super) fn text(text: Option<&'a str>) -> Self {
         text.map_or(Self::Null, |text| Self::Text(text.into()))
     }

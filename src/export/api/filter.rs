@@ -79,15 +79,31 @@ impl FlowFilter {
         self.terms.iter().any(|term| matches!(term.condition, FlowCondition::Interface(_)))
     }
 
-    /// True if a flow passes. `interface` is the name of its interface.
-    pub(super) fn matches(&self, flow: &RangeFlow, interface: Option<&str>, names: &HostNames) -> bool {
-        self.terms.iter().all(|term| term.condition.holds(flow, interface, names) != term.is_negated)
+    /// The verdict on a flow. `interface` is the name of its interface.
+    pub(super) fn verdict(&self, flow: &RangeFlow, interface: Option<&str>, names: &HostNames) -> FilterVerdict {
+        let of_term = |term: &FilterTerm| match term.condition.holds(flow, interface, names) {
+            None => FilterVerdict::Undecided,
+            Some(holds) if holds != term.is_negated => FilterVerdict::Passes,
+            Some(_) => FilterVerdict::Fails,
+        };
+        self.terms.iter().map(of_term).max().unwrap_or(FilterVerdict::Passes)
     }
 
     /// True if an alert passes. Alerts have no direction and no interface, so words about these let all alerts pass.
     pub(super) fn matches_alert(&self, alert: &AlertEnds<'_>, names: &HostNames) -> bool {
         self.terms.iter().all(|term| term.condition.holds_of_alert(alert, names).is_none_or(|is| is != term.is_negated))
     }
+}
+
+/// The verdict of a filter on a flow. The greatest one of its words decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum FilterVerdict {
+    /// All words hold.
+    Passes,
+    /// A word asks for something that a sum of several flows leaves open.
+    Undecided,
+    /// A word does not hold.
+    Fails,
 }
 
 /// The parts of an alert that a filter looks at.
@@ -106,28 +122,36 @@ pub(super) struct AlertEnds<'a> {
 }
 
 impl FlowCondition {
-    fn holds(&self, flow: &RangeFlow, interface: Option<&str>, names: &HostNames) -> bool {
-        let ends = [flow.source, flow.destination];
-        match self {
-            Self::Host(network) => ends.iter().any(|end| network.contains(end)),
-            Self::Source(network) => network.contains(&flow.source),
-            Self::Destination(network) => network.contains(&flow.destination),
-            Self::Port(port) => flow.port == *port,
-            Self::Service(name) => service_name(flow.protocol, flow.port) == Some(name),
+    /// None if that depends on a part that the flow leaves open.
+    fn holds(&self, flow: &RangeFlow, interface: Option<&str>, names: &HostNames) -> Option<bool> {
+        let of_ends = |is_it: &dyn Fn(IpAddr) -> bool| match flow.ends().any(is_it) {
+            true => Some(true),
+            false => flow.both_ends().map(|_| false),
+        };
+        let has_service = |is_it: &dyn Fn(Option<&str>) -> bool| Some(is_it(service_name(flow.protocol, flow.port?)));
+        Some(match self {
+            Self::Host(network) => return of_ends(&|end| network.contains(&end)),
+            Self::Source(network) => network.contains(&flow.source?),
+            Self::Destination(network) => network.contains(&flow.destination?),
+            Self::Port(port) => flow.port? == *port,
+            Self::Service(name) => return has_service(&|service| service == Some(name)),
             Self::Protocol(protocol) => flow.protocol == *protocol,
             Self::Direction(direction) => flow.direction == *direction,
             Self::Interface(name) => interface.is_some_and(|interface| interface.eq_ignore_ascii_case(name)),
             Self::Mac(mac) => {
-                ends.iter().any(|&end| names.host(end).is_some_and(|host| host.mac.as_deref() == Some(mac)))
+                return of_ends(&|end| names.host(end).is_some_and(|host| host.mac.as_deref() == Some(mac)));
             }
             Self::Text(word) => {
-                let of_process = || names.process((flow.source, flow.destination), flow.protocol, flow.port);
-                ends.iter().any(|&end| names.contain(end, word))
-                    || service_name(flow.protocol, flow.port).is_some_and(|name| name.contains(word))
-                    || protocol_name(flow.protocol).is_some_and(|name| name == word)
-                    || of_process().is_some_and(|process| process.contains(word))
+                let of_protocol = protocol_name(flow.protocol).is_some_and(|name| name == word);
+                let of_service = has_service(&|service| service.is_some_and(|name| name.contains(word)));
+                let of_process = || flow.process(names).is_some_and(|process| process.contains(word));
+                match of_ends(&|end| names.contain(end, word)) {
+                    _ if of_protocol || of_service == Some(true) => true,
+                    Some(false) => of_service? || of_process(),
+                    of_ends => return of_ends,
+                }
             }
-        }
+        })
     }
 
     /// None if the condition says nothing about alerts.

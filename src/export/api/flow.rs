@@ -7,16 +7,19 @@ use crate::account::flow::{Counters, FlowKey};
 use crate::account::snapshot::ShownRow;
 use crate::history::HistoryRow;
 use crate::locality::Direction;
+use crate::names::{HostNames, LocalProcess};
 use crate::packet::{Protocol, Timestamp};
 
-/// A flow in a time range.
+/// A flow in a time range, or the sum of light flows that have something in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RangeFlow {
-    pub source: IpAddr,
-    pub destination: IpAddr,
+    /// None in a sum of several senders.
+    pub source: Option<IpAddr>,
+    /// None in a sum of several receivers.
+    pub destination: Option<IpAddr>,
     pub protocol: Protocol,
-    /// The port of the service; 0 if there is none.
-    pub port: u16,
+    /// The port of the service, 0 if there is none; none in a sum of several.
+    pub port: Option<u16>,
     pub reply: bool,
     pub direction: Direction,
     /// The position of its name; none in the range since the start.
@@ -28,6 +31,21 @@ pub(super) struct RangeFlow {
 }
 
 impl RangeFlow {
+    /// The ends that are known.
+    pub(super) fn ends(&self) -> impl Iterator<Item = IpAddr> {
+        self.source.into_iter().chain(self.destination)
+    }
+
+    /// Both ends, if they are known.
+    pub(super) fn both_ends(&self) -> Option<(IpAddr, IpAddr)> {
+        self.source.zip(self.destination)
+    }
+
+    /// The process that holds the connection, if it is known.
+    pub(super) fn process<'a>(&self, names: &'a HostNames) -> Option<&'a LocalProcess> {
+        names.process(self.both_ends()?, self.protocol, self.port?)
+    }
+
     /// True if the source is local.
     pub(super) fn is_source_local(&self) -> bool {
         matches!(self.direction, Direction::Outgoing | Direction::Local)
@@ -42,6 +60,7 @@ impl RangeFlow {
 impl From<&ShownRow<FlowKey>> for RangeFlow {
     fn from(row: &ShownRow<FlowKey>) -> Self {
         let FlowKey { source, destination, protocol, port, reply, direction } = row.key;
+        let (source, destination, port) = (Some(source), Some(destination), Some(port));
         let (counters, first_seen, last_seen) = (row.lifetime, Some(row.first_seen), row.last_seen);
         let interface = None;
         Self { source, destination, protocol, port, reply, direction, interface, counters, first_seen, last_seen }

@@ -17,13 +17,12 @@ use super::amount::Amount;
 use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
 use super::role::AddressRole;
-use super::sums::{AddressKey, map, pairs};
+use super::sums::{AddressKey, map, pairs, single_ends};
 use super::traffic::{RangeTraffic, TimeRange, TrafficQuery};
-use super::words::{port_number, protocol_text};
+use super::words::{port_number, protocol_text, service_text};
 use crate::account::flow::Counters;
 use crate::names::HostNames;
 use crate::packet::Protocol;
-use crate::services::service_name;
 use crate::tables::hashing::State;
 use crate::tables::top::{heaviest_first, top_n};
 
@@ -163,6 +162,13 @@ impl Nodes {
                 host.has_sent |= pair.sent_and_received(address).0.packets > 0;
             }
         }
+        for sum in single_ends(flows) {
+            let new = NodeSum { address: Some(sum.end), is_local: false, has_sent: false, bytes: 0 };
+            let host = hosts.entry(AddressKey(sum.end)).or_insert(new);
+            host.bytes += sum.both().counters.bytes;
+            host.is_local |= sum.is_local;
+            host.has_sent |= sum.sent.counters.packets > 0;
+        }
         let heavy = hosts.into_values().filter(|host| host.bytes >= min_bytes);
         let order =
             |one: &NodeSum, other: &NodeSum| other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address));
@@ -186,8 +192,8 @@ impl Nodes {
         (source, target)
     }
 
-    fn position(&mut self, address: IpAddr, is_local: bool) -> usize {
-        if let Some(&position) = self.positions.get(&AddressKey(address)) {
+    fn position(&mut self, address: Option<IpAddr>, is_local: bool) -> usize {
+        if let Some(&position) = address.and_then(|address| self.positions.get(&AddressKey(address))) {
             return position;
         }
         let next = self.sums.len();
@@ -248,7 +254,7 @@ fn heaviest(flows: &[RangeFlow], ends: &[EdgeKey], most: usize) -> (Vec<GraphEdg
 }
 
 /// Bytes by protocol and port.
-type ServiceBytes = BTreeMap<(Protocol, u16), u64>;
+type ServiceBytes = BTreeMap<(Protocol, Option<u16>), u64>;
 
 /// The services of the edges `top`, by the position of the edge.
 fn services(flows: &[RangeFlow], ends: &[EdgeKey], top: &[(EdgeKey, Counters)]) -> HashMap<usize, ServiceBytes, State> {
@@ -267,10 +273,10 @@ fn services(flows: &[RangeFlow], ends: &[EdgeKey], top: &[(EdgeKey, Counters)]) 
 impl GraphEdge {
     fn new((source, target): EdgeKey, counters: Counters, services: ServiceBytes) -> Self {
         let heaviest = top_n(services.into_iter(), MAXIMUM_SERVICES, heaviest_first);
-        let service = |((protocol, port), bytes)| EdgeService {
+        let service = |((protocol, port), bytes): ((Protocol, Option<u16>), u64)| EdgeService {
             protocol: protocol_text(protocol),
-            port: port_number(port),
-            service: service_name(protocol, port),
+            port: port.and_then(port_number),
+            service: service_text(protocol, port),
             bytes,
         };
         let top = heaviest.into_iter().map(service).collect();

@@ -1,7 +1,7 @@
 //! Rates over time, by direction. Takes the history; gives series as JSON. Must not know how they are drawn.
 //!
-//! Without a filter the series are exact. With one they are summed from the heaviest rows of each cell; the traffic
-//! without a row, which may pass the filter or not, is a series of its own. The last cell may be shorter than the others.
+//! Without a filter the series are exact. With one they are summed from the rows of each cell; the traffic of which it
+//! is not known whether it passes the filter is a series of its own. The last cell may be shorter than the others.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::ApiInputs;
 use super::alerts::{listed_in, source_of};
-use super::filter::FlowFilter;
+use super::filter::{FilterVerdict, FlowFilter};
 use super::flow::RangeFlow;
 use super::moment::Rfc3339;
 use super::query::{BadParameter, Parameters};
@@ -66,12 +66,13 @@ impl HistoryQuery {
 
     /// The rows of a cell that pass the filter. `totals` are the cells of all traffic in the range.
     fn filtered(&self, cell: &RowsCell, totals: &[&TotalsCell], inputs: &ApiInputs<'_>) -> RateCell {
-        let mut traffic = DirectionSums::default();
+        let (mut traffic, mut unlisted) = (DirectionSums::default(), cell.unlisted);
         for row in &cell.rows {
-            let flow = RangeFlow::from(row);
             let interface = inputs.history.interface(row.interface());
-            if self.filter.matches(&flow, Some(interface), inputs.names) {
-                traffic[row.direction() as usize].add(row.counters());
+            match self.filter.verdict(&RangeFlow::from(row), Some(interface), inputs.names) {
+                FilterVerdict::Passes => traffic[row.direction() as usize].add(row.counters()),
+                FilterVerdict::Undecided => unlisted[row.direction() as usize].add(row.counters()),
+                FilterVerdict::Fails => {}
             }
         }
         let during = totals.iter().filter(|totals| totals.start >= cell.start && totals.start < cell.end());
@@ -80,7 +81,7 @@ impl HistoryQuery {
             seconds: cell.seconds.into(),
             traffic,
             dropped: during.map(|totals| totals.dropped()).sum(),
-            unlisted_bytes: cell.unlisted.iter().map(|counters| counters.bytes).sum(),
+            unlisted_bytes: unlisted.iter().map(|counters| counters.bytes).sum(),
         }
     }
 }

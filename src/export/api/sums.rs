@@ -99,13 +99,59 @@ impl PairSum {
     }
 }
 
-/// The flows by pairs of hosts, in any order.
+/// The traffic of one host with others that have no row of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EndSum {
+    pub end: IpAddr,
+    pub is_local: bool,
+    pub sent: FlowSum,
+    pub received: FlowSum,
+}
+
+impl EndSum {
+    const fn new(end: IpAddr) -> Self {
+        let none = FlowSum { counters: Counters { packets: 0, bytes: 0 }, first_seen: None, last_seen: None };
+        Self { end, is_local: false, sent: none, received: none }
+    }
+
+    /// Both directions together.
+    pub(super) fn both(&self) -> FlowSum {
+        let mut both = self.sent;
+        both.join(&self.received);
+        both
+    }
+}
+
+/// The sums of flows with one known end, by that end, in any order.
+pub(super) fn single_ends(flows: &[RangeFlow]) -> Vec<EndSum> {
+    let mut positions: HashMap<AddressKey, u32, State> = map();
+    let mut sums: Vec<EndSum> = Vec::new();
+    for flow in flows {
+        let Some(end) = flow.source.xor(flow.destination) else { continue };
+        let position = *positions.entry(AddressKey(end)).or_insert_with(|| {
+            sums.push(EndSum::new(end));
+            sums.len() as u32 - 1
+        });
+        let sum = &mut sums[position as usize];
+        if flow.source.is_some() {
+            sum.sent.add(flow);
+            sum.is_local |= flow.is_source_local();
+        } else {
+            sum.received.add(flow);
+            sum.is_local |= flow.is_destination_local();
+        }
+    }
+    sums
+}
+
+/// The flows by pairs of hosts, in any order. Flows without two known ends are left out.
 pub(super) fn pairs(flows: &[RangeFlow]) -> Vec<PairSum> {
     let mut positions: HashMap<(AddressKey, AddressKey), u32, State> = map();
     let mut pairs: Vec<PairSum> = Vec::new();
     for flow in flows {
-        let is_forward = flow.source <= flow.destination;
-        let (a, b) = if is_forward { (flow.source, flow.destination) } else { (flow.destination, flow.source) };
+        let Some((source, destination)) = flow.both_ends() else { continue };
+        let is_forward = source <= destination;
+        let (a, b) = if is_forward { (source, destination) } else { (destination, source) };
         let position = *positions.entry((AddressKey(a), AddressKey(b))).or_insert_with(|| {
             pairs.push(PairSum::new(a, b));
             pairs.len() as u32 - 1

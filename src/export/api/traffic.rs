@@ -2,7 +2,7 @@
 //! rest. Must not know the tables that are made of them.
 
 use super::ApiInputs;
-use super::filter::FlowFilter;
+use super::filter::{FilterVerdict, FlowFilter};
 use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
 use crate::account::flow::Counters;
@@ -69,7 +69,7 @@ pub(super) struct RangeTraffic {
     pub flows: Vec<RangeFlow>,
     /// The time that the range covers, in seconds.
     pub seconds: f64,
-    /// Traffic of the range that has no row, whatever the filter.
+    /// Traffic of the range that has no row, whatever the filter, and sums of flows of which some may pass it.
     pub other: Counters,
     /// The names of interfaces by position.
     interfaces: Vec<String>,
@@ -93,7 +93,7 @@ impl RangeTraffic {
             listed.add(flow.counters);
             first = earlier(first, flow.first_seen);
             last = last.max(flow.last_seen);
-            if filter.matches(&flow, None, inputs.names) {
+            if filter.verdict(&flow, None, inputs.names) == FilterVerdict::Passes {
                 flows.push(flow);
             }
         }
@@ -109,8 +109,10 @@ impl RangeTraffic {
         let mut traffic = Self { seconds: covered.as_secs_f64(), other, ..Self::default() };
         for row in &rows {
             let flow = traffic.flow(row);
-            if filter.matches(&flow, Some(row.interface), inputs.names) {
-                traffic.flows.push(flow);
+            match filter.verdict(&flow, Some(row.interface), inputs.names) {
+                FilterVerdict::Passes => traffic.flows.push(flow),
+                FilterVerdict::Undecided => traffic.other.add(flow.counters),
+                FilterVerdict::Fails => {}
             }
         }
         traffic

@@ -4,6 +4,9 @@ use super::cell::CellValue;
 use crate::packet::Protocol;
 use crate::services::{protocol_name, service_name};
 
+/// The word for all that have no row of their own.
+const OTHER: &str = "other";
+
 /// IANA's keyword, or the number if there is none.
 pub(super) fn protocol_text(protocol: Protocol) -> String {
     protocol_name(protocol).map_or_else(|| protocol.0.to_string(), str::to_owned)
@@ -15,9 +18,9 @@ pub(super) fn protocol_cell(protocol: Protocol) -> CellValue<'static> {
         .map_or_else(|| CellValue::Text(protocol.0.to_string().into()), |name| CellValue::Text(name.into()))
 }
 
-/// A port; absent if it is 0.
-pub(super) fn port_cell(port: u16) -> CellValue<'static> {
-    port_number(port).map_or(CellValue::Null, |port| CellValue::Count(port.into()))
+/// A port; absent if it is 0, or if the row is of several ports.
+pub(super) fn port_cell(port: Option<u16>) -> CellValue<'static> {
+    port.and_then(port_number).map_or(CellValue::Null, |port| CellValue::Count(port.into()))
 }
 
 /// A port; none if it is 0.
@@ -25,7 +28,12 @@ pub(super) fn port_number(port: u16) -> Option<u16> {
     Some(port).filter(|port| *port != 0)
 }
 
-/// IANA's name of a port.
-pub(super) fn service_cell(protocol: Protocol, port: u16) -> CellValue<'static> {
-    CellValue::text(service_name(protocol, port))
+/// IANA's name of a port; `other` for a row of several ports.
+pub(super) fn service_text(protocol: Protocol, port: Option<u16>) -> Option<&'static str> {
+    port.map_or(Some(OTHER), |port| service_name(protocol, port))
+}
+
+/// The name of a port as [`service_text`] gives it.
+pub(super) fn service_cell(protocol: Protocol, port: Option<u16>) -> CellValue<'static> {
+    CellValue::text(service_text(protocol, port))
 }

@@ -2,6 +2,7 @@
 
 mod cells;
 mod clocks;
+mod condensed;
 mod limits;
 mod sums;
 

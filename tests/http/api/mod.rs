@@ -3,6 +3,7 @@
 mod answers;
 mod dashboard;
 mod limits;
+mod small_flows;
 mod stream;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};

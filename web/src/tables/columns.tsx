@@ -133,8 +133,18 @@ function traffic<Row extends Traffic>(): Column<Row>[] {
 
 const PORT_TEXT = 28;
 
+/** An end of a flow; "other" in a sum of flows that differ in it. */
+const end = (address: string | null, name: string | null): ComponentChildren =>
+  address === null ? <span class="muted">other</span> : <Host address={address} name={name} />;
+
 function service(row: { protocol: string; port: number | null; service: string | null }): ComponentChildren {
-  if (row.port === null) return <FilterLink word={protocolWord(row.protocol)}>{visible(row.protocol)}</FilterLink>;
+  if (row.port === null)
+    return (
+      <>
+        <FilterLink word={protocolWord(row.protocol)}>{visible(row.protocol)}</FilterLink>
+        {row.service !== null && <span class="muted">{visible(row.service)}</span>}
+      </>
+    );
   return (
     <>
       <FilterLink word={portWord(row.port)}>{`${visible(row.protocol)}/${row.port}`}</FilterLink>
@@ -240,14 +250,14 @@ const FLOWS: Column<FlowRow>[] = [
     title: "Source",
     rank: 1,
     kind: "text",
-    cell: (row) => <Host address={row.source} name={row.source_name} />,
+    cell: (row) => end(row.source, row.source_name),
   },
   {
     key: "destination",
     title: "Destination",
     rank: 1,
     kind: "text",
-    cell: (row) => <Host address={row.destination} name={row.destination_name} />,
+    cell: (row) => end(row.destination, row.destination_name),
   },
   {
     key: "port",
@@ -335,9 +345,12 @@ export const SHAPES: { [Name in TableName]: TableShape<Rows[Name]> } = {
   flows: {
     title: "Flows",
     columns: FLOWS,
-    keyOf: (row) => [row.source, row.destination, row.protocol, row.port, row.reply, row.interface].join(" "),
+    keyOf: (row) =>
+      [row.source, row.destination, row.protocol, row.port, row.service, row.reply, row.direction, row.interface].join(
+        " ",
+      ),
   },
-  services: { title: "Services", columns: SERVICES, keyOf: (row) => `${row.protocol} ${row.port}` },
+  services: { title: "Services", columns: SERVICES, keyOf: (row) => `${row.protocol} ${row.port} ${row.service}` },
   protocols: { title: "Protocols", columns: PROTOCOLS, keyOf: (row) => row.protocol },
 };
 

@@ -41,7 +41,12 @@ const OF_ROW: { [Name in TableName]: (row: Rows[Name], range: Range) => string }
   },
   flows: ({ source, destination, protocol, port, reply }, range) => {
     const ofPort = port === null ? "" : `,port=${quoted(String(port))}`;
-    const labels = `source=${quoted(source)},destination=${quoted(destination)},protocol=${quoted(protocol)}${ofPort},reply="${reply}"`;
+    // A sum of flows leaves out the ends in which they differ.
+    const ends = [
+      source === null ? "" : `source=${quoted(source)},`,
+      destination === null ? "" : `destination=${quoted(destination)},`,
+    ];
+    const labels = `${ends.join("")}protocol=${quoted(protocol)}${ofPort},reply="${reply}"`;
     return `sum(${perSecond(`${FLOWS}{${labels}}`, range)})`;
   },
   services: ({ protocol, port }, range) => {

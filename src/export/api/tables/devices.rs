@@ -11,8 +11,9 @@ use hashbrown::{HashMap, HashSet};
 use super::{Column, TableContext, TableRow, column};
 use crate::account::flow::Counters;
 use crate::export::api::cell::CellValue;
+use crate::export::api::flow::RangeFlow;
 use crate::export::api::role::AddressRole;
-use crate::export::api::sums::{AddressKey, FlowSum, PairSum, map, pairs, set};
+use crate::export::api::sums::{AddressKey, EndSum, FlowSum, PairSum, map, pairs, set, single_ends};
 use crate::names::HostNames;
 use crate::tables::hashing::State;
 
@@ -58,9 +59,17 @@ impl TableRow for DeviceSum {
                 devices.enter(address);
             }
         }
+        let singles = single_ends(&context.traffic.flows);
+        singles.iter().filter(|sum| sum.is_local).for_each(|sum| devices.enter(sum.end));
         pairs.iter().for_each(|pair| devices.add(pair));
+        singles.iter().for_each(|sum| devices.add_single(sum));
         devices.sums.retain(|device| device.is_host(context.inputs.names));
         devices.sums
+    }
+
+    fn is_of(flow: &RangeFlow) -> bool {
+        let has_source = flow.is_source_local() && flow.source.is_some();
+        has_source || flow.is_destination_local() && flow.destination.is_some()
     }
 
     fn order(&self, other: &Self) -> Ordering {
@@ -108,6 +117,14 @@ impl<'a> Devices<'a> {
         let at = addresses.partition_point(|before| *before < address);
         addresses.insert(at, address);
         self.by_address.insert(AddressKey(address), position);
+    }
+
+    fn add_single(&mut self, sum: &EndSum) {
+        let Some(&position) = self.by_address.get(&AddressKey(sum.end)) else { return };
+        let device = &mut self.sums[position as usize];
+        device.sent.add(sum.sent.counters);
+        device.received.add(sum.received.counters);
+        device.all.join(&sum.both());
     }
 
     fn add(&mut self, pair: &PairSum) {

@@ -11,8 +11,9 @@ use super::{Column, TableContext, TableRow, column, unordered};
 use crate::account::flow::Counters;
 use crate::export::api::alerts::firing_of;
 use crate::export::api::cell::CellValue;
+use crate::export::api::flow::RangeFlow;
 use crate::export::api::role::AddressRole;
-use crate::export::api::sums::{AddressKey, FlowSum, map, pairs};
+use crate::export::api::sums::{AddressKey, FlowSum, map, pairs, single_ends};
 use crate::names::HostNames;
 use crate::tables::hashing::State;
 
@@ -25,6 +26,7 @@ pub(super) struct HostSum {
     received: Counters,
     /// Each packet counts once, also of a host that talks to itself.
     all: FlowSum,
+    /// The other ends that have a row.
     peers: u64,
     /// Firing alerts about it.
     alerts: u64,
@@ -48,30 +50,29 @@ impl TableRow for HostSum {
     ];
 
     fn rows(context: &TableContext<'_>) -> Vec<Self> {
-        let mut positions: HashMap<AddressKey, u32, State> = map();
-        let mut hosts: Vec<Self> = Vec::new();
+        let mut hosts = Hosts::default();
         for pair in pairs(&context.traffic.flows) {
             for (address, is_local, _) in pair.ends() {
-                let position = *positions.entry(AddressKey(address)).or_insert_with(|| {
-                    hosts.push(Self::new(address));
-                    hosts.len() as u32 - 1
-                });
-                let host = &mut hosts[position as usize];
                 let (sent, received) = pair.sent_and_received(address);
-                host.sent.add(sent);
-                host.received.add(received);
-                host.all.join(&pair.both());
-                host.is_local |= is_local;
+                let host = hosts.at(address);
+                host.add(sent, received, &pair.both(), is_local);
                 host.peers += 1;
             }
         }
+        for sum in single_ends(&context.traffic.flows) {
+            hosts.at(sum.end).add(sum.sent.counters, sum.received.counters, &sum.both(), sum.is_local);
+        }
         for (address, alerts) in firing_of(&context.inputs.report.alerts) {
-            if let Some(&position) = positions.get(&AddressKey(address)) {
-                hosts[position as usize].alerts = alerts;
+            if let Some(&position) = hosts.positions.get(&AddressKey(address)) {
+                hosts.sums[position as usize].alerts = alerts;
             }
         }
-        hosts.retain(|host| host.role(context.inputs.names) == AddressRole::Host);
-        hosts
+        hosts.sums.retain(|host| host.role(context.inputs.names) == AddressRole::Host);
+        hosts.sums
+    }
+
+    fn is_of(flow: &RangeFlow) -> bool {
+        flow.ends().next().is_some()
     }
 
     fn order(&self, other: &Self) -> Ordering {
@@ -87,5 +88,34 @@ impl HostSum {
     fn new(address: IpAddr) -> Self {
         let none = Counters::default();
         Self { address, is_local: false, sent: none, received: none, all: FlowSum::default(), peers: 0, alerts: 0 }
+    }
+
+    fn add(&mut self, sent: Counters, received: Counters, all: &FlowSum, is_local: bool) {
+        self.sent.add(sent);
+        self.received.add(received);
+        self.all.join(all);
+        self.is_local |= is_local;
+    }
+}
+
+/// The hosts so far, and their positions.
+struct Hosts {
+    sums: Vec<HostSum>,
+    positions: HashMap<AddressKey, u32, State>,
+}
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Self { sums: Vec::new(), positions: map() }
+    }
+}
+
+impl Hosts {
+    fn at(&mut self, address: IpAddr) -> &mut HostSum {
+        let position = *self.positions.entry(AddressKey(address)).or_insert_with(|| {
+            self.sums.push(HostSum::new(address));
+            self.sums.len() as u32 - 1
+        });
+        &mut self.sums[position as usize]
     }
 }

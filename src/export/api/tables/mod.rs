@@ -22,6 +22,7 @@ use super::cell::{CellValue, NamedCells};
 use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
 use super::traffic::{RangeTraffic, TrafficQuery};
+use crate::account::flow::Counters;
 use crate::export::csv::write_record;
 use crate::tables::top::top_n;
 use devices::DeviceSum;
@@ -114,7 +115,7 @@ impl TableQuery {
             number: inputs.number,
             total_rows: rows.len(),
             rows: page.into_iter().map(|row| named_cells(row, &context)).collect(),
-            other: traffic.other.into(),
+            other: traffic.other.plus(without_row::<R>(&traffic.flows)).into(),
         };
         Ok(serde_json::to_writer(out, &answer)?)
     }
@@ -201,8 +202,19 @@ trait TableRow: Sized + 'static {
     /// All rows of the traffic, in any order.
     fn rows(context: &TableContext<'_>) -> Vec<Self>;
 
+    /// True if a flow counts in a row of this table. All but sums of light flows do.
+    fn is_of(_flow: &RangeFlow) -> bool {
+        true
+    }
+
     /// The order of the rows' keys.
     fn order(&self, other: &Self) -> Ordering;
+}
+
+/// The traffic of flows that count in no row of the table.
+fn without_row<R: TableRow>(flows: &[RangeFlow]) -> Counters {
+    let without = flows.iter().filter(|flow| !R::is_of(flow));
+    without.fold(Counters::default(), |sum, flow| sum.plus(flow.counters))
 }
 
 #[derive(Serialize)]

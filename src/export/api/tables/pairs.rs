@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::{Column, TableContext, TableRow, column};
 use crate::export::api::cell::CellValue;
+use crate::export::api::flow::RangeFlow;
 use crate::export::api::sums::{PairSum, pairs};
 
 /// The traffic between two hosts.
@@ -26,6 +27,10 @@ impl TableRow for PairRow {
 
     fn rows(context: &TableContext<'_>) -> Vec<Self> {
         pairs(&context.traffic.flows).into_iter().map(Self).collect()
+    }
+
+    fn is_of(flow: &RangeFlow) -> bool {
+        flow.both_ends().is_some()
     }
 
     fn order(&self, other: &Self) -> Ordering {

@@ -15,9 +15,10 @@ use crate::tables::hashing::State;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServiceSum {
     protocol: Protocol,
-    port: u16,
+    /// None for all ports without a row of their own.
+    port: Option<u16>,
     all: FlowSum,
-    /// Addresses at either end.
+    /// Addresses at either end that have a row.
     hosts: u64,
 }
 
@@ -35,7 +36,7 @@ impl TableRow for ServiceSum {
     ];
 
     fn rows(context: &TableContext<'_>) -> Vec<Self> {
-        let mut positions: HashMap<(Protocol, u16), u32, State> = map();
+        let mut positions: HashMap<(Protocol, Option<u16>), u32, State> = map();
         let mut seen: HashSet<(u32, AddressKey), State> = set();
         let mut services: Vec<Self> = Vec::new();
         for flow in &context.traffic.flows {
@@ -45,7 +46,7 @@ impl TableRow for ServiceSum {
             });
             let service = &mut services[position as usize];
             service.all.add(flow);
-            for end in [flow.source, flow.destination] {
+            for end in flow.ends() {
                 service.hosts += u64::from(seen.insert((position, AddressKey(end))));
             }
         }

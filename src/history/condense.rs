@@ -1,0 +1,145 @@
+//! Fewer rows for the same traffic: light rows are added up by what they have in common.
+//!
+//! Takes rows and a number; gives at most that many rows. Must not know cells.
+//!
+//! The light rows are folded in three steps, as far as they must. First each row keeps one of its ends, with its service;
+//! then either that end or the port; at last only its protocol. Of two parts that could stay, the one with more bytes
+//! among the light rows does: of the flows of a busy server that is the server, of a scan the scanner, and of name
+//! resolution by many hosts the port. Interface, direction, and reply or not always stay.
+
+use std::cmp::Ordering;
+use std::hash::BuildHasher;
+
+use hashbrown::HashMap;
+
+use super::cells::DirectionSums;
+use super::row::{HistoryRow, RowEnd, RowKey};
+use crate::packet::Protocol;
+use crate::tables::hashing::{self, State};
+use crate::tables::sampling::Sampling;
+use crate::tables::top::keep_top;
+
+/// Makes `rows` at most `most` rows, in no particular order; gives the traffic of rows that even then are too many. Before
+/// each of the three steps, as many of the heaviest rows as `kept` says are set apart; after it, rows of equal keys are
+/// one.
+pub(super) fn condense(rows: &mut Vec<HistoryRow>, most: usize, kept: [usize; 3], state: &Sampling) -> DirectionSums {
+    let state = hashing::state(state.hash_one(rows.len()));
+    let mut steps = kept.into_iter().zip([keep_one_end, keep_end_or_port, keep_protocol]);
+    while rows.len() > most
+        && let Some((kept, fold)) = steps.next()
+    {
+        keep_apart(rows, kept, |light| fold(light, &state));
+        merge(rows, state.clone());
+    }
+    cut(rows, most)
+}
+
+/// The heaviest row first, and equal ones by key.
+pub(super) fn heaviest_first(one: &HistoryRow, other: &HistoryRow) -> Ordering {
+    other.bytes.cmp(&one.bytes).then_with(|| one.key.cmp(&other.key))
+}
+
+/// Lets `fold` change the keys of all rows but the `kept` heaviest.
+fn keep_apart(rows: &mut [HistoryRow], kept: usize, fold: impl FnOnce(&mut [HistoryRow])) {
+    if kept < rows.len() {
+        rows.select_nth_unstable_by(kept, heaviest_first);
+        fold(&mut rows[kept..]);
+    }
+}
+
+/// Adds up the rows with equal keys.
+fn merge(rows: &mut Vec<HistoryRow>, state: State) {
+    let mut positions: HashMap<RowKey, usize, State> = HashMap::with_capacity_and_hasher(rows.len(), state);
+    let mut merged = 0;
+    for at in 0..rows.len() {
+        let row = rows[at];
+        let position = *positions.entry(row.key).or_insert(merged);
+        if position == merged {
+            rows[merged] = row;
+            merged += 1;
+        } else {
+            rows[position].add(&row);
+        }
+    }
+    rows.truncate(merged);
+}
+
+/// Bytes by a part of the rows.
+struct Weights<P>(HashMap<P, u64, State>);
+
+impl<P: std::hash::Hash + Eq> Weights<P> {
+    /// The bytes of the parts of each row.
+    fn of(rows: &[HistoryRow], state: &State, parts: impl Fn(&RowKey) -> [Option<P>; 2]) -> Self {
+        let mut weights = HashMap::with_hasher(state.clone());
+        for row in rows {
+            for part in parts(&row.key).into_iter().flatten() {
+                *weights.entry(part).or_default() += row.bytes;
+            }
+        }
+        Self(weights)
+    }
+
+    fn get(&self, part: &P) -> u64 {
+        self.0.get(part).copied().unwrap_or_default()
+    }
+}
+
+/// Opens the end with fewer bytes; of equal ones, that of the server.
+fn keep_one_end(rows: &mut [HistoryRow], state: &State) {
+    let weights = Weights::of(rows, state, RowKey::ends);
+    for HistoryRow { key, .. } in rows {
+        let [Some(source), Some(destination)] = key.ends() else { continue };
+        let keeps_source = match weights.get(&source).cmp(&weights.get(&destination)) {
+            Ordering::Less => false,
+            Ordering::Equal => !key.is_reply(),
+            Ordering::Greater => true,
+        };
+        *key = if keeps_source { key.with_open_destination() } else { key.with_open_source() };
+    }
+}
+
+/// A part that stays in the second step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    End(RowEnd, Protocol),
+    Port(Protocol, u16),
+}
+
+/// Opens the port or the last end, whichever has fewer bytes; of equal ones, the port.
+fn keep_end_or_port(rows: &mut [HistoryRow], state: &State) {
+    keep_one_end(rows, state);
+    let weights = Weights::of(rows, state, parts);
+    for HistoryRow { key, .. } in rows {
+        let [Some(end), Some(port)] = parts(key) else { continue };
+        let keeps_end = weights.get(&end) >= weights.get(&port);
+        *key = if keeps_end { key.with_open_port() } else { key.with_open_source().with_open_destination() };
+    }
+}
+
+/// The end that a row of one end keeps, and its port. A row without the one or the other has nothing to choose.
+fn parts(key: &RowKey) -> [Option<Part>; 2] {
+    let ((protocol, port), [source, destination]) = (key.service(), key.ends());
+    let end = source.xor(destination);
+    [end.map(|end| Part::End(end, protocol)), port.map(|port| Part::Port(protocol, port))]
+}
+
+/// Opens both ends and the port.
+fn keep_protocol(rows: &mut [HistoryRow], _: &State) {
+    for HistoryRow { key, .. } in rows {
+        *key = key.with_open_source().with_open_destination().with_open_port();
+    }
+}
+
+/// Keeps the heaviest rows; gives the traffic of the others.
+fn cut(rows: &mut Vec<HistoryRow>, most: usize) -> DirectionSums {
+    let all = sums(rows);
+    keep_top(rows, most, heaviest_first);
+    let kept = sums(rows);
+    std::array::from_fn(|direction| all[direction].less(kept[direction]))
+}
+
+fn sums(rows: &[HistoryRow]) -> DirectionSums {
+    let mut sums = DirectionSums::default();
+    rows.iter().for_each(|row| sums[row.direction() as usize].add(row.counters()));
+    sums
+}
