@@ -411,6 +411,7 @@ const LIMITS: &[Limit] = &[
 /// always cut.
 const OTHERS: &[&str] = &[
     "account/observer.rs MOST",
+    "alert/names.rs MAXIMUM_PROCESSES",
     "app/replay/mod.rs MOST_ALERTS",
     "app/start.rs MOST_LISTED",
     "app/test/fired.rs MOST_ALERTS",

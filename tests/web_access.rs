@@ -22,9 +22,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::client::{self, connect};
 use common::exporter::{Exporter, program, wait_for};
-use common::mix;
+use common::{mix, openapi};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 use tempfile::TempDir;
+use trafficmonitor::export::api::Resource;
 
 /// curl's exit status: the handshake failed, the certificate is not trusted, receiving failed.
 const HANDSHAKE: i32 = 35;
@@ -316,6 +317,28 @@ fn requests_over_the_limit_get_429() {
     let exporter = site.serve("rate_limit: {interval: 1h, burst: 3}\n");
     let statuses: Vec<u16> = (0..5).map(|_| site.curl(&exporter, "http", "/-/healthy", &[]).unwrap().0).collect();
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
+}
+
+#[test]
+fn denials_of_every_path_of_the_api_are_as_its_description_says() {
+    let site = Site::new();
+    let users = site.serve(&format!("basic_auth_users: {{alice: {}}}\n", hash("right")));
+    let limited = site.serve("rate_limit: {interval: 1h, burst: 1}\n");
+    wait_for("the first request", || client::try_request(limited.address(), "GET", "/").ok());
+    let other_site = ["origin: https://evil.example"];
+    let mut answers = Vec::new();
+    for path in Resource::ALL.map(Resource::path) {
+        for (exporter, method, headers, status) in
+            [(&users, "GET", &[][..], 401), (&users, "POST", &other_site[..], 403), (&limited, "GET", &[][..], 429)]
+        {
+            let answer = client::ask(exporter.address(), method, path, headers).unwrap();
+            assert_eq!(answer.status, status, "{path}");
+            answers.push(openapi::error(path, &answer));
+        }
+    }
+    assert_eq!(openapi::complaints(&answers), "");
+    let page = client::request(users.address(), "GET", "/metrics");
+    assert_eq!(page.header("content-type"), "text/plain; charset=utf-8", "pages for people stay text");
 }
 
 #[test]

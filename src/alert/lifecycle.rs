@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::exclusion::exclude;
 use super::space::AlertSpace;
 use super::{
-    Alert, AlertState, AlertView, Change, Config, DroppedDetections, Fingerprint, Peak, ResolvedAlerts, Side,
-    SubjectNames,
+    Alert, AlertNames, AlertState, AlertView, Change, Config, DroppedDetections, Fingerprint, Peak, ResolvedAlerts,
+    Side,
 };
 use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
@@ -242,7 +242,7 @@ impl Active {
             span: figures.span,
             figures: figures.clone(),
             peak: Peak::of(detection),
-            names: SubjectNames::default(),
+            names: AlertNames::default(),
         };
         Self { alert, since: detection.at, due: None, is_under: false }
     }

@@ -16,13 +16,13 @@ mod exclusion;
 mod explain;
 mod fingerprint;
 mod lifecycle;
+mod names;
 mod resolved;
 mod severity;
 mod space;
 mod timeline;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ pub use evidence::{EvidenceFile, EvidenceIndex};
 pub use exclusion::Exclusion;
 pub use fingerprint::Fingerprint;
 pub use lifecycle::Alerts;
+pub use names::{AlertNames, Conversation, EndNames, processes_of};
 pub use resolved::{MAXIMUM_RESOLVED, ResolvedAlerts};
 pub use severity::{Severities, Severity, SeverityRule, Side};
 pub use timeline::AlertEvent;
@@ -191,29 +192,8 @@ pub struct Alert {
     pub figures: Figures,
     /// The highest figures so far.
     pub peak: Peak,
-    /// Names of the subject's addresses, as far as the receivers of changes know them. Detection knows none.
-    pub names: SubjectNames,
-}
-
-/// The names of the subject of an alert. Hostile text: it may come from the network.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SubjectNames {
-    /// The name of the source.
-    pub source: Option<Box<str>>,
-    /// The name of the destination.
-    pub destination: Option<Box<str>>,
-}
-
-impl SubjectNames {
-    /// The names of `subject` that `name` knows.
-    pub fn of(subject: Subject, name: impl Fn(IpAddr) -> Option<Box<str>>) -> Self {
-        match subject {
-            Subject::Source(source) => Self { source: name(source), destination: None },
-            Subject::Destination(destination) => Self { source: None, destination: name(destination) },
-            Subject::Pair { source, destination } => Self { source: name(source), destination: name(destination) },
-            Subject::Network(_) => Self::default(),
-        }
-    }
+    /// Names for people, as far as the receivers of changes know them. Detection knows none.
+    pub names: AlertNames,
 }
 
 impl Alert {
@@ -245,9 +225,9 @@ pub enum Change {
 }
 
 impl Change {
-    /// The same change with names of the alert's subject.
+    /// The same change with names.
     #[must_use]
-    pub fn with_names(&self, names: SubjectNames) -> Self {
+    pub fn with_names(&self, names: AlertNames) -> Self {
         match self.clone() {
             Self::Fired(alert) => Self::Fired(Alert { names, ..alert }),
             Self::Resolved(alert) => Self::Resolved(Alert { names, ..alert }),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::output::{AlertLines, AlertPace};
 use super::signals;
-use crate::alert::{AlertSink, Change, EvidenceIndex, SubjectNames};
+use crate::alert::{AlertNames, AlertSink, Change, EvidenceIndex};
 use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
@@ -46,10 +46,10 @@ pub(super) struct AlertOutputs {
 }
 
 impl AlertOutputs {
-    /// The change with names of its subject; none if no name is known.
+    /// The change with names; none if no name is known.
     fn named(&self, change: &Change) -> Option<Change> {
-        let names = SubjectNames::of(change.alert().subject, |address| self.names.best(address));
-        (names != SubjectNames::default()).then(|| change.with_names(names))
+        let names = AlertNames::of(change.alert(), &self.names.current());
+        (names != AlertNames::default()).then(|| change.with_names(names))
     }
 }
 

@@ -9,7 +9,7 @@
 //! | `state`, `kind`, `rule` | as in [`super::json`] |
 //! | `severity`, `side` | the urgency; whether the subject is inside or outside the local networks |
 //! | `src`, `dst`, `network` | the subject |
-//! | `src_name`, `dst_name` | names of the subject, if they are known |
+//! | `src_name`, `dst_name`, `src_origin`, `dst_origin` | as in [`super::json`] |
 //! | `starts_at`, `lasted_seconds`, `traffic_seconds` | only once it has resolved: as in [`super::json`] (`starts_at` is its `ts`) |
 //! | `value`, `limit`, `bytes`, `answered` | figures of one moment: the latest, or those of the peak once it has resolved |
 //! | `estimate` | `true` if `value` and `answered` are estimates |
@@ -17,6 +17,8 @@
 //! | `peak` | the highest value of the episode |
 //! | `evidence` | of a scan, with `-explain`: which contacts were compared, their outcomes, and the setting that would silence it |
 //! | `first_target`, `last_target` | the first and the last target; for bandwidth the peer with the most bytes |
+//! | `first_target_name`, `last_target_name` | their names, if they are known |
+//! | `processes` | processes of this host that hold the conversations, if they are known |
 //! | `fingerprint` | the same in every episode |
 //!
 //! The line `evidence file written` has the `fingerprint` and `starts_at` of an alert, and `path`, `sha256` and `packets` of
@@ -105,11 +107,17 @@ fn put_figures(line: &mut LogLine, alert: &Alert) {
 }
 
 fn put_targets(line: &mut LogLine, alert: &Alert) {
-    let mut put = |key: &str, target: Option<&Target>| {
-        target.iter().for_each(|target| line.put_text(key, &target.to_string()));
+    let mut put = |key: &str, name_key: &str, target: Option<&Target>| {
+        let Some(target) = target else { return };
+        line.put_text(key, &target.to_string());
+        alert.names.target(target.address).iter().for_each(|name| line.put_text(name_key, name));
     };
-    put("first_target", alert.figures.first_targets.first());
-    put("last_target", alert.figures.last_targets.last());
+    put("first_target", "first_target_name", alert.figures.first_targets.first());
+    put("last_target", "last_target_name", alert.figures.last_targets.last());
+    let processes: Vec<String> = alert.names.processes.iter().map(ToString::to_string).collect();
+    if !processes.is_empty() {
+        line.put_text("processes", &processes.join(", "));
+    }
 }
 
 #[cfg(test)]
@@ -118,8 +126,9 @@ mod tests {
 
     use super::*;
     use crate::alert::tests::alert as firing;
-    use crate::alert::{AlertState, Side};
+    use crate::alert::{AlertNames, AlertState, EndNames, Side};
     use crate::detect::{Figures, Kind, Span, Subject};
+    use crate::names::LocalProcess;
     use crate::packet::Protocol;
 
     fn alert(rule: &str) -> Alert {
@@ -239,6 +248,22 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_within_their_field() {
+        let hostile = "a\"\n\u{1b}[31mb=c";
+        let name = || Some(hostile.into());
+        let end = EndNames { name: name(), origin: name() };
+        let names = AlertNames {
+            source: end.clone(),
+            destination: end,
+            targets: vec![("10.0.0.5".parse().unwrap(), hostile.into())],
+            processes: vec![LocalProcess { pid: 7, name: hostile.into(), container: name() }],
+        };
+        let line = written(&Change::Fired(Alert { names, ..alert("x") }), LineForm::Logfmt, false);
+        let text = r#"a\"\n\u{1b}[31mb=c"#;
+        for key in ["src_name", "dst_name", "src_origin", "dst_origin", "first_target_name"] {
+            assert!(line.contains(&format!(" {key}=\"{text}\" ")), "{line}");
+        }
+        assert!(line.contains(&format!(" processes=\"{text} (7) in {text}\" fingerprint=")), "{line}");
+        assert_eq!(line.lines().count(), 1);
         for (rule, field) in [("a=b", " rule=\"a=b\" "), ("a\"\n\u{1b}[31mb", " rule=\"a\\\"\\n\\u{1b}[31mb\" ")] {
             let line = written(&Change::Fired(alert(rule)), LineForm::Logfmt, false);
             assert!(line.contains(field), "{line}");

@@ -8,6 +8,7 @@
 //! | `src`, `dst` | sender and receiver: of a source `src` alone, of a destination `dst` alone, of a pair both |
 //! | `network` | the network, where one is meant as a whole; then there is neither `src` nor `dst` |
 //! | `src_name`, `dst_name` | names of sender and receiver, if names are looked for and known; text from the network |
+//! | `src_origin`, `dst_origin` | vendor, country and autonomous system of sender and receiver, if they are known |
 //! | `kind`, `rule` | what is found, and the name of the rule that found it |
 //! | `state` | `firing` or `resolved` |
 //! | `ends_at` | when it resolved, in seconds; of an alert that the end of a file cuts off, the last packet; not while it fires |
@@ -19,7 +20,8 @@
 //! | `bytes` | IP bytes of the subject in the window |
 //! | `answered` | contacts that were answered in the window; absent for rules that do not ask |
 //! | `estimate` | `true` if `value` and `answered` are estimates; else absent |
-//! | `first_targets`, `last_targets` | `{"dst":…,"proto":…,"dst_port":…}` of the first and the last that counted; `proto` and `dst_port` where they are known. For bandwidth the first ones are the peers with the most bytes |
+//! | `first_targets`, `last_targets` | `{"dst":…,"dst_name":…,"proto":…,"dst_port":…}` of the first and the last that counted; all but `dst` where they are known. For bandwidth the first ones are the peers with the most bytes |
+//! | `processes` | `{"pid":…,"name":…,"container":…}` of the processes of this host that hold the conversations, if any is known |
 //! | `explanation` | the alert in a sentence, if asked for |
 //! | `evidence` | of a scan, if asked for: `network`, `proto` and `dst_port` of the targets that were compared, as far as they have one in common; whether these `targets` are hosts or ports; the configured `limit`; how many `failed`, were `touched` and `used`; `touched_count` if touched ones count in `value`; the `setting` that would have silenced the alert with `silencing_value` or more |
 //! | `fingerprint` | 16 hexadecimal digits, the same in every episode |
@@ -31,8 +33,9 @@ use std::io::{self, Write};
 
 use super::line::LogLine;
 use super::{Seconds, put_names, put_subject, state};
-use crate::alert::{Alert, Change};
+use crate::alert::{Alert, AlertNames, Change};
 use crate::detect::{ScanEvidence, Target};
+use crate::names::LocalProcess;
 
 /// Writes a change as one line; with `explains`, also the alert and its evidence in words.
 pub fn write<W: Write>(change: &Change, explains: bool, mut out: W) -> io::Result<()> {
@@ -101,21 +104,34 @@ fn object(change: &Change) -> LogLine {
     if shown.is_estimate {
         object.put("estimate", true);
     }
-    object.put("first_targets", targets(&figures.first_targets));
-    object.put("last_targets", targets(&figures.last_targets));
+    object.put("first_targets", list(&figures.first_targets, |target| target_object(target, &alert.names)));
+    object.put("last_targets", list(&figures.last_targets, |target| target_object(target, &alert.names)));
+    if !alert.names.processes.is_empty() {
+        object.put("processes", list(&alert.names.processes, process_object));
+    }
     object.put_text("fingerprint", &alert.fingerprint.to_string());
     object
 }
 
-fn targets(targets: &[Target]) -> String {
-    let target = |target: &Target| {
-        let mut object = LogLine::object();
-        object.put_text("dst", &target.address.to_string());
-        target.protocol.iter().for_each(|protocol| object.put("proto", protocol.0));
-        target.port.iter().for_each(|port| object.put("dst_port", port));
-        object.close()
-    };
-    format!("[{}]", targets.iter().map(target).collect::<Vec<_>>().join(","))
+fn list<T>(entries: &[T], object: impl Fn(&T) -> String) -> String {
+    format!("[{}]", entries.iter().map(object).collect::<Vec<_>>().join(","))
+}
+
+fn target_object(target: &Target, names: &AlertNames) -> String {
+    let mut object = LogLine::object();
+    object.put_text("dst", &target.address.to_string());
+    names.target(target.address).iter().for_each(|name| object.put_text("dst_name", name));
+    target.protocol.iter().for_each(|protocol| object.put("proto", protocol.0));
+    target.port.iter().for_each(|port| object.put("dst_port", port));
+    object.close()
+}
+
+fn process_object(process: &LocalProcess) -> String {
+    let mut object = LogLine::object();
+    object.put("pid", process.pid);
+    object.put_text("name", &process.name);
+    process.container.iter().for_each(|container| object.put_text("container", container));
+    object.close()
 }
 
 #[cfg(test)]
@@ -124,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::alert::tests::alert as firing;
-    use crate::alert::{AlertState, Fingerprint, Severity, Side, SubjectNames};
+    use crate::alert::{AlertState, EndNames, Fingerprint, Severity, Side};
     use crate::detect::{Figures, Kind, Subject};
     use crate::packet::{Protocol, Timestamp};
 
@@ -172,21 +188,29 @@ mod tests {
 
     #[test]
     fn known_names_stand_beside_the_addresses_as_inert_text() {
-        let names =
-            SubjectNames { source: Some("a\"<b>\n\u{1b}[31m\u{202e}".into()), destination: Some("nas.lan".into()) };
+        let hostile = "a\"<b>\n\u{1b}[31m\u{202e}";
         let (source, destination) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-        let change = Change::Fired(alert(Kind::Anomaly, "anomaly", Subject::Pair { source, destination }));
-        let object = parsed(&change.with_names(names));
-        assert_eq!(
-            (&object["src_name"], &object["dst_name"]),
-            (&"a\"<b>\n\u{1b}[31m\u{202e}".into(), &"nas.lan".into())
-        );
-        assert!(parsed(&change)["src_name"].is_null());
-        let known = |address: std::net::IpAddr| (address == destination).then(|| "nas.lan".into());
-        let of = |subject| SubjectNames::of(subject, known);
-        assert_eq!(of(Subject::Source(source)), SubjectNames::default());
-        assert_eq!(of(Subject::Destination(destination)).destination.as_deref(), Some("nas.lan"));
-        assert_eq!(of(Subject::Pair { source, destination }).source, None);
+        let mut alert = alert(Kind::Anomaly, "anomaly", Subject::Pair { source, destination });
+        let target = |address| Target { address, protocol: None, port: None };
+        (alert.figures.first_targets, alert.figures.last_targets) = (vec![target(destination)], vec![target(source)]);
+        let change = Change::Fired(alert);
+        let names = AlertNames {
+            source: EndNames { name: Some(hostile.into()), origin: None },
+            destination: EndNames { name: Some("nas.lan".into()), origin: Some(hostile.into()) },
+            targets: vec![(destination, hostile.into())],
+            processes: vec![LocalProcess { pid: 7, name: hostile.into(), container: Some(hostile.into()) }],
+        };
+        let named = change.with_names(names);
+        assert_eq!(line(&named).lines().count(), 1);
+        assert!(!line(&named).contains(['\u{1b}', '\u{202e}']));
+        let object = parsed(&named);
+        assert_eq!((&object["src_name"], &object["dst_name"]), (&hostile.into(), &"nas.lan".into()));
+        assert_eq!((&object["src_origin"], &object["dst_origin"]), (&serde_json::Value::Null, &hostile.into()));
+        assert_eq!(object["first_targets"], serde_json::json!([{"dst": "10.0.0.2", "dst_name": hostile}]));
+        assert_eq!(object["last_targets"], serde_json::json!([{"dst": "10.0.0.1"}]));
+        assert_eq!(object["processes"], serde_json::json!([{"pid": 7, "name": hostile, "container": hostile}]));
+        let keys = ["src_name", "dst_name", "src_origin", "dst_origin", "processes"];
+        assert!(keys.iter().all(|key| parsed(&change).get(key).is_none()));
     }
 
     #[test]

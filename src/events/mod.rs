@@ -1,7 +1,8 @@
 //! Writes changes of alerts and violations as lines: for people as log lines, for scripts as JSON or CSV; and reads
 //! logs back. Takes changes and violations; gives lines, files and reports. Must not know the detectors.
 //!
-//! The names of rules come from outside and are escaped. All else is numbers, addresses and the program's own words.
+//! The names of rules, hosts and processes come from outside and are escaped. All else is numbers, addresses and the
+//! program's own words.
 
 pub mod analysis;
 mod complaints;
@@ -15,7 +16,7 @@ mod minutely;
 pub(crate) mod spreadsheet;
 mod top;
 
-use crate::alert::{Change, SubjectNames};
+use crate::alert::{AlertNames, Change};
 use crate::detect::Subject;
 use crate::packet::Seconds;
 pub(crate) use complaints::Complaints;
@@ -23,10 +24,16 @@ use line::LogLine;
 pub use log::Config;
 pub(crate) use minutely::MinutelyCount;
 
-/// The names of the subject, as far as they are known.
-fn put_names(line: &mut LogLine, names: &SubjectNames) {
-    names.source.iter().for_each(|name| line.put_text("src_name", name));
-    names.destination.iter().for_each(|name| line.put_text("dst_name", name));
+/// The names and origins of the subject, as far as they are known.
+fn put_names(line: &mut LogLine, names: &AlertNames) {
+    let AlertNames { source, destination, .. } = names;
+    let known = [
+        ("src_name", &source.name),
+        ("dst_name", &destination.name),
+        ("src_origin", &source.origin),
+        ("dst_origin", &destination.origin),
+    ];
+    known.into_iter().for_each(|(key, text)| text.iter().for_each(|text| line.put_text(key, text)));
 }
 
 /// The state after a change, as text.

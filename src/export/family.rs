@@ -242,7 +242,7 @@ families! {
     PACKET_LOG_ARCHIVED = Counter "trafficmonitor_packet_log_files_archived_total" []
         "Logged files moved to the archive because an alert fired for their traffic.";
     NAMES_LOOKUPS = Counter "trafficmonitor_names_lookups_total" ["source", "result"]
-        "Look-ups of names by source: questions of reverse DNS, and each displayed host or flow once in the other sources; result=\"failed\" means that the source did not answer or could not be read.";
+        "Look-ups of names by source: questions of reverse DNS, and each displayed host, or flow of this host, once in the other sources (a flow whose process is found later counts as missing and as found); result=\"failed\" means that the source did not answer or could not be read.";
     NAMES_ENTRIES = Gauge "trafficmonitor_names_entries" ["source"] "Entries of each source of names: cached answers, leases, neighbours, prefixes of vendors, hosts with a country or an autonomous system, flows with a process.";
     NAMES_REFUSED = Counter "trafficmonitor_names_refused_total" [] "Entries of files and kernel tables that were left out because there were too many; they count each time the file or table is read.";
     NAMES_BYTES = Gauge "trafficmonitor_names_memory_bytes" [] "Memory of the names and their sources.";

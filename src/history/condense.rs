@@ -100,7 +100,7 @@ fn keep_one_end(rows: &mut [HistoryRow], state: &State) {
 
 /// A part that stays in the second step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Part {
+enum KeptPart {
     End(RowEnd, Protocol),
     Port(Protocol, u16),
 }
@@ -117,10 +117,10 @@ fn keep_end_or_port(rows: &mut [HistoryRow], state: &State) {
 }
 
 /// The end that a row of one end keeps, and its port. A row without the one or the other has nothing to choose.
-fn parts(key: &RowKey) -> [Option<Part>; 2] {
+fn parts(key: &RowKey) -> [Option<KeptPart>; 2] {
     let ((protocol, port), [source, destination]) = (key.service(), key.ends());
     let end = source.xor(destination);
-    [end.map(|end| Part::End(end, protocol)), port.map(|port| Part::Port(protocol, port))]
+    [end.map(|end| KeptPart::End(end, protocol)), port.map(|port| KeptPart::Port(protocol, port))]
 }
 
 /// Opens both ends and the port.

@@ -23,10 +23,10 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
 use super::access::WebAccess;
-use super::answer::{secure, unavailable};
+use super::answer::{secure, unavailable, with_json_error};
 use super::body::{Body, GuardedBody};
 use super::idle::{Connection, IdleConnections};
-use super::pages::Site;
+use super::pages::{Site, is_of_api};
 use super::scrape::Client;
 use super::slots::Slots;
 use super::tls::{ClientStream, PLAIN_HTTP, is_plain_http};
@@ -197,6 +197,7 @@ impl ConnectionContext {
 
     /// Answers a request, with status 503 if too many are being answered.
     async fn answer(self: Arc<Self>, request: Request<Incoming>, transfer: Arc<Transfer>) -> Response<GuardedBody> {
+        let in_its_form = if is_of_api(request.uri().path()) { with_json_error } else { std::convert::identity };
         match self.answered.take(self.connection.origin()) {
             Ok(slot) => {
                 let mut answering = self.connection.answer(slot);
@@ -207,11 +208,11 @@ impl ConnectionContext {
                 if answer.body().is_stream() {
                     answering.free_slot();
                 }
-                answer.map(|body| GuardedBody::new(body, Some(answering)))
+                in_its_form(answer).map(|body| GuardedBody::new(body, Some(answering)))
             }
             Err(refusal) => {
                 self.site.connections().count_refused(refusal);
-                too_many_connections().map(|body| GuardedBody::new(body, None))
+                in_its_form(too_many_connections()).map(|body| GuardedBody::new(body, None))
             }
         }
     }

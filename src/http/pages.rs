@@ -267,9 +267,14 @@ async fn dashboard(request: &Request<Incoming>) -> Answer {
     answered.ok().flatten().unwrap_or_else(|| not_found(dashboard::PATH))
 }
 
+/// True for a path of the API, also for one that does not exist.
+pub(super) fn is_of_api(path: &str) -> bool {
+    path.starts_with(API)
+}
+
 /// Paths of the API are answered in JSON.
 fn not_found(path: &str) -> Answer {
-    if path.starts_with(API) {
+    if is_of_api(path) {
         return page(
             StatusCode::NOT_FOUND,
             JSON,

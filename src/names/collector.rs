@@ -10,10 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::dns::{ReverseDns, has_no_name};
 use super::figures::{LookupResult, NameSource, NamesFigures};
 use super::hosts_file;
-use super::known::{HostName, HostNames, LocalProcess, ProcessEnds};
+use super::known::{HostName, HostNames, LocalProcess, LocalProcesses, ProcessEnds};
 use super::leases::{self, Lease, Leases};
 use super::places::{PlaceDatabase, Places};
-use super::processes::Processes;
+use super::processes::{ProcessPass, Processes};
 use super::shown::{ShownFlow, ShownTraffic};
 use super::stop::StopSignal;
 use super::text::mac_text;
@@ -41,6 +41,7 @@ pub(super) struct NameCollector {
     hosts_file: Option<WatchedFile>,
     hosts: HashMap<IpAddr, Box<str>>,
     neighbours: HashMap<IpAddr, [u8; 6]>,
+    broadcasts: HashSet<IpAddr>,
     vendor_files: Vec<WatchedFile>,
     vendors: Vendors,
     country_file: Option<WatchedFile>,
@@ -49,8 +50,8 @@ pub(super) struct NameCollector {
     dns: Option<Arc<ReverseDns>>,
     processes: Processes,
     processes_due: Instant,
-    /// Flows whose result is counted.
-    counted_flows: HashSet<ShownFlow>,
+    /// Flows whose result is counted, true if a process was found.
+    counted_flows: HashSet<(ShownFlow, bool)>,
     last: HostNames,
 }
 
@@ -70,6 +71,7 @@ impl NameCollector {
             hosts_file: config.hosts_file.as_ref().map(|path| watched(path, MOST_HOSTS_BYTES)),
             hosts: HashMap::new(),
             neighbours: HashMap::new(),
+            broadcasts: HashSet::new(),
             vendor_files: vendors.iter().map(|path| watched(path, MOST_VENDOR_BYTES)).collect(),
             vendors: Vendors::default(),
             country_file: config.country_file.as_ref().map(|path| watched(path, MOST_DATABASE_BYTES)),
@@ -104,10 +106,12 @@ impl NameCollector {
         let addresses = self.addresses(shown, now);
         let names = self.dns_names(&addresses);
         let hosts = self.hosts(&addresses, &names, now);
-        let processes = self.find_processes(shown);
-        let has_changed =
-            hosts != self.last.hosts || processes.as_ref().is_some_and(|found| *found != self.last.processes);
+        let processes = self.find_processes(shown).map(LocalProcesses::from);
+        let has_changed = hosts != self.last.hosts
+            || self.broadcasts != self.last.broadcasts
+            || processes.as_ref().is_some_and(|found| *found != self.last.processes);
         self.last.hosts = hosts;
+        self.last.broadcasts.clone_from(&self.broadcasts);
         self.last.processes = processes.unwrap_or_else(|| std::mem::take(&mut self.last.processes));
         self.last.number += u64::from(has_changed);
         self.show_sizes();
@@ -182,6 +186,7 @@ impl NameCollector {
         match Neighbours::read() {
             Ok(neighbours) => {
                 self.figures.count_refused(neighbours.refused);
+                self.broadcasts = neighbours.broadcasts.into_iter().map(IpAddr::from).collect();
                 let pairs = neighbours.entries.into_iter().map(|neighbour| (neighbour.address, neighbour.mac));
                 self.neighbours = pairs.collect();
             }
@@ -190,6 +195,12 @@ impl NameCollector {
                 tracing::debug!(%error, "the neighbours cannot be read");
             }
         }
+    }
+
+    /// Lets the next pass look for processes, however early it comes.
+    #[cfg(test)]
+    pub(super) fn look_for_processes_now(&mut self) {
+        self.processes_due = Instant::now();
     }
 
     /// The processes of the shown flows; none if it is too early for another search.
@@ -202,7 +213,7 @@ impl NameCollector {
         match own.and_then(|own| self.processes.find(&shown.flows, &own)) {
             Ok(pass) => {
                 self.figures.count_refused(pass.refused);
-                self.count_flows(shown, &pass.processes);
+                self.count_flows(shown, &pass);
                 Some(pass.processes)
             }
             Err(error) => {
@@ -213,15 +224,16 @@ impl NameCollector {
         }
     }
 
-    /// Counts the result of each flow once while it is shown: found when its process is.
-    fn count_flows(&mut self, shown: &ShownTraffic, found: &HashMap<ProcessEnds, LocalProcess>) {
+    /// Counts each result of a flow once while it is shown. A flow without a process may get one later, and counts as
+    /// found then. Flows of other hosts are not asked for.
+    fn count_flows(&mut self, shown: &ShownTraffic, pass: &ProcessPass) {
         let all: HashSet<&ShownFlow> = shown.flows.iter().collect();
-        self.counted_flows.retain(|flow| all.contains(flow));
+        self.counted_flows.retain(|(flow, _)| all.contains(flow));
         for flow in &shown.flows {
-            let ShownFlow { client, server, protocol, port } = *flow;
-            let ends = [(client, server, protocol, port), (server, client, protocol, port)];
-            if ends.iter().any(|ends| found.contains_key(ends)) && self.counted_flows.insert(*flow) {
-                self.figures.count(NameSource::Processes, LookupResult::Found);
+            if let Some(is_found) = pass.result(flow)
+                && self.counted_flows.insert((*flow, is_found))
+            {
+                self.figures.count(NameSource::Processes, LookupResult::of(is_found));
             }
         }
     }
@@ -257,7 +269,9 @@ impl NameCollector {
         let lease = self.lease(address, now);
         let (leased_name, leased_mac) = (lease.and_then(|lease| lease.name.clone()), lease.and_then(|lease| lease.mac));
         let neighbour = self.neighbours.get(&address).copied();
-        let (hosts_name, mac) = (self.hosts.get(&address), neighbour.or(leased_mac));
+        // A multicast MAC address is no device.
+        let mac = neighbour.or(leased_mac).filter(|mac| mac[0] & 1 == 0);
+        let hosts_name = self.hosts.get(&address);
         let vendor = mac.and_then(|mac| self.vendors.of(mac));
         if is_new {
             let has = [

@@ -19,17 +19,17 @@ mod vendors;
 mod watched;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 
 use collector::NameCollector;
 use dns::ReverseDns;
 pub use figures::{LookupResult, NameSource, NamesFigures};
-pub use known::{HostName, HostNames, LocalProcess, ProcessEnds};
+pub use known::{HostName, HostNames, LocalProcess, LocalProcesses, ProcessEnds};
 pub use shown::{ShownFlow, ShownTraffic};
 use stop::StopSignal;
 
@@ -120,12 +120,6 @@ impl NamesReader {
     /// The number of the names known now.
     pub fn number(&self) -> u64 {
         self.0.load().number
-    }
-
-    /// The name of an address that tells most, if one is known.
-    pub fn best(&self, address: IpAddr) -> Option<Box<str>> {
-        let names: Guard<Arc<HostNames>> = self.0.load();
-        names.best(address).map(Into::into)
     }
 
     fn publish(&self, names: HostNames) {

@@ -1,10 +1,12 @@
 //! All sources together, and the databases of places.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::places::{PlaceDatabase, PlaceRecord, Places};
 use super::*;
+use crate::packet::Protocol;
 
 /// Writes small databases in MaxMind's format (maxmind.github.io/MaxMind-DB), for IPv4, with records of 24 bits.
 mod database {
@@ -278,7 +280,7 @@ fn threads_publish_names_and_end_when_dropped() {
     let config = Config { hosts_file: Some(hosts), ..quiet() };
     let names = Names::start(&config, || shown(&["192.0.2.1"])).unwrap();
     let (reader, deadline) = (names.reader(), Instant::now() + Duration::from_secs(60));
-    while reader.best([192, 0, 2, 1].into()).is_none() {
+    while reader.current().best([192, 0, 2, 1].into()).is_none() {
         assert!(Instant::now() < deadline);
         std::thread::yield_now();
     }
@@ -295,4 +297,27 @@ fn nothing_is_on_for_a_file_by_default() {
     assert!(Config::default().of_file().is_off());
     assert!(Config { processes: true, ..Config::default() }.of_file().is_off());
     assert!(!Config { reverse_dns: true, ..Config::default() }.of_file().is_off());
+}
+
+#[test]
+fn flow_of_this_host_without_a_process_counts_as_missing_once() {
+    let (mut collector, figures) = collector(&Config { processes: true, ..quiet() });
+    let localhost = IpAddr::from([127, 0, 0, 1]);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let flow = ShownFlow { client: localhost, server: localhost, protocol: Protocol::TCP, port };
+    let shown = ShownTraffic { flows: vec![flow], ..ShownTraffic::default() };
+    let missing = || figures.lookups(NameSource::Processes, LookupResult::Missing);
+    assert_eq!(missing(), 0);
+    for _ in 0..2 {
+        collector.look_for_processes_now();
+        drop(collector.pass(&shown));
+        assert_eq!(missing(), 1);
+    }
+    assert_eq!(figures.lookups(NameSource::Processes, LookupResult::Found), 0);
+    // It counts again once it was out of sight.
+    for shown in [&ShownTraffic::default(), &shown] {
+        collector.look_for_processes_now();
+        drop(collector.pass(shown));
+    }
+    assert_eq!(missing(), 2);
 }

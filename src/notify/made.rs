@@ -22,6 +22,10 @@ pub(super) fn notice(kind: &str) -> Notice {
         network: None,
         source_name: None,
         destination_name: None,
+        source_origin: None,
+        destination_origin: None,
+        target_names: Vec::new(),
+        processes: Vec::new(),
         starts_at: 1_700_000_000_000_000_000,
         ends_at: None,
         sentence: "10.0.0.5 tried 22 hosts of 192.0.2.0/24 at 22/tcp in the last 170 s, 20 failed (limit 15): \

@@ -42,6 +42,18 @@ pub struct Notice {
     /// The name of the destination, if one is known. Hostile text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination_name: Option<String>,
+    /// Vendor, country and autonomous system of the source, if any is known. Hostile text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_origin: Option<String>,
+    /// Vendor, country and autonomous system of the destination, if any is known. Hostile text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_origin: Option<String>,
+    /// The addresses of targets with their names, as far as they are known. Hostile text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_names: Vec<(IpAddr, String)>,
+    /// The processes of this host that hold the conversations, as far as they are known. Hostile text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<String>,
     /// Nanoseconds since 1970 on the packets' clock.
     pub starts_at: i64,
     /// As `starts_at`; none while it fires.
@@ -95,10 +107,13 @@ impl Notice {
     pub(super) fn size(&self) -> usize {
         let texts = [&self.fingerprint, &self.kind, &self.rule, &self.severity, &self.side, &self.sentence];
         let targets = self.first_targets.iter().chain(&self.last_targets);
-        let names = [&self.source_name, &self.destination_name].into_iter().flatten();
+        let ends = [&self.source_name, &self.destination_name, &self.source_origin, &self.destination_origin];
+        let names = ends.into_iter().flatten().chain(&self.processes);
         size_of::<Self>()
             + texts.iter().map(|text| text.capacity()).sum::<usize>()
             + names.map(String::capacity).sum::<usize>()
+            + self.processes.len() * size_of::<String>()
+            + self.target_names.iter().map(|(_, name)| size_of::<(IpAddr, String)>() + name.capacity()).sum::<usize>()
             + targets.map(|target| size_of::<String>() + target.capacity()).sum::<usize>()
     }
 
@@ -111,7 +126,8 @@ impl Notice {
             Subject::Pair { source, destination } => (Some(source), Some(destination), None),
             Subject::Network(network) => (None, None, Some(network)),
         };
-        let shown = alert.shown();
+        let (shown, names) = (alert.shown(), &alert.names);
+        let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
         let Figures { window, first_targets, last_targets, .. } = &alert.figures;
         Self {
             fingerprint: alert.fingerprint.to_string(),
@@ -123,8 +139,12 @@ impl Notice {
             source,
             destination,
             network,
-            source_name: alert.names.source.as_deref().map(Into::into),
-            destination_name: alert.names.destination.as_deref().map(Into::into),
+            source_name: text(&names.source.name),
+            destination_name: text(&names.destination.name),
+            source_origin: text(&names.source.origin),
+            destination_origin: text(&names.destination.origin),
+            target_names: names.targets.iter().map(|(address, name)| (*address, name.as_ref().to_owned())).collect(),
+            processes: names.processes.iter().map(ToString::to_string).collect(),
             starts_at: alert.starts_at.nanoseconds(),
             ends_at: alert.ends_at.map(Timestamp::nanoseconds),
             sentence: alert.explain(),
@@ -163,5 +183,42 @@ fn name(target: &Target) -> String {
             protocol_name(protocol).map_or_else(|| format!("{end}/{}", protocol.0), |name| format!("{end}/{name}"))
         }
         _ => target.address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::tests::alert;
+    use crate::alert::{AlertNames, EndNames};
+    use crate::detect::Kind;
+    use crate::names::LocalProcess;
+
+    const NEW: [&str; 4] = ["source_origin", "destination_origin", "target_names", "processes"];
+
+    #[test]
+    fn names_outlive_a_restart_and_are_absent_where_none_is_known() {
+        let (source, target) = (IpAddr::from([10, 0, 0, 5]), IpAddr::from([192, 0, 2, 1]));
+        let change = Change::Fired(alert(Kind::HostScan, Subject::Source(source), Figures::default()));
+        let hostile = "a\"<b>\n\u{202e}";
+        let text = || Some(hostile.into());
+        let end = EndNames { name: text(), origin: text() };
+        let names = AlertNames {
+            source: end.clone(),
+            destination: end,
+            targets: vec![(target, hostile.into())],
+            processes: vec![LocalProcess { pid: 7, name: hostile.into(), container: None }],
+        };
+        let named = Notice::of(&change.with_names(names));
+        assert_eq!(named.target_names, [(target, hostile.to_owned())]);
+        assert_eq!(named.processes, [format!("{hostile} (7)")]);
+        let read = |notice: &Notice| serde_json::from_str::<Notice>(&serde_json::to_string(notice).unwrap()).unwrap();
+        assert_eq!(read(&named), named);
+        assert_eq!(named.fingerprint, Notice::of(&change).fingerprint);
+        let plain = Notice::of(&change);
+        let written = serde_json::to_value(&plain).unwrap();
+        assert!(NEW.iter().all(|key| written.get(key).is_none()), "as a journal of an earlier version");
+        assert_eq!(read(&plain), plain);
+        assert!(named.size() > plain.size() + 6 * hostile.len());
     }
 }

@@ -13,6 +13,8 @@ use crate::capture::printable::is_unsafe;
 
 /// Stands in place of a character that cannot be seen.
 const UNSEEN: char = '\u{fffd}';
+/// The most targets whose names a sentence has; as many as the sentence of an alert has targets.
+const NAMED_TARGETS: usize = 4;
 /// Stands for the end of a text that was cut.
 const CUT: char = '…';
 /// Characters that a vendor may interpret, each with one that looks alike and means nothing.
@@ -110,9 +112,9 @@ impl AlertText<'_> {
     pub fn description(&self) -> String {
         let Notice { severity, side, .. } = self.notice;
         let text = format!(
-            "{}.{} Rule {} at {}, severity {severity}, {side} the local networks, {}.",
+            "{}. {}Rule {} at {}, severity {severity}, {side} the local networks, {}.",
             self.sentence(),
-            self.names_sentence(),
+            Some(self.names()).filter(|names| !names.is_empty()).map(|names| names + " ").unwrap_or_default(),
             self.rule(),
             plain(self.host),
             self.period()
@@ -122,20 +124,40 @@ impl AlertText<'_> {
         [Some(text), evidence, link].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    /// The names of the addresses that it is about, each in a sentence after a blank; empty if none is known.
-    fn names_sentence(&self) -> String {
+    /// The known names in sentences; empty if none is known.
+    pub fn names(&self) -> String {
         let Notice { source, destination, source_name, destination_name, .. } = self.notice;
-        let sentence = |(address, name): (&Option<IpAddr>, &Option<String>)| {
-            Some(format!(" The name of {} is {}.", (*address)?, harmless(name.as_deref()?)))
+        let Notice { source_origin, destination_origin, target_names, processes, .. } = self.notice;
+        let of = |words: &'static str, address: &Option<IpAddr>, text: &Option<String>| {
+            Some(format!("The {words} of {} is {}.", (*address)?, harmless(text.as_deref()?)))
         };
-        [(source, source_name), (destination, destination_name)].into_iter().filter_map(sentence).collect()
+        let ends = [
+            of("name", source, source_name),
+            of("origin", source, source_origin),
+            of("name", destination, destination_name),
+            of("origin", destination, destination_origin),
+        ];
+        let target = |(address, name): &(IpAddr, String)| format!("{address} is {}", harmless(name));
+        let targets = sentence("Targets", target_names.iter().take(NAMED_TARGETS).map(target));
+        let processes = sentence("Local processes", processes.iter().map(|process| harmless(process)));
+        ends.into_iter().flatten().chain(targets).chain(processes).collect::<Vec<_>>().join(" ")
     }
 
-    /// The names of the addresses that it is about, as far as they are known.
+    /// The known names, for receivers that show them as a list.
     pub fn name_details(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let Notice { source_name, destination_name, .. } = self.notice;
-        let names = [("source_name", source_name), ("destination_name", destination_name)];
-        names.into_iter().filter_map(|(key, name)| Some((key, harmless(name.as_deref()?))))
+        let Notice { source_name, destination_name, source_origin, destination_origin, .. } = self.notice;
+        let ends = [
+            ("source_name", source_name),
+            ("destination_name", destination_name),
+            ("source_origin", source_origin),
+            ("destination_origin", destination_origin),
+        ];
+        let ends = ends.into_iter().filter_map(|(key, name)| Some((key, harmless(name.as_deref()?))));
+        let target = |(address, name): &(IpAddr, String)| format!("{address} {}", harmless(name));
+        let targets: Vec<String> = self.notice.target_names.iter().map(target).collect();
+        let processes: Vec<String> = self.notice.processes.iter().map(|process| harmless(process)).collect();
+        let lists = [("target_names", targets), ("processes", processes)];
+        ends.chain(lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| (key, list.join(", "))))
     }
 
     /// Names and values for receivers that show them as a list. All values are texts.
@@ -200,6 +222,12 @@ impl AlertText<'_> {
     fn state(&self) -> String {
         if self.notice.is_firing { harmless(&self.notice.severity) } else { "resolved".to_owned() }
     }
+}
+
+/// A list in a sentence; none if it is empty.
+fn sentence(words: &str, list: impl Iterator<Item = String>) -> Option<String> {
+    let list: Vec<String> = list.collect();
+    (!list.is_empty()).then(|| format!("{words}: {}.", list.join(", ")))
 }
 
 /// An address, with its name in brackets if one is known.
@@ -342,6 +370,57 @@ mod tests {
         let summary = text(&hostile).summary();
         assert!(!summary.contains(['<', '>', '*', '[', ']', '@', '\n', '\u{202e}']), "{summary}");
         assert!(!summary.contains("evil.example") && !summary.contains(":100:"), "{summary}");
+    }
+
+    /// A notice whose names all are `name`.
+    fn named(name: &str) -> Notice {
+        let (source, target) = ("10.0.0.5".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        Notice {
+            source_name: Some(name.to_owned()),
+            destination: Some(source),
+            destination_name: Some(name.to_owned()),
+            source_origin: Some(name.to_owned()),
+            destination_origin: Some(name.to_owned()),
+            target_names: vec![(target, name.to_owned())],
+            processes: vec![name.to_owned()],
+            ..notice("host_scan")
+        }
+    }
+
+    #[test]
+    fn names_of_all_ends_targets_and_processes_are_told() {
+        let processes = vec!["sshd (812)".to_owned(), "nginx (7) in docker/0123456789ab".to_owned()];
+        let targets = (1..=9_u8).map(|host| ([192, 0, 2, host].into(), format!("h{host}"))).collect();
+        let named = Notice {
+            source_origin: Some("country NL, AS64500 Example".to_owned()),
+            target_names: targets,
+            processes,
+            ..named("nas")
+        };
+        let sentences = ". The name of 10.0.0.5 is nas. The origin of 10.0.0.5 is country NL, AS64500 Example. \
+             The name of 10.0.0.5 is nas. The origin of 10.0.0.5 is nas. \
+             Targets: 192.0.2.1 is h1, 192.0.2.2 is h2, 192.0.2.3 is h3, 192.0.2.4 is h4. \
+             Local processes: sshd (812), nginx (7) in docker/0123456789ab. Rule host_scan";
+        assert!(text(&named).description().contains(sentences), "{}", text(&named).description());
+        let details = text(&named).details();
+        let of = |key| details.iter().find(|(name, _)| *name == key).unwrap().1.as_str();
+        assert_eq!(of("source_origin"), "country NL, AS64500 Example");
+        assert_eq!([of("destination_name"), of("destination_origin")], ["nas", "nas"]);
+        assert!(of("target_names").starts_with("192.0.2.1 h1, 192.0.2.2 h2, ") && of("target_names").ends_with("h9"));
+        assert_eq!(of("processes"), "sshd (812), nginx (7) in docker/0123456789ab");
+    }
+
+    #[test]
+    fn all_hostile_names_are_inert() {
+        let hostile = named("<!channel> *a* [x](http://evil.example) :100:x\n\u{202e}@here");
+        let alert = text(&hostile);
+        let mut texts: Vec<String> = alert.name_details().map(|(_, text)| text).collect();
+        assert_eq!(texts.len(), 6);
+        texts.push(alert.names());
+        for text in texts {
+            assert!(!text.contains(['<', '>', '*', '[', ']', '@', '\n', '\u{202e}']), "{text}");
+            assert!(!text.contains("evil.example") && !text.contains(":100:"), "{text}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod mix;
 pub mod monitor;
 pub mod namespace;
+pub mod openapi;
 pub mod outputs;
 pub mod pcapng;
 pub mod replay;

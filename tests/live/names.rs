@@ -59,3 +59,34 @@ fn devices_have_their_addresses_and_flows_their_process() {
     );
     monitor.stop();
 }
+
+#[test]
+fn alerts_name_both_ends_and_the_process_and_no_label_does() {
+    let pair = Pair::new();
+    let files = tempfile::tempdir().unwrap();
+    let [leases, hosts] = ["leases", "hosts"].map(|name| files.path().join(name));
+    std::fs::write(&leases, "0 06:00:00:00:00:01 10.1.0.2 <b>phone</b> *\n").unwrap();
+    std::fs::write(&hosts, "10.1.0.1 server.example\n").unwrap();
+    let [leases, hosts] = [&leases, &hosts].map(|file| file.to_str().unwrap());
+    let names = ["--names.processes", "--names.lease_files", leases, "--names.hosts_file", hosts];
+    let limit = ["-iface", "eth0", "-ByteLimit", "100000"];
+    let monitor = Monitor::start(&pair.host, &[&limit[..], &names[..]].concat());
+    let listener = pair.host.enter(|| TcpListener::bind("10.1.0.1:4443")).unwrap();
+    let mut client = pair.other.enter(|| TcpStream::connect("10.1.0.1:4443")).unwrap();
+    let (mut served, _) = listener.accept().unwrap();
+    let alert = wait_for("an alert with names", || {
+        client.write_all(&[0; 50_000]).unwrap();
+        std::io::Read::read_exact(&mut served, &mut [0; 50_000]).unwrap();
+        let answer: Value = serde_json::from_str(&monitor.ask("GET", "/api/v1/alerts")?.body).unwrap();
+        let alert = answer["active"].as_array()?.iter().find(|alert| alert["source"] == "10.1.0.2")?.clone();
+        (!alert["processes"].as_array()?.is_empty()).then_some(alert)
+    });
+    assert_eq!(alert["source_name"], "<b>phone</b>");
+    assert_eq!(alert["source_names"]["vendor"], "locally administered (may be random)");
+    assert_eq!(alert["processes"][0]["pid"], std::process::id());
+    let target = &alert["targets"][0];
+    assert_eq!((&target["address"], &target["name"]), (&"10.1.0.1".into(), &"server.example".into()));
+    let metrics = monitor.ask("GET", "/metrics").unwrap().body;
+    assert!(metrics.contains("trafficmonitor_alert_firing{") && !metrics.contains("phone"), "no name is in a label");
+    monitor.stop();
+}

@@ -76,6 +76,12 @@ export interface Names {
   organisation: string | null;
 }
 
+export interface Process {
+  pid: number;
+  name: string;
+  container: string | null;
+}
+
 interface Traffic {
   bytes: number;
   packets: number;
@@ -98,7 +104,7 @@ export interface FlowRow extends Traffic {
   packets_per_second: number;
   source_name: string | null;
   destination_name: string | null;
-  process: { pid: number; name: string; container: string | null } | null;
+  process: Process | null;
 }
 
 export interface HostRow extends Traffic {
@@ -184,6 +190,9 @@ export interface Alert {
   destination: string | null;
   network: string | null;
   source_name: string | null;
+  source_names: Names | null;
+  destination_name: string | null;
+  destination_names: Names | null;
   starts_at: string;
   ends_at: string | null;
   sentence: string;
@@ -195,6 +204,10 @@ export interface Alert {
   bytes: number;
   first_targets: string[];
   last_targets: string[];
+  /** What is known about the first and the last targets, by their text. */
+  targets: { target: string; address: string; service: string | null; name: string | null; names: Names | null }[];
+  /** Local processes that hold the conversations. */
+  processes: Process[];
   timeline: { at: string; event: string }[];
   evidence_url: string | null;
   runbook_url: string | null;

@@ -5,23 +5,20 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shortened, visible } from "./format.ts";
-import { has, hostWord, isWord, toggled } from "./filter.ts";
+import { has, hostWord, toggled } from "./filter.ts";
 import { commonTroubles, show, view } from "./store.ts";
 import type { Query } from "./query.ts";
 
 /** Adds a word to the filter, or takes it out. */
 export const toggleWord = (word: string): void => show({ filter: toggled(view.peek().filter, word) });
 
-/** A word that filters the page when it is pressed; plain text where the filter cannot hold it. */
+/** A word that filters the page when it is pressed. */
 export function FilterLink(properties: {
   word: string;
   children: ComponentChildren;
   title?: string;
   label?: string;
 }): JSX.Element {
-  if (!isWord(properties.word)) {
-    return <bdi title="The filter has no names with spaces">{properties.children}</bdi>;
-  }
   const isOn = has(view.value.filter, properties.word);
   return (
     <button

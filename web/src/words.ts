@@ -2,7 +2,7 @@
  * Names of what the API's keywords mean, for people.
  */
 
-import type { Direction, Severity, Status } from "./api.ts";
+import type { Direction, Names, Process, Severity, Status } from "./api.ts";
 import type { Range } from "./state.ts";
 
 export const DIRECTION_NAMES: Record<Direction, string> = {
@@ -49,3 +49,13 @@ const KINDS: Record<string, string> = {
 
 /** The name of an alert's kind; an unknown kind keeps its keyword. */
 export const kindName = (kind: string): string => KINDS[kind] ?? kind.replaceAll("_", " ");
+
+/** The country of an address, its owner, and the vendor of its interface; empty if none is known. */
+export function originText({ country, asn, organisation, vendor }: Names): string {
+  const parts = [country, asn === null ? null : `AS${asn}`, organisation, vendor];
+  return parts.filter((part) => part !== null && part !== "").join(" ");
+}
+
+/** A process, with its container if it is in one. */
+export const processText = ({ name, pid, container }: Process): string =>
+  `${name} (${pid})${container === null ? "" : ` in ${container}`}`;

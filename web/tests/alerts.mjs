@@ -18,6 +18,9 @@ export const alert = (more = {}) => ({
   destination: null,
   network: null,
   source_name: "probe.lan",
+  source_names: null,
+  destination_name: null,
+  destination_names: null,
   starts_at: START,
   ends_at: null,
   sentence: "10.9.8.7 tried 40 hosts in the last 170 s, 38 failed (limit 15)",
@@ -29,6 +32,11 @@ export const alert = (more = {}) => ({
   bytes: 2400,
   first_targets: ["192.0.2.1:445", "[2001:db8::7]:445"],
   last_targets: ["192.0.2.40:445"],
+  targets: [
+    { target: "192.0.2.1:445", address: "192.0.2.1", service: "microsoft-ds", name: "files.lan", names: null },
+    { target: "[2001:db8::7]:445", address: "2001:db8::7", service: "microsoft-ds", name: null, names: null },
+  ],
+  processes: [{ pid: 812, name: "smbscan", container: "docker/0123456789ab" }],
   timeline: [
     { at: START, event: "pending" },
     { at: START, event: "firing" },
@@ -77,6 +85,8 @@ test("an alert appears first, is read out, opens with all that is known, and res
       "192.0.2.1:445",
       "[2001:db8::7]:445",
       "192.0.2.40:445",
+      "microsoft-ds – files.lan",
+      "smbscan (812) in docker/0123456789ab",
       "Pending",
       "Firing",
     ]) {
@@ -101,6 +111,29 @@ test("an alert appears first, is read out, opens with all that is known, and res
     await page.locator(".alerts").getByRole("button", { name: "Resolved" }).click();
     await page.locator(".card.state-resolved").waitFor();
     assert.match(await page.locator(".card.state-resolved").innerText(), /lasted 3 min 2 s/);
+  });
+});
+
+test("a destination has its name and origin", () => {
+  const names = {
+    dns: "nas.lan",
+    dhcp: null,
+    vendor: "Vendor",
+    mac: null,
+    country: "NL",
+    asn: 64500,
+    organisation: "Example",
+  };
+  const about = {
+    source: null,
+    source_name: null,
+    destination: "10.9.8.6",
+    destination_name: "nas.lan",
+    destination_names: names,
+  };
+  return withPage({ change: withAlerts({ active: [alert(about)], resolved: [] }) }, async (page) => {
+    await page.locator(".firing", { hasText: "(nas.lan)" }).click();
+    await page.locator(".card-body", { hasText: "nas.lan – NL AS64500 Example Vendor" }).waitFor();
   });
 });
 

@@ -104,15 +104,39 @@ test("the range All with an interface is explained once and not asked", () =>
     await page.locator(".tables .trouble", { hasText: "has no interfaces" }).waitFor();
   }));
 
-test("an interface whose name has a space is no filter", () => {
+test("an interface whose name has a space is a filter in quotes", () => {
   const change = (name, body) =>
     name === "health"
       ? { ...body, interfaces: body.interfaces.map((one) => ({ ...one, name: "/tmp/my file.pcap" })) }
       : body;
-  return withPage({ change }, async (page) => {
+  return withPage({ change, fragment: "#range=5m" }, async (page, { requests }) => {
     await page.getByRole("button", { name: "Checks" }).click();
-    await page.locator(".health-details th", { hasText: "/tmp/my file.pcap" }).waitFor();
-    assert.equal(await page.locator(".health-details th button").count(), 0);
+    const from = requests.length;
+    await page.locator(".health-details th button", { hasText: "/tmp/my file.pcap" }).first().click();
+    const word = 'interface:"/tmp/my file.pcap"';
+    await page.getByRole("button", { name: `Remove filter ${word}` }).waitFor();
+    await eventually(() => asked(requests, "graph", from).some((given) => given.get("filter") === word), "the filter");
+    assert.equal(await page.locator(".trouble").count(), 0, "the API understands it");
+    await page.locator(".health-details th button", { hasText: "/tmp/my file.pcap" }).first().click();
+    await eventually(async () => (await page.locator(".chip").count()) === 0, "no filter");
+  });
+});
+
+test("a name with spaces is completed in quotes", () => {
+  const suggestions = [{ text: 'interface:"my <b>file</b>"', label: "my <b>file</b>" }];
+  const change = (name, body) => (name === "search" ? { suggestions } : body);
+  return withPage({ change, fragment: "#range=5m" }, async (page, { requests }) => {
+    const box = page.getByRole("combobox", { name: "Filter" });
+    await box.click();
+    await page.keyboard.type('interface:"my <b');
+    await eventually(
+      () => asked(requests, "search").some((given) => given.get("q") === 'interface:"my <b'),
+      "the word",
+    );
+    await page.locator(".suggestions [role=option]").first().waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.locator(".chip bdi").innerText(), suggestions[0].text);
   });
 });
 

@@ -43,6 +43,16 @@ function poisoned(value, next, key = "") {
   return FIELDS.has(key) && (typeof value === "string" || value === null) ? next() : value;
 }
 
+const hostileNames = (name) => ({
+  dns: name,
+  dhcp: name,
+  vendor: name,
+  mac: name,
+  country: name,
+  asn: 64500,
+  organisation: name,
+});
+
 function poison() {
   const used = new Map();
   const state = {
@@ -52,7 +62,19 @@ function poison() {
         source_name: NAMES[1],
         explanation: NAMES[2],
         rule: NAMES[4],
+        destination: "10.9.8.6",
+        destination_name: NAMES[2],
+        source_names: hostileNames(NAMES[3]),
+        destination_names: hostileNames(NAMES[4]),
         first_targets: NAMES,
+        targets: NAMES.map((name) => ({
+          target: name,
+          address: name,
+          service: name,
+          name,
+          names: hostileNames(name),
+        })),
+        processes: NAMES.map((name) => ({ pid: 7, name, container: name })),
         runbook_url: "javascript:window.harmed=1",
         evidence_url: "//evil.example/x",
       }),

@@ -48,11 +48,71 @@ test("an address that is typed in part is its network", () => {
   for (const [typed, meant] of cases) assert.equal(filter.completeNetworks(typed), meant);
 });
 
-test("a name with spaces is no word of a filter", () => {
-  assert.equal(filter.interfaceWord("/tmp/my file.pcap"), "interface:/tmp/my file.pcap");
-  assert.ok(!filter.isWord(filter.interfaceWord("/tmp/my file.pcap")));
-  assert.ok(!filter.isWord(""));
-  assert.ok(filter.isWord(filter.interfaceWord("eth0")));
+test("a value with spaces stands in quotes, and is read as it was written", () => {
+  assert.equal(filter.interfaceWord("/tmp/my file.pcap"), 'interface:"/tmp/my file.pcap"');
+  assert.equal(filter.interfaceWord("eth0"), "interface:eth0");
+  const hostile = [
+    "a b",
+    'a "b" -direction:incoming c',
+    '"',
+    "\\",
+    'x \\"',
+    "a\u0085b",
+    "a\u00a0b",
+    "\ufeff",
+    "<img src=x onerror=alert(1)>",
+    "a\nb",
+    "\u202e gnp.exe",
+    "odd:",
+    "",
+  ];
+  for (const name of hostile) {
+    const words = filter.read(`x -${filter.interfaceWord(name)} y`);
+    assert.deepEqual(
+      words.map(({ key, value, isNegated, isOpen }) => ({ key, value, isNegated, isOpen })),
+      [
+        { key: "", value: "x", isNegated: false, isOpen: false },
+        { key: "interface", value: name, isNegated: true, isOpen: false },
+        { key: "", value: "y", isNegated: false, isOpen: false },
+      ],
+      name,
+    );
+    const word = filter.interfaceWord(name);
+    assert.equal(filter.toggled(filter.toggled("port:443", word), word), "port:443", name);
+  }
+});
+
+test("quotes count at the beginning of a word or behind its key alone", () => {
+  assert.deepEqual(filter.words('a"b c"d "e f" g:"h i"'), ['a"b', 'c"d', '"e f"', 'g:"h i"']);
+  assert.deepEqual(filter.words('::"a b"'), ['::"a', 'b"']);
+  assert.deepEqual(filter.words('"a"b c'), ['"a"b', "c"]);
+});
+
+test("quotes that are not closed are closed, so that they swallow no word that is added", () => {
+  for (const [typed, normal] of [
+    ['x "a b', 'x "a b"'],
+    ['"a\\', '"a\\\\"'],
+    ['"a\\\\', '"a\\\\"'],
+    ['"a\\"', '"a\\""'],
+    ['interface:"', 'interface:""'],
+  ] as const) {
+    assert.equal(filter.normal(typed), normal);
+    assert.equal(filter.normal(normal), normal);
+    assert.deepEqual(filter.words(filter.withWord(typed, "port:443")).at(-1), "port:443");
+  }
+});
+
+test("the word at the caret may have spaces in quotes", () => {
+  const text = 'a interface:"my fi';
+  assert.deepEqual(filter.wordAt(text, text.length), { word: 'interface:"my fi', start: 2, end: text.length });
+  assert.deepEqual(filter.completed(text, text.length, 'interface:"my file"'), {
+    text: 'a interface:"my file" ',
+    caret: 22,
+  });
+});
+
+test("a network in quotes stays as it is", () => {
+  assert.equal(filter.completeNetworks('"10.0.1\n" 10.0.1'), '"10.0.1\n" 10.0.1.0/24');
 });
 
 test("words for interfaces are found with either sign, in any case of letters", () => {

@@ -25,6 +25,14 @@ test("all words of a search must hold, and a sign excludes", () => {
   assert.deepEqual(search("-phone -cdn"), ["192.0.2.15"]);
 });
 
+test("a text in quotes may have spaces", () => {
+  const rows = [host("10.0.0.5", "living room"), host("10.0.0.6", "room living")];
+  const of = (text: string): string[] => found("hosts", rows, searchOf(text).texts).map(({ address }) => address);
+  assert.deepEqual(of('"living room"'), ["10.0.0.5"]);
+  assert.deepEqual(of('-"living room"'), ["10.0.0.6"]);
+  assert.deepEqual(of('"10.0.0.6"'), ["10.0.0.6"]);
+});
+
 test("words with a key and networks are left to the filter", () => {
   assert.deepEqual(searchOf("phone port:443 10.0.0.0/8 10.0.1 2001:db8:"), {
     filter: "port:443 10.0.0.0/8",

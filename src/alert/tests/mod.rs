@@ -31,7 +31,7 @@ pub(crate) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
             at: at(100),
         },
         figures,
-        names: SubjectNames::default(),
+        names: AlertNames::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::fired::{FiredAlert, FiredAlerts, MOST_ALERTS};
 use super::judge::{Finding, findings};
 use super::{CaseResult, FileResult, Outcome, text};
 use crate::alert::AlertSink as _;
-use crate::alert::{Alert, AlertState, Change, Fingerprint, Peak, Severity, Side, SubjectNames};
+use crate::alert::{Alert, AlertNames, AlertState, Change, Fingerprint, Peak, Severity, Side};
 use crate::cli::cases::{AlertPattern, Expectation, TestCase};
 use crate::config::Config;
 use crate::detect::{Figures, Kind, Subject};
@@ -34,7 +34,7 @@ fn alert(kind: Kind, subject: Subject) -> Alert {
         span: None,
         figures: Figures::default(),
         peak: Peak { value: 20.0, limit: 15.0, bytes: 0, answered: None, scan: None, is_estimate: false, at: at(12) },
-        names: SubjectNames::default(),
+        names: AlertNames::default(),
     }
 }
 

@@ -2,8 +2,9 @@
 //! interfaces; gives pairs of an IP address and an Ethernet address. Must not know names.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::IpNet;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::link::{LinkHeader, LinkMessage};
@@ -41,6 +42,8 @@ pub struct Neighbour {
 pub struct Neighbours {
     /// In the kernel's order.
     pub entries: Vec<Neighbour>,
+    /// The broadcast addresses of this host's links.
+    pub broadcasts: Vec<Ipv4Addr>,
     /// Entries past [`MAX_NEIGHBOURS`].
     pub refused: u64,
 }
@@ -58,6 +61,7 @@ impl Neighbours {
         let addresses = [RouteNetlinkMessage::GetAddress(AddressMessage::default())];
         for (index, network) in dump("addresses", &addresses, read_addresses)? {
             macs.get(&index).iter().for_each(|mac| neighbours.put(network.addr(), **mac));
+            neighbours.broadcasts.extend(broadcast(network));
         }
         Ok(neighbours)
     }
@@ -72,6 +76,14 @@ impl Neighbours {
         } else {
             self.refused += 1;
         }
+    }
+}
+
+/// The broadcast address of a network; links of at most two addresses have none (RFC 3021).
+fn broadcast(network: IpNet) -> Option<Ipv4Addr> {
+    match network {
+        IpNet::V4(network) if network.prefix_len() < 31 => Some(network.broadcast()),
+        IpNet::V4(_) | IpNet::V6(_) => None,
     }
 }
 
@@ -149,6 +161,14 @@ mod tests {
         assert_eq!(of(0x02, &[224, 0, 0, 5], &[1, 0, 0x5e, 0, 0, 5]), [], "a group");
         let whole = entry(0x02, &[(libc::NDA_DST, &[10, 0, 0, 5]), (libc::NDA_LLADDR, &MAC)]);
         (0..whole.len() - 2).for_each(|end| assert_eq!(read(&whole[..end]), [], "cut at {end}"));
+    }
+
+    #[test]
+    fn links_of_more_than_two_addresses_have_a_broadcast_address() {
+        let of = |network: &str| broadcast(network.parse().unwrap()).map(|address| address.to_string());
+        assert_eq!(of("10.1.2.3/24").as_deref(), Some("10.1.2.255"));
+        assert_eq!(of("10.1.2.3/28").as_deref(), Some("10.1.2.15"));
+        assert_eq!([of("10.1.2.3/31"), of("10.1.2.3/32"), of("fd00::1/64")], [None, None, None]);
     }
 
     #[test]

@@ -15,11 +15,13 @@ use super::ApiInputs;
 use super::filter::{AlertEnds, FlowFilter};
 use super::moment::Rfc3339;
 use super::query::{BadParameter, Parameters};
-use crate::alert::{Alert, AlertEvent, AlertState, AlertView, MAXIMUM_RESOLVED};
+use crate::alert::{Alert, AlertEvent, AlertState, AlertView, MAXIMUM_RESOLVED, processes_of};
 use crate::detect::{Kind, Subject, Target};
 use crate::export::family;
+use crate::names::{HostName, HostNames, LocalProcess};
 use crate::notify::runbook_address;
 use crate::packet::Timestamp;
+use crate::services::service_name;
 
 /// Alerts of each list if an answer asks for no other number, and the most.
 const DEFAULT_ALERTS: usize = 100;
@@ -84,7 +86,7 @@ impl AlertQuery {
 }
 
 fn passes(alert: &Alert, filter: &FlowFilter, inputs: &ApiInputs<'_>) -> bool {
-    filter.is_empty() || filter.matches_alert(&ends(alert), inputs.names)
+    filter.is_empty() || filter.matches_alert(&ends(alert, inputs.names), inputs.names)
 }
 
 /// The firing alerts and those that resolved since `begin`, as many as a list has at most. None without a time.
@@ -102,7 +104,7 @@ pub(super) fn source_of(alert: &Alert) -> Option<IpAddr> {
 }
 
 /// The parts of an alert that a filter looks at.
-fn ends(alert: &Alert) -> AlertEnds<'_> {
+fn ends<'a>(alert: &'a Alert, names: &'a HostNames) -> AlertEnds<'a> {
     let (source, destination, network) = subject(alert.subject);
     let targets = || alert.figures.first_targets.iter().chain(&alert.figures.last_targets);
     let addresses = targets().map(|target| IpNet::from(target.address));
@@ -111,6 +113,7 @@ fn ends(alert: &Alert) -> AlertEnds<'_> {
         destinations: destination.map(IpNet::from).into_iter().chain(addresses).collect(),
         ports: targets().filter_map(|target| Some((target.protocol?, target.port))).collect(),
         words: vec![alert.kind.label(), &alert.rule, alert.severity.label()],
+        processes: processes_of(alert, names),
     }
 }
 
@@ -155,6 +158,9 @@ struct AlertEntry<'a> {
     destination: Option<IpAddr>,
     network: Option<IpNet>,
     source_name: Option<&'a str>,
+    source_names: Option<&'a HostName>,
+    destination_name: Option<&'a str>,
+    destination_names: Option<&'a HostName>,
     starts_at: Rfc3339,
     ends_at: Option<Rfc3339>,
     sentence: String,
@@ -166,10 +172,36 @@ struct AlertEntry<'a> {
     bytes: u64,
     first_targets: Vec<String>,
     last_targets: Vec<String>,
+    targets: Vec<TargetEntry<'a>>,
+    processes: Vec<&'a LocalProcess>,
     timeline: Vec<TimelineEntry>,
     evidence_url: Option<String>,
     runbook_url: String,
     promql: String,
+}
+
+/// A target, with its service and its names as far as they are known.
+#[derive(Serialize)]
+struct TargetEntry<'a> {
+    /// As the lists of targets have it.
+    target: String,
+    address: IpAddr,
+    service: Option<&'static str>,
+    name: Option<&'a str>,
+    names: Option<&'a HostName>,
+}
+
+impl<'a> TargetEntry<'a> {
+    fn of(target: &Target, names: &'a HostNames) -> Self {
+        let port = target.protocol.zip(target.port);
+        Self {
+            target: target.to_string(),
+            address: target.address,
+            service: port.and_then(|(protocol, port)| service_name(protocol, port)),
+            name: names.best(target.address),
+            names: names.host(target.address),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -194,7 +226,8 @@ impl From<(Timestamp, AlertEvent)> for TimelineEntry {
 impl<'a> AlertEntry<'a> {
     fn of(alert: &'a Alert, inputs: &'a ApiInputs<'_>) -> Self {
         let (source, destination, network) = subject(alert.subject);
-        let shown = alert.shown();
+        let (shown, names) = (alert.shown(), inputs.names);
+        let of = |address: Option<IpAddr>| address.and_then(|address| names.host(address));
         let texts = |targets: &[Target]| targets.iter().map(Target::to_string).collect();
         let has_evidence = inputs.evidence.find_episode(alert.fingerprint, alert.starts_at).is_some();
         Self {
@@ -207,7 +240,10 @@ impl<'a> AlertEntry<'a> {
             source,
             destination,
             network,
-            source_name: source.and_then(|source| inputs.names.best(source)),
+            source_name: of(source).and_then(HostName::best),
+            source_names: of(source),
+            destination_name: of(destination).and_then(HostName::best),
+            destination_names: of(destination),
             starts_at: Rfc3339(alert.starts_at),
             ends_at: alert.ends_at.map(Rfc3339),
             sentence: alert.explain(),
@@ -219,6 +255,8 @@ impl<'a> AlertEntry<'a> {
             bytes: shown.bytes,
             first_targets: texts(&alert.figures.first_targets),
             last_targets: texts(&alert.figures.last_targets),
+            targets: alert.all_targets().iter().map(|target| TargetEntry::of(target, names)).collect(),
+            processes: processes_of(alert, names),
             timeline: alert.timeline().into_iter().map(TimelineEntry::from).collect(),
             evidence_url: has_evidence.then(|| format!("/alerts/{}/evidence", alert.fingerprint)),
             runbook_url: runbook_address(&inputs.settings.runbooks, alert.kind),

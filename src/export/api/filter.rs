@@ -2,16 +2,18 @@
 //! says what is wrong. Must not know where flows come from.
 //!
 //! A filter is a list of words that all must hold; `-` or `!` before a word negates it. `docs/api.md` lists the words.
+//! A word in quotes without a key is always part of a name.
 
 use std::net::IpAddr;
 use std::str::FromStr as _;
 
 use ipnet::IpNet;
 
+use super::filter_word::{FilterWord, QuotedValue, words};
 use super::flow::RangeFlow;
 use super::query::{BadParameter, quoted};
 use crate::locality::Direction;
-use crate::names::HostNames;
+use crate::names::{HostNames, LocalProcess};
 use crate::packet::Protocol;
 use crate::services::{protocol_name, service_name};
 
@@ -59,11 +61,11 @@ impl FlowFilter {
     /// # Errors
     /// At the first word that means nothing.
     pub(super) fn parse(text: &str) -> Result<Self, BadParameter> {
-        let words: Vec<&str> = text.split_whitespace().collect();
+        let words = words(text);
         if words.len() > MAXIMUM_WORDS {
             return Err(mistake(format!("more than {MAXIMUM_WORDS} words")));
         }
-        let terms = words.into_iter().map(term).collect::<Result<_, _>>()?;
+        let terms = words.iter().map(term).collect::<Result<_, _>>()?;
         Ok(Self { terms })
     }
 
@@ -115,6 +117,8 @@ pub(super) struct AlertEnds<'a> {
     pub ports: Vec<(Protocol, Option<u16>)>,
     /// Further words: kind, rule, severity.
     pub words: Vec<&'a str>,
+    /// The local processes that hold its conversations.
+    pub processes: Vec<&'a LocalProcess>,
 }
 
 impl FlowCondition {
@@ -140,8 +144,7 @@ impl FlowCondition {
             Self::Text(word) => {
                 let of_protocol = protocol_name(flow.protocol).is_some_and(|name| name == word);
                 let of_service = has_service(&|service| service.is_some_and(|name| name.contains(word)));
-                let of_process =
-                    || flow.process(names).is_some_and(|process| process.name.to_lowercase().contains(word));
+                let of_process = || flow.process(names).is_some_and(|process| process.contains(word));
                 match of_ends(&|end| names.contain(end, word)) {
                     _ if of_protocol || of_service == Some(true) => true,
                     Some(false) => of_service? || of_process(),
@@ -172,21 +175,37 @@ impl FlowCondition {
             Self::Text(word) => {
                 all().any(|end| names.contain(end.addr(), word))
                     || alert.words.iter().any(|text| text.to_lowercase().contains(word))
+                    || alert.processes.iter().any(|process| process.contains(word))
             }
             Self::Direction(_) | Self::Interface(_) => return None,
         })
     }
 }
 
-fn term(word: &str) -> Result<FilterTerm, BadParameter> {
-    let (is_negated, positive) = match word.strip_prefix(['-', '!']) {
-        Some(rest) => (true, rest),
-        None => (false, word),
-    };
-    if positive.is_empty() {
-        return Err(mistake(format!("{} negates nothing; write it before a word", quoted(word))));
+fn term(word: &FilterWord<'_>) -> Result<FilterTerm, BadParameter> {
+    if word.positive.is_empty() {
+        return Err(mistake(format!("{} negates nothing; write it before a word", quoted(word.text))));
     }
-    Ok(FilterTerm { is_negated, condition: condition(positive)? })
+    let condition = match &word.quoted {
+        Some(value) => quoted_condition(word.positive, value),
+        None => condition(word.positive),
+    };
+    Ok(FilterTerm { is_negated: word.is_negated, condition: condition? })
+}
+
+fn quoted_condition(word: &str, quoted_value: &QuotedValue<'_>) -> Result<FlowCondition, BadParameter> {
+    let QuotedValue { key, value, is_closed, has_rest } = quoted_value;
+    if !is_closed {
+        return Err(mistake(format!("{} has no closing quote", quoted(word))));
+    }
+    if *has_rest {
+        return Err(mistake(format!("{} goes on behind its closing quote; write a blank there", quoted(word))));
+    }
+    match key {
+        Some(key) => of_key(word, key, value),
+        None if value.is_empty() => Err(mistake(format!("{} has no value", quoted(word)))),
+        None => Ok(FlowCondition::Text(value.to_lowercase())),
+    }
 }
 
 fn condition(word: &str) -> Result<FlowCondition, BadParameter> {
@@ -194,6 +213,10 @@ fn condition(word: &str) -> Result<FlowCondition, BadParameter> {
         return Ok(FlowCondition::Host(network));
     }
     let Some((key, value)) = word.split_once(':') else { return text(word) };
+    of_key(word, key, value)
+}
+
+fn of_key(word: &str, key: &str, value: &str) -> Result<FlowCondition, BadParameter> {
     let key = key.to_ascii_lowercase();
     if !KEYS.contains(&key.as_str()) {
         let keys = KEYS.map(|key| format!("{key}:")).join(", ");

@@ -16,10 +16,12 @@ use super::alerts::firing_of;
 use super::amount::Amount;
 use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
+use super::role::AddressRole;
 use super::sums::{AddressKey, map, pairs, single_ends};
 use super::traffic::{RangeTraffic, TimeRange, TrafficQuery};
 use super::words::{port_number, protocol_text, service_text};
 use crate::account::flow::Counters;
+use crate::names::HostNames;
 use crate::packet::Protocol;
 use crate::tables::hashing::State;
 use crate::tables::top::{heaviest_first, top_n};
@@ -93,6 +95,8 @@ struct GraphNode<'a> {
     name: Option<&'a str>,
     is_local: bool,
     is_other: bool,
+    /// True for an address that no host has, such as a multicast group.
+    is_group: bool,
     bytes: u64,
     alerts: u64,
 }
@@ -127,7 +131,15 @@ struct LeftOut {
 struct NodeSum {
     address: Option<IpAddr>,
     is_local: bool,
+    has_sent: bool,
     bytes: u64,
+}
+
+impl NodeSum {
+    fn role(&self, names: &HostNames) -> AddressRole {
+        let of = |address| AddressRole::of(address, self.is_local, self.has_sent, names);
+        self.address.map_or(AddressRole::Host, of)
+    }
 }
 
 /// The nodes, and their positions by address.
@@ -143,17 +155,19 @@ impl Nodes {
         let mut hosts: HashMap<AddressKey, NodeSum, State> = map();
         for pair in pairs(flows) {
             for (address, is_local, _) in pair.ends() {
-                let new = NodeSum { address: Some(address), is_local: false, bytes: 0 };
+                let new = NodeSum { address: Some(address), is_local: false, has_sent: false, bytes: 0 };
                 let host = hosts.entry(AddressKey(address)).or_insert(new);
                 host.bytes += pair.both().counters.bytes;
                 host.is_local |= is_local;
+                host.has_sent |= pair.sent_and_received(address).0.packets > 0;
             }
         }
         for sum in single_ends(flows) {
-            let new = NodeSum { address: Some(sum.end), is_local: false, bytes: 0 };
+            let new = NodeSum { address: Some(sum.end), is_local: false, has_sent: false, bytes: 0 };
             let host = hosts.entry(AddressKey(sum.end)).or_insert(new);
             host.bytes += sum.both().counters.bytes;
             host.is_local |= sum.is_local;
+            host.has_sent |= sum.sent.counters.packets > 0;
         }
         let heavy = hosts.into_values().filter(|host| host.bytes >= min_bytes);
         let order =
@@ -185,7 +199,7 @@ impl Nodes {
         let next = self.sums.len();
         let position = *self.others[usize::from(!is_local)].get_or_insert(next);
         if position == next {
-            self.sums.push(NodeSum { address: None, is_local, bytes: 0 });
+            self.sums.push(NodeSum { address: None, is_local, has_sent: true, bytes: 0 });
         }
         position
     }
@@ -194,13 +208,16 @@ impl Nodes {
         let alerts = firing_of(&inputs.report.alerts);
         let node = |(id, sum): (usize, &NodeSum)| {
             let of_other = if sum.is_local { "other local hosts" } else { "other remote hosts" };
-            let name = sum.address.map_or(Some(of_other), |address| inputs.names.best(address));
+            let role = sum.role(inputs.names);
+            let name =
+                sum.address.map_or(Some(of_other), |address| inputs.names.best(address).or_else(|| role.words()));
             GraphNode {
                 id,
                 address: sum.address,
                 name,
                 is_local: sum.is_local,
                 is_other: sum.address.is_none(),
+                is_group: role != AddressRole::Host,
                 bytes: sum.bytes,
                 alerts: sum.address.and_then(|address| alerts.get(&address).copied()).unwrap_or_default(),
             }

@@ -1,6 +1,7 @@
 //! Completion of the filter box. Takes the last word that was typed, and the traffic; gives words that continue it.
 //! Must not know how they are shown.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -9,10 +10,12 @@ use serde::Serialize;
 
 use super::ApiInputs;
 use super::filter::KEYS;
+use super::filter_word::{FilterWord, QuotedValue, last, written};
 use super::query::{BadParameter, Parameters};
 use super::sums::{AddressKey, map};
 use super::words::protocol_text;
 use crate::locality::Direction;
+use crate::names::HostNames;
 use crate::packet::Protocol;
 use crate::services::service_name;
 use crate::tables::hashing::State;
@@ -27,7 +30,7 @@ pub(super) const PARAMETERS: [&str; 2] = ["q", "limit"];
 /// A request for suggestions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SearchQuery {
-    /// The word to continue, without its negation.
+    /// The word to continue, without its negation and its quotes.
     word: String,
     /// The sign before it, if it is negated.
     sign: &'static str,
@@ -48,11 +51,14 @@ struct Suggestion {
 impl SearchQuery {
     pub(super) fn parse(parameters: &Parameters) -> Result<Self, BadParameter> {
         let typed = parameters.text("q").unwrap_or_default();
-        let word = typed.rsplit(char::is_whitespace).next().unwrap_or_default();
-        let positive = word.trim_start_matches(['-', '!']);
-        let sign = if positive.len() < word.len() { "-" } else { "" };
+        let FilterWord { positive, is_negated, quoted, .. } = last(typed);
         let limit = parameters.number("limit", DEFAULT_SUGGESTIONS, 1, MAXIMUM_SUGGESTIONS)?;
-        Ok(Self { word: positive.to_owned(), sign, limit })
+        let word = match quoted {
+            Some(QuotedValue { key: Some(key), value, .. }) => format!("{key}:{value}"),
+            Some(QuotedValue { key: None, value, .. }) => value,
+            None => positive.trim_start_matches(['-', '!']).to_owned(),
+        };
+        Ok(Self { word, sign: if is_negated { "-" } else { "" }, limit })
     }
 
     pub(super) fn write<W: Write>(&self, inputs: &ApiInputs<'_>, out: W) -> io::Result<()> {
@@ -83,7 +89,7 @@ impl SearchQuery {
     }
 
     fn of_key(&self, key: &str, begun: &str, inputs: &ApiInputs<'_>) -> Vec<Suggestion> {
-        let keyed = |value: &str, label: String| self.suggestion(&format!("{key}:{value}"), label);
+        let keyed = |value: &str, label: String| self.suggestion(&format!("{key}:{}", written(value)), label);
         match key {
             "host" | "src" | "dst" => {
                 let hosts = self.hosts(begun, inputs).into_iter();
@@ -103,12 +109,8 @@ impl SearchQuery {
                 begun.map(|interface| keyed(&interface.name, interface.name.clone())).collect()
             }
             _ => {
-                let macs =
-                    inputs.names.hosts.iter().filter_map(|(&address, names)| Some((address, names.mac.as_deref()?)));
-                let mut begun: Vec<_> = macs.filter(|(_, mac)| mac.starts_with(begun)).collect();
-                begun.sort_unstable();
-                let labelled = |(address, mac): (IpAddr, &str)| keyed(mac, format!("{mac} ({address})"));
-                begun.into_iter().take(self.limit).map(labelled).collect()
+                let devices = devices(begun, inputs.names).into_iter().take(self.limit);
+                devices.map(|(mac, addresses)| keyed(mac, device_label(mac, &addresses, inputs.names))).collect()
             }
         }
     }
@@ -138,7 +140,8 @@ impl SearchQuery {
         for row in &inputs.report.accounts.flows.rows {
             *bytes.entry((row.key.protocol, row.key.port)).or_default() += row.lifetime.bytes;
         }
-        let mut texts: HashMap<(String, String), u64, State> = map();
+        // By the value, so that a port stands once: its bytes, and the bytes and the label of its heaviest service.
+        let mut texts: HashMap<String, (u64, (u64, String)), State> = map();
         for ((protocol, port), bytes) in bytes {
             let name = service_name(protocol, port);
             let text = match key {
@@ -149,10 +152,37 @@ impl SearchQuery {
                 "protocol" => Some((protocol_text(protocol), protocol_text(protocol))),
                 _ => None,
             };
-            if let Some(text) = text.filter(|(text, _)| text.starts_with(begun)) {
-                *texts.entry(text).or_default() += bytes;
+            if let Some((text, label)) = text.filter(|(text, _)| text.starts_with(begun)) {
+                let (sum, heaviest) = texts.entry(text).or_default();
+                *sum += bytes;
+                let best = std::mem::take(heaviest);
+                *heaviest = best.max((bytes, label));
             }
         }
-        top_n(texts.into_iter(), self.limit, heaviest_first).into_iter().map(|(text, _)| text).collect()
+        let sums = texts.into_iter().map(|(text, (sum, (_, label)))| ((text, label), sum));
+        top_n(sums, self.limit, heaviest_first).into_iter().map(|(text, _)| text).collect()
+    }
+}
+
+/// The devices whose MAC address begins with `begun`, each once, with their addresses in order.
+fn devices<'a>(begun: &str, names: &'a HostNames) -> BTreeMap<&'a str, Vec<IpAddr>> {
+    let mut devices: BTreeMap<&str, Vec<IpAddr>> = BTreeMap::new();
+    for (&address, host) in &names.hosts {
+        if let Some(mac) = host.mac.as_deref().filter(|mac| mac.starts_with(begun)) {
+            devices.entry(mac).or_default().push(address);
+        }
+    }
+    devices.values_mut().for_each(|addresses| addresses.sort_unstable());
+    devices
+}
+
+/// `02:00:00:00:00:05 (nas.lan)`, `02:00:00:00:00:05 (10.0.0.5)`, `… (10.0.0.5 and 2 more)`.
+fn device_label(mac: &str, addresses: &[IpAddr], names: &HostNames) -> String {
+    let name = addresses.iter().find_map(|address| names.best(*address)).map(str::to_owned);
+    let first = || addresses.first().map(IpAddr::to_string).unwrap_or_default();
+    match (name, addresses.len()) {
+        (Some(name), _) => format!("{mac} ({name})"),
+        (None, ..=1) => format!("{mac} ({})", first()),
+        (None, count) => format!("{mac} ({} and {} more)", first(), count - 1),
     }
 }

@@ -36,8 +36,27 @@ pub(super) struct Processes {
 pub(super) struct ProcessPass {
     /// The process of each flow that has a known one.
     pub processes: HashMap<ProcessEnds, LocalProcess>,
+    /// The flows of this host that have no socket, or one that no readable process has.
+    pub missing: HashSet<ProcessEnds>,
+    /// The flows whose processes are still looked for.
+    pub open: HashSet<ProcessEnds>,
     /// Sockets past the limit.
     pub refused: u64,
+}
+
+impl ProcessPass {
+    /// True if a process of the flow was found, false if there is none; none if that is not known, or the flow is of other
+    /// hosts.
+    pub(super) fn result(&self, flow: &ShownFlow) -> Option<bool> {
+        let ShownFlow { client, server, protocol, port } = *flow;
+        let ends = [(client, server, protocol, port), (server, client, protocol, port)];
+        let is_in = |set: &HashSet<ProcessEnds>| ends.iter().any(|ends| set.contains(ends));
+        match () {
+            () if ends.iter().any(|ends| self.processes.contains_key(ends)) => Some(true),
+            () if is_in(&self.missing) && !is_in(&self.open) => Some(false),
+            () => None,
+        }
+    }
 }
 
 impl Processes {
@@ -50,8 +69,21 @@ impl Processes {
         let refused = read_sockets(|socket| sockets.take(&socket))?;
         let inodes = sockets.inodes();
         self.search_for(&inodes.values().copied().collect());
-        let found = inodes.iter().filter_map(|(ends, inode)| Some((*ends, self.known.get(inode)?.clone())));
-        Ok(ProcessPass { processes: found.collect(), refused })
+        let mut pass = ProcessPass { refused, ..ProcessPass::default() };
+        for (ends, _) in sockets.flows {
+            match inodes.get(&ends).map(|inode| (self.known.get(inode), self.missing.contains_key(inode))) {
+                Some((Some(process), _)) => {
+                    pass.processes.insert(ends, process.clone());
+                }
+                Some((None, false)) => {
+                    pass.open.insert(ends);
+                }
+                Some((None, true)) | None => {
+                    pass.missing.insert(ends);
+                }
+            }
+        }
+        Ok(pass)
     }
 
     /// Forgets other sockets than `wanted` ones, and looks for the processes of those that are not known.

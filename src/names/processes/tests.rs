@@ -119,3 +119,26 @@ fn socket_that_no_process_has_is_not_looked_for_again_at_once() {
     processes.search_for(&HashSet::new());
     assert!(processes.missing.is_empty());
 }
+
+#[test]
+fn flow_without_a_socket_has_no_process_and_flows_of_other_hosts_are_not_looked_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let open = flow(listener.local_addr().unwrap().port(), Protocol::TCP);
+    let closed = {
+        let closing = TcpListener::bind("127.0.0.1:0").unwrap();
+        flow(closing.local_addr().unwrap().port(), Protocol::TCP)
+    };
+    let [here, there] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(IpAddr::from);
+    let foreign = ShownFlow { client: here, server: there, protocol: Protocol::TCP, port: 22 };
+    let mut processes = Processes::default();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let pass = processes.find(&[open, closed, foreign], &own()).unwrap();
+        assert_eq!(pass.result(&closed), Some(false));
+        assert_eq!(pass.result(&foreign), None);
+        match pass.result(&open) {
+            Some(is_found) => break assert!(is_found),
+            None => assert!(Instant::now() < deadline, "{pass:?}"),
+        }
+    }
+}

@@ -94,6 +94,8 @@ fn fields(text: &AlertText<'_>) -> Vec<Value> {
         field("Severity", &urgency, true),
         field("Time", &text.period(), false),
     ];
+    let names = text.names();
+    fields.extend((!names.is_empty()).then(|| field("Names", &without_emoji(names), false)));
     let evidence: Map<String, Value> = super::object(text.evidence_details());
     for (key, title) in [("evidence", "Evidence"), ("evidence_sha256", "SHA-256")] {
         fields.extend(evidence.get(key).and_then(Value::as_str).map(|value| field(title, value, false)));
@@ -127,6 +129,11 @@ fn color(notice: &Notice) -> &'static str {
 /// The three characters that Slack interprets everywhere.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The text with other colons if a part of it is an emoji for Slack: code is not interpreted in the fields.
+fn without_emoji(text: String) -> String {
+    if looks_like_emoji(&text) { text.replace(':', "：") } else { text }
 }
 
 /// True if a part of the text is an emoji for Slack, as `:100:` in the address `2001:db8:100::1`. Such a text is written as

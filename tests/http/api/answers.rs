@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use trafficmonitor::export::api::Resource;
 
+use super::super::common::openapi;
 use super::*;
 
 const TABLES: [&str; 6] = ["flows", "hosts", "devices", "pairs", "services", "protocols"];
@@ -17,21 +17,43 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The complaints of `scripts/openapi.py` about answers: pairs of resource and answer.
+/// The complaints about answers: each a resource with its status and body.
 fn complaints(answers: &[(String, u16, Value)]) -> String {
-    let mut checker = Command::new("python3");
-    checker.arg(root().join("scripts/openapi.py")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut checker = checker.spawn().expect("python3 runs");
-    let mut lines = String::new();
-    for (resource, status, body) in answers {
+    let answer = |(resource, status, body): &(String, u16, Value)| {
         let path = path(resource.split('?').next().unwrap());
-        lines += &format!("{}\n", json!({"path": path, "status": status, "body": body}));
+        json!({"path": path, "status": status, "body": body})
+    };
+    openapi::complaints(&answers.iter().map(answer).collect::<Vec<_>>())
+}
+
+#[test]
+fn every_error_of_every_path_is_as_the_description_says() {
+    let exporter = serving();
+    let mut answers = Vec::new();
+    for resource in Resource::ALL {
+        let path = resource.path();
+        for (method, query, status) in [
+            ("GET", "?x=1", 400),
+            ("HEAD", "?x=1", 400),
+            ("GET", "/x", 404),
+            ("POST", "", 405),
+            ("DELETE", "", 405),
+            ("OPTIONS", "", 405),
+        ] {
+            let answer = request(exporter.address(), method, &format!("{path}{query}"));
+            assert_eq!(answer.status, status, "{method} {path}{query}");
+            if method == "HEAD" {
+                assert_eq!((answer.header("content-type"), answer.body.as_str()), ("application/json", ""));
+            } else {
+                answers.push(openapi::error(path, &answer));
+            }
+        }
     }
-    checker.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let output = checker.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(errors.is_empty(), "python3-jsonschema and python3-yaml are needed: {errors}");
-    String::from_utf8(output.stdout).unwrap()
+    assert_eq!(openapi::complaints(&answers), "");
+    // The check is not blind.
+    let [path, body] = ["/api/v1/flows", r#"{"error": "x"}"#];
+    let wrong = json!({"path": path, "status": 418, "type": "text/plain; charset=utf-8", "body": body});
+    assert_eq!(openapi::complaints(&[wrong]).lines().count(), 3);
 }
 
 #[test]

@@ -3,13 +3,13 @@
  */
 
 import type { JSX } from "preact";
-import type { Alert } from "../api.ts";
+import type { Alert, Names } from "../api.ts";
 import { hostWord } from "../filter.ts";
-import { ago, bytes, dateTime, duration, figure, moment, safeLink, visible } from "../format.ts";
+import { ago, bytes, dateTime, duration, figure, moment, safeLink, shortened, visible } from "../format.ts";
 import { show, shown, trafficNow, view } from "../store.ts";
 import { CopyButton, FilterLink } from "../parts.tsx";
 import { graphAddress } from "../tables/promql.ts";
-import { kindName, SEVERITY_NAMES } from "../words.ts";
+import { kindName, originText, processText, SEVERITY_NAMES } from "../words.ts";
 import { cardId, episode } from "./open.ts";
 
 const EVENT_NAMES: Record<string, string> = {
@@ -61,7 +61,23 @@ function addressOf(target: string): string | null {
   return /^[0-9a-f]*:[0-9a-f:]*:[0-9a-f.]*$/i.test(target) ? target : null;
 }
 
-function Targets(properties: { title: string; targets: string[] }): JSX.Element | null {
+/** Longest text about an address, in characters. */
+const KNOWN_CHARACTERS = 60;
+
+/** Service, name and origin of an address, behind it. */
+function Known(properties: { service?: string | null; name: string | null; names: Names | null }): JSX.Element | null {
+  const { service, name, names } = properties;
+  const parts = [service ?? null, name, names === null ? null : originText(names)];
+  const text = parts.filter((part) => part !== null && part !== "").join(" – ");
+  return text === "" ? null : (
+    <bdi class="muted" title={visible(text)}>
+      {shortened(text, KNOWN_CHARACTERS)}
+    </bdi>
+  );
+}
+
+function Targets(properties: { title: string; targets: string[]; known: Alert["targets"] }): JSX.Element | null {
+  const known = new Map(properties.known.map((target) => [target.target, target]));
   if (properties.targets.length === 0) return null;
   return (
     <div class="targets">
@@ -69,12 +85,16 @@ function Targets(properties: { title: string; targets: string[] }): JSX.Element 
       <dd>
         {properties.targets.map((target) => {
           const address = addressOf(target);
-          return address === null ? (
-            <bdi key={target}>{visible(target)}</bdi>
-          ) : (
-            <FilterLink key={target} word={hostWord(address)}>
-              {visible(target)}
-            </FilterLink>
+          const about = known.get(target);
+          return (
+            <span class="target" key={target}>
+              {address === null ? (
+                <bdi>{visible(target)}</bdi>
+              ) : (
+                <FilterLink word={hostWord(address)}>{visible(target)}</FilterLink>
+              )}
+              {about !== undefined && <Known {...about} />}
+            </span>
           );
         })}
       </dd>
@@ -119,7 +139,8 @@ function Links(properties: { alert: Alert }): JSX.Element {
 }
 
 function Ends(properties: { alert: Alert }): JSX.Element {
-  const { source, source_name, destination, network } = properties.alert;
+  const { source, destination, network } = properties.alert;
+  const { source_name, source_names, destination_name, destination_names } = properties.alert;
   return (
     <>
       {source !== null && (
@@ -127,7 +148,7 @@ function Ends(properties: { alert: Alert }): JSX.Element {
           <dt>Source</dt>
           <dd>
             <FilterLink word={hostWord(source)}>{visible(source)}</FilterLink>{" "}
-            {source_name !== null && <bdi class="muted">{visible(source_name)}</bdi>}
+            <Known name={source_name} names={source_names} />
           </dd>
         </div>
       )}
@@ -135,7 +156,8 @@ function Ends(properties: { alert: Alert }): JSX.Element {
         <div>
           <dt>Destination</dt>
           <dd>
-            <FilterLink word={hostWord(destination)}>{visible(destination)}</FilterLink>
+            <FilterLink word={hostWord(destination)}>{visible(destination)}</FilterLink>{" "}
+            <Known name={destination_name} names={destination_names} />
           </dd>
         </div>
       )}
@@ -176,8 +198,16 @@ function Body(properties: { alert: Alert }): JSX.Element {
           <dt>Bytes</dt>
           <dd>{bytes(alert.bytes)}</dd>
         </div>
-        <Targets title="First targets" targets={alert.first_targets} />
-        <Targets title="Last targets" targets={alert.last_targets} />
+        {alert.processes.length > 0 && (
+          <div>
+            <dt>Local processes</dt>
+            <dd>
+              <bdi>{visible(alert.processes.map(processText).join(", "))}</bdi>
+            </dd>
+          </div>
+        )}
+        <Targets title="First targets" targets={alert.first_targets} known={alert.targets} />
+        <Targets title="Last targets" targets={alert.last_targets} known={alert.targets} />
       </dl>
       <Links alert={alert} />
     </div>

@@ -5,7 +5,7 @@
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf, type Suggestions } from "../api.ts";
-import { completed, completeNetworks, isWord, normal, wordAt, words } from "../filter.ts";
+import { completed, completeNetworks, normal, wordAt, words } from "../filter.ts";
 import { visible } from "../format.ts";
 import { client, commonTroubles, impossible, show, view } from "../store.ts";
 import { toggleWord } from "../parts.tsx";
@@ -27,7 +27,7 @@ function useSuggestions(word: string | null): [Suggestion[], () => void] {
     const cancel = new AbortController();
     const timer = setTimeout(() => {
       client.get<Suggestions>(pathOf("search", { q: word.replace(/^[-!]/, ""), limit: MOST }), cancel.signal).then(
-        ({ suggestions }) => setList(suggestions.filter(({ text }) => isWord(text)).slice(0, MOST)),
+        ({ suggestions }) => setList(suggestions.slice(0, MOST)),
         () => setList([]),
       );
     }, DELAY);

@@ -13,13 +13,14 @@ import { DETECTION_IS_OFF, SEVERITY_NAMES } from "../words.ts";
 
 function Entry(properties: { alert: Alert }): JSX.Element {
   const { alert } = properties;
+  const names = [alert.source_name, alert.destination_name].filter((name) => name !== null).join(" → ");
   return (
     <li>
       <button type="button" class={`firing severity-${alert.severity}`} onClick={() => openAlert(alert)}>
         <span class="badge">{alert.state === "pending" ? "Pending" : SEVERITY_NAMES[alert.severity]}</span>
         <span class="firing-sentence">
           <bdi>{visible(alert.sentence)}</bdi>
-          {alert.source_name !== null && <bdi class="muted"> ({visible(alert.source_name)})</bdi>}
+          {names !== "" && <bdi class="muted"> ({visible(names)})</bdi>}
         </span>
         <span class="muted firing-age">{ago(moment(alert.starts_at) ?? 0, trafficNow.value)}</span>
       </button>

@@ -20,7 +20,7 @@ import {
 } from "../format.ts";
 import { FilterLink, Host } from "../parts.tsx";
 import type { TableName } from "../state.ts";
-import { DIRECTION_NAMES } from "../words.ts";
+import { DIRECTION_NAMES, originText, processText } from "../words.ts";
 
 export interface CellContext {
   unit: Unit;
@@ -155,10 +155,7 @@ function service(row: { protocol: string; port: number | null; service: string |
 
 /** The country of a host, and the owner of its address. */
 function origin({ names, is_local }: HostRow): ComponentChildren {
-  const parts = [names.country, names.asn === null ? null : `AS${names.asn}`, names.organisation, names.vendor].filter(
-    (part) => part !== null && part !== "",
-  );
-  const text = parts.join(" ");
+  const text = originText(names);
   return text === "" ? (
     <span class="muted">{is_local ? "local" : NONE}</span>
   ) : (
@@ -301,7 +298,7 @@ const FLOWS: Column<FlowRow>[] = [
     isUnsorted: true,
     cell: ({ process }) => {
       if (process === null) return NONE;
-      const text = `${process.name} (${process.pid})${process.container === null ? "" : ` in ${process.container}`}`;
+      const text = processText(process);
       return <bdi title={visible(text)}>{shortened(text, 28)}</bdi>;
     },
   },

@@ -4,7 +4,7 @@
  */
 
 import type { DeviceRow, FlowRow, HostRow, PairRow, ProtocolRow, ServiceRow } from "../api.ts";
-import { words } from "../filter.ts";
+import { read as readWords, words } from "../filter.ts";
 import type { TableName } from "../state.ts";
 import { isName } from "./selectors.ts";
 
@@ -54,6 +54,12 @@ export interface Search {
 /** True for an address that is typed whole or in part: cells contain it as text. */
 const isAddress = (word: string): boolean => /^[-!]?[\da-f.:]+$/i.test(word);
 
+/** The text that a word of a search asks for, without its sign and its quotes. */
+function partOf(word: string): string {
+  const [read] = readWords(word);
+  return read?.isQuoted === true && read.key === "" ? read.value : word.replace(/^[-!](?=.)/s, "");
+}
+
 /** The parts of a search. */
 export function searchOf(search: string): Search {
   const all = words(search);
@@ -65,7 +71,7 @@ export function searchOf(search: string): Search {
 export function found<Name extends TableName>(table: Name, rows: Rows[Name][], texts: string[]): Rows[Name][] {
   const wanted = texts.map((text) => {
     const isNegated = /^[-!]./.test(text);
-    return { isNegated, part: (isNegated ? text.slice(1) : text).toLowerCase() };
+    return { isNegated, part: partOf(text).toLowerCase() };
   });
   return rows.filter((row) => {
     const cells = TEXTS[table](row).map((text) => text?.toLowerCase() ?? "");

@@ -3,7 +3,7 @@
  * PromQL cannot have, and knows no element of the page.
  */
 
-import { words } from "../filter.ts";
+import { read as readWords, words } from "../filter.ts";
 
 /** Text inside a label value. */
 export const quoted = (text: string): string =>
@@ -32,6 +32,8 @@ function addressOf(text: string): string | null {
   }
 }
 
+const NO_WORD = { isNegated: false, key: "", value: "", isQuoted: false, text: "" };
+
 interface Word {
   isNegated: boolean;
   key: string;
@@ -43,11 +45,12 @@ const isNetwork = (text: string): boolean => /^[\d.]+\/\d+$/.test(text) || /^[\d
 
 /** A word as the API reads it; a bare address or network is that of a host, any other bare word part of a name. */
 function read(word: string): Word {
-  const isNegated = /^[-!]/.test(word);
-  const text = isNegated ? word.slice(1) : word;
-  const [, key = "", value = ""] = /^([a-z]+):(.+)$/i.exec(text) ?? [];
+  const [{ isNegated, key, value, isQuoted, text: whole } = NO_WORD] = readWords(word);
+  const text = isNegated ? whole.slice(1) : whole;
+  // In quotes and without a key it is part of a name, whatever it looks like.
+  if (isQuoted && key === "") return { isNegated, key: "name", value };
   if (addressOf(text) !== null || isNetwork(text)) return { isNegated, key: "host", value: text };
-  if (KEYS.includes(key.toLowerCase())) return { isNegated, key: key.toLowerCase(), value };
+  if (value !== "" && KEYS.includes(key.toLowerCase())) return { isNegated, key: key.toLowerCase(), value };
   return { isNegated, key: "name", value: text };
 }
 

@@ -1,7 +1,7 @@
 //! The table of devices: local addresses by the address of their network interface. Takes pairs of hosts and names;
 //! gives sums by device. Must not know other tables.
 //!
-//! A local address whose interface is not known is a device of its own.
+//! A local address whose interface is not known is a device of its own. Groups and broadcast addresses are no devices.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -12,6 +12,7 @@ use super::{Column, TableContext, TableRow, column};
 use crate::account::flow::Counters;
 use crate::export::api::cell::CellValue;
 use crate::export::api::flow::RangeFlow;
+use crate::export::api::role::AddressRole;
 use crate::export::api::sums::{AddressKey, EndSum, FlowSum, PairSum, map, pairs, set, single_ends};
 use crate::names::HostNames;
 use crate::tables::hashing::State;
@@ -62,6 +63,7 @@ impl TableRow for DeviceSum {
         singles.iter().filter(|sum| sum.is_local).for_each(|sum| devices.enter(sum.end));
         pairs.iter().for_each(|pair| devices.add(pair));
         singles.iter().for_each(|sum| devices.add_single(sum));
+        devices.sums.retain(|device| device.is_host(context.inputs.names));
         devices.sums
     }
 
@@ -72,6 +74,15 @@ impl TableRow for DeviceSum {
 
     fn order(&self, other: &Self) -> Ordering {
         self.addresses.cmp(&other.addresses)
+    }
+}
+
+impl DeviceSum {
+    /// False for an address that no host has. Such an address has no interface.
+    fn is_host(&self, names: &HostNames) -> bool {
+        let has_sent = self.sent.packets > 0;
+        let is_host = |address: &IpAddr| AddressRole::of(*address, true, has_sent, names) == AddressRole::Host;
+        self.mac.is_some() || self.addresses.iter().any(is_host)
     }
 }
 

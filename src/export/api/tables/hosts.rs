@@ -1,4 +1,6 @@
 //! The table of hosts: one row for each address. Takes pairs of hosts; gives sums by host. Must not know other tables.
+//!
+//! Multicast groups, broadcast addresses and the unspecified address are no hosts: pairs and flows have their traffic.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -10,7 +12,9 @@ use crate::account::flow::Counters;
 use crate::export::api::alerts::firing_of;
 use crate::export::api::cell::CellValue;
 use crate::export::api::flow::RangeFlow;
+use crate::export::api::role::AddressRole;
 use crate::export::api::sums::{AddressKey, FlowSum, map, pairs, single_ends};
+use crate::names::HostNames;
 use crate::tables::hashing::State;
 
 /// The traffic of one address.
@@ -63,6 +67,7 @@ impl TableRow for HostSum {
                 hosts.sums[position as usize].alerts = alerts;
             }
         }
+        hosts.sums.retain(|host| host.role(context.inputs.names) == AddressRole::Host);
         hosts.sums
     }
 
@@ -76,6 +81,10 @@ impl TableRow for HostSum {
 }
 
 impl HostSum {
+    fn role(&self, names: &HostNames) -> AddressRole {
+        AddressRole::of(self.address, self.is_local, self.sent.packets > 0, names)
+    }
+
     fn new(address: IpAddr) -> Self {
         let none = Counters::default();
         Self { address, is_local: false, sent: none, received: none, all: FlowSum::default(), peers: 0, alerts: 0 }

@@ -78,6 +78,43 @@ fn alert_has_its_sentence_figures_and_query() {
 }
 
 #[test]
+fn ends_targets_and_local_processes_have_their_names_as_text() {
+    let hostile = "<img src=x onerror=alert(1)>\"\n\u{202e}";
+    let mut served = Served::default();
+    let pair = Subject::Pair { source: ip("10.0.0.3"), destination: ip("203.0.113.7") };
+    served.report.alerts.firing = vec![alert(Kind::HostScan, "10.0.0.3", Severity::Warning, 1)];
+    served.report.alerts.firing.push(Alert { subject: pair, ..alert(Kind::Anomaly, "10.0.0.3", Severity::Info, 1) });
+    let names =
+        HostName { dns: Some(hostile.into()), country: Some("NL".into()), asn: Some(64_500), ..HostName::default() };
+    served.name("203.0.113.7", names);
+    let ends = (ip("10.0.0.3"), ip("203.0.113.7"), Protocol::TCP, 22);
+    served.process(ends, LocalProcess { pid: 7, name: hostile.into(), container: Some("docker/0123".into()) });
+    let answer = served.json(Resource::Alerts, "");
+    let [scan, anomaly] = [&answer["active"][0], &answer["active"][1]];
+    let names = json!({"dns": hostile, "dhcp": null, "vendor": null, "mac": null, "country": "NL", "asn": 64_500,
+        "organisation": null});
+    let process = json!([{"pid": 7, "name": hostile, "container": "docker/0123"}]);
+    for (key, value) in [
+        ("source_name", json!(null)),
+        ("source_names", json!(null)),
+        ("destination_name", json!(hostile)),
+        ("destination_names", names.clone()),
+        ("processes", process.clone()),
+    ] {
+        assert_eq!(anomaly[key], value, "{key}");
+    }
+    for (filter, count) in [("onerror", 2), ("\"docker/0123\"", 2), ("-\"docker/0123\"", 0)] {
+        assert_eq!(sources(&served, &format!("filter={filter}")).len(), count, "{filter}");
+    }
+    assert_eq!(scan["destination_names"], Value::Null);
+    assert_eq!(scan["processes"], process);
+    let target = json!({"target": "203.0.113.7:22/tcp", "address": "203.0.113.7", "service": "ssh", "name": hostile,
+        "names": names});
+    assert_eq!(scan["targets"], json!([target]));
+    assert_eq!(scan["promql"], r#"trafficmonitor_alert_value{kind="host_scan",rule="host_scan",source="10.0.0.3"}"#);
+}
+
+#[test]
 fn evidence_is_linked_once_there_is_a_file_of_the_episode() {
     let served = served();
     let alert = &served.report.alerts.firing[2];

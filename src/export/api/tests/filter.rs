@@ -5,7 +5,12 @@ use crate::export::api::filter::FlowFilter;
 fn passing(filter: &str) -> usize {
     let mut office = office();
     office.name("10.0.0.5", HostName { dns: Some("NAS.lan".into()), ..HostName::default() });
-    office.name("10.0.0.6", HostName { mac: Some("02:00:00:00:00:06".into()), ..HostName::default() });
+    let living = HostName {
+        mac: Some("02:00:00:00:00:06".into()),
+        dhcp: Some("Living room TV/\"1\"".into()),
+        ..HostName::default()
+    };
+    office.name("10.0.0.6", living);
     let query = format!("filter={}", filter.replace(' ', "+"));
     office.column(Resource::Flows, &query, "bytes").len()
 }
@@ -38,6 +43,16 @@ fn each_word_of_the_filter_language_selects_its_flows() {
         ("-port:443", 2),
         ("!port:443", 2),
         ("--x", 5),
+        ("\"nas\"", 3),
+        ("\"living%20room\"", 2),
+        ("-\"LIVING%20ROOM\"", 3),
+        ("\"tv/\\\"1\\\"\"", 2),
+        ("room%20living", 2),
+        ("\"room%20living\"", 0),
+        ("\"10.0.0.5\"", 0),
+        ("\"port:443\"", 0),
+        ("host:\"10.0.0.6\"", 2),
+        ("!port:\"443\"", 2),
         ("10.0.0.5 port:443", 2),
         ("10.0.0.5 -direction:incoming -port:22", 1),
     ] {
@@ -56,6 +71,10 @@ fn words_without_meaning_are_refused_in_a_sentence() {
         ("port:65536", "filter: port:65536 is not a port from 1 to 65535"),
         ("port:", "filter: \"port:\" has no value"),
         ("protocol:256", "filter: protocol:256 is not a protocol such as tcp, udp or 47"),
+        ("interface:\"a%20b", "filter: \"interface:\\\"a b\" has no closing quote"),
+        ("\"a\"b", "filter: \"\\\"a\\\"b\" goes on behind its closing quote; write a blank there"),
+        ("port:\"\"", "filter: \"port:\\\"\\\"\" has no value"),
+        ("\"\"", "filter: \"\\\"\\\"\" has no value"),
         ("direction:up", "filter: direction:up is not one of incoming, outgoing, local, transit"),
         ("-", "filter: \"-\" negates nothing; write it before a word"),
         (many.as_str(), "filter: more than 32 words"),

@@ -190,3 +190,53 @@ fn search_completes_the_last_word() {
         assert!(text.ends_with(':') || FlowFilter::parse(&text).is_ok(), "{text}");
     }
 }
+
+/// The suggestions for a word, each with its label.
+fn suggestions(served: &Served, q: &str) -> Vec<[String; 2]> {
+    let q: String = q.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let answer = served.json(Resource::Search, &format!("q={q}"));
+    let suggestions = answer["suggestions"].as_array().unwrap().iter();
+    suggestions.map(|one| [&one["text"], &one["label"]].map(|text| text.as_str().unwrap().to_owned())).collect()
+}
+
+#[test]
+fn device_is_suggested_once_whatever_its_addresses() {
+    let mut office = office();
+    let mac = |last: u8| Some(format!("02:00:00:00:00:0{last}").into());
+    for address in ["fd00::5", "10.0.0.5", "10.0.0.6"] {
+        office.name(address, HostName { mac: mac(5), ..HostName::default() });
+    }
+    office.name("10.0.0.7", HostName { mac: mac(7), ..HostName::default() });
+    office.name("10.0.0.8", HostName { mac: mac(8), dns: Some("nas.lan".into()), ..HostName::default() });
+    let expected = [
+        ["mac:02:00:00:00:00:05", "02:00:00:00:00:05 (10.0.0.5 and 2 more)"],
+        ["mac:02:00:00:00:00:07", "02:00:00:00:00:07 (10.0.0.7)"],
+        ["mac:02:00:00:00:00:08", "02:00:00:00:00:08 (nas.lan)"],
+    ];
+    assert_eq!(suggestions(&office, "mac:02"), expected);
+}
+
+#[test]
+fn port_of_two_services_is_suggested_once() {
+    let mut rows = vec![flow("10.0.0.5", "10.0.0.6", 513, Direction::Local, 300); 2];
+    rows[1].key.protocol = Protocol::UDP;
+    rows[1].lifetime.bytes = 200;
+    assert_eq!(suggestions(&Served::with_flows(rows), "port:5"), [["port:513", "513 (login)"]]);
+}
+
+#[test]
+fn names_with_blanks_are_completed_in_quotes() {
+    let hostile = "a \"b\" -direction:incoming \\ <b>\u{85}\n";
+    let names = ["my file.pcap", hostile, "plain", "odd:"];
+    let served = with_interfaces(names.map(|name| interface(name, true, Coverage::default())).into());
+    let texts = |q: &str| suggestions(&served, q).into_iter().map(|[text, _]| text).collect::<Vec<_>>();
+    let quoted = r#"interface:"my file.pcap""#;
+    for begun in ["interface:my", "interface:\"my", "interface:\"my fi", "port:443 interface:\"my file.pcap\""] {
+        assert_eq!(texts(begun), [quoted], "{begun}");
+    }
+    assert_eq!(texts("-interface:\"my f"), [format!("-{quoted}")]);
+    assert_eq!(texts("interface:plain"), ["interface:plain"]);
+    assert_eq!(texts("interface:odd"), ["interface:\"odd:\""]);
+    assert_eq!(texts("interface:\"a \\\"b"), ["interface:\"a \\\"b\\\" -direction:incoming \\\\ <b>\u{85}\n\""]);
+    assert!(texts("interface:").iter().all(|text| FlowFilter::parse(text).is_ok()));
+}

@@ -4,6 +4,7 @@ mod graph;
 mod health;
 mod tables;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::account::flow::{Counters, FlowKey, FlowKeying};
 use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::history::History;
 use crate::locality::Direction;
-use crate::names::{HostName, LocalProcess};
+use crate::names::{HostName, LocalProcess, ProcessEnds};
 use crate::packet::Protocol;
 
 /// The inputs of answers, as a test sets them.
@@ -79,6 +80,10 @@ impl Served {
 
     fn name(&mut self, address: &str, names: HostName) {
         self.names.hosts.insert(ip(address), names);
+    }
+
+    fn process(&mut self, ends: ProcessEnds, process: LocalProcess) {
+        self.names.processes = HashMap::from([(ends, process)]).into();
     }
 
     /// The answer as text.

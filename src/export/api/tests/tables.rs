@@ -131,7 +131,54 @@ fn comma_separated_values_have_the_columns_of_json_and_inert_cells() {
 fn process_of_a_flow_is_named_at_either_end() {
     let mut office = office();
     let ends = (ip("10.0.0.5"), ip("198.51.100.9"), Protocol::TCP, 443);
-    office.names.processes.insert(ends, LocalProcess { pid: 7, name: "curl".into(), container: None });
+    office.process(ends, LocalProcess { pid: 7, name: "curl".into(), container: None });
     let processes = office.column(Resource::Flows, "filter=curl", "process");
     assert_eq!(processes, vec![json!({"pid": 7, "name": "curl", "container": null}); 2]);
+}
+
+/// A host that talks to groups, to broadcast addresses and to two hosts whose addresses end in 255, and a host without
+/// an address.
+fn groups() -> Served {
+    let to = |destination: &str| flow("10.0.0.5", destination, 5353, Direction::Local, 100);
+    let mut rows: Vec<_> =
+        ["224.0.0.251", "255.255.255.255", "10.0.0.255", "10.0.3.63", "10.0.1.255", "10.0.2.255"].map(to).into();
+    rows.push(flow("10.0.1.255", "10.0.0.5", 5353, Direction::Local, 100));
+    rows.push(flow("0.0.0.0", "255.255.255.255", 67, Direction::Local, 100));
+    rows.push(flow("fd00::5", "ff02::fb", 5353, Direction::Local, 100));
+    let mut served = Served::with_flows(rows);
+    served.name("10.0.2.255", HostName { mac: Some("02:00:00:00:00:07".into()), ..HostName::default() });
+    served.names.broadcasts.insert(ip("10.0.3.63"));
+    served
+}
+
+#[test]
+fn groups_and_broadcast_addresses_are_neither_hosts_nor_devices() {
+    let groups = groups();
+    let hosts = ["10.0.0.5", "10.0.1.255", "10.0.2.255", "fd00::5"];
+    assert_eq!(groups.column(Resource::Hosts, "sort=address&order=asc", "address"), hosts);
+    let devices = groups.column(Resource::Devices, "sort=addresses&order=asc", "addresses");
+    assert_eq!(devices, hosts.map(|host| json!([host])));
+    assert_eq!(groups.column(Resource::Pairs, "", "bytes").len(), 8, "pairs have all traffic");
+    let sent = &groups.column(Resource::Hosts, "filter=10.0.0.5", "sent_bytes")[0];
+    assert_eq!(*sent, json!(600), "what a host sends to groups is its traffic");
+}
+
+#[test]
+fn groups_are_marked_in_the_graph() {
+    let nodes = groups().json(Resource::Graph, "range=all&min_bytes=0")["nodes"].clone();
+    let nodes = nodes.as_array().unwrap().iter();
+    let mut groups: Vec<_> = nodes
+        .filter(|node| node["is_group"] == true)
+        .map(|node| [&node["address"], &node["name"]].map(|text| text.as_str().unwrap().to_owned()))
+        .collect();
+    groups.sort_unstable();
+    let expected = [
+        ["0.0.0.0", "no address yet"],
+        ["10.0.0.255", "broadcast"],
+        ["10.0.3.63", "broadcast"],
+        ["224.0.0.251", "multicast group"],
+        ["255.255.255.255", "broadcast"],
+        ["ff02::fb", "multicast group"],
+    ];
+    assert_eq!(groups, expected);
 }

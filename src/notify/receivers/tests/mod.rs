@@ -149,6 +149,32 @@ fn labels_of_alertmanager_are_the_same_from_the_first_request_to_the_last() {
     let later = Notice { value: 99.0, sentence: "other".to_owned(), ..resolved("host_scan") };
     let labels = |notice| body(&request(Vendor::Alertmanager, &[notice], [0; 2]))[0]["labels"].clone();
     assert_eq!(labels(notice("host_scan")), labels(later));
+    assert_eq!(labels(notice("host_scan")), labels(named()), "a name may become known while it fires");
+}
+
+/// A notice all of whose names are known.
+fn named() -> Notice {
+    let name = || Some("nas".to_owned());
+    Notice {
+        source_name: name(),
+        source_origin: name(),
+        target_names: vec![
+            ([192, 0, 2, 1].into(), "nas".to_owned()),
+            ("2001:db8:100::1".parse().unwrap(), "vault".to_owned()),
+        ],
+        processes: vec!["sshd (812)".to_owned()],
+        ..notice("host_scan")
+    }
+}
+
+#[test]
+fn every_receiver_is_told_the_names_of_targets_and_processes() {
+    for vendor in vendors() {
+        let body = body(&request(vendor.clone(), &[named()], [0; 2]));
+        let has = |words: &str| texts(&body).iter().any(|text| text.contains(words));
+        assert!(has("192.0.2.1 is nas") || has("192.0.2.1 nas"), "{vendor:?}: {body:#}");
+        assert!(has("sshd (812)"), "{vendor:?}: {body:#}");
+    }
 }
 
 #[test]
