@@ -2,7 +2,8 @@
 //! graph as JSON. Must not know how it is drawn.
 //!
 //! Hosts with little traffic fold into two nodes: one of other local hosts, one of other remote hosts. Edges from such a
-//! node to itself, and the lightest edges past the limit, are left out and summed.
+//! node to itself, and the lightest edges past the limit, are left out and summed. `-ChartMinBytes` says what is little,
+//! unless the request does.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,7 +18,7 @@ use super::amount::Amount;
 use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
 use super::sums::{AddressKey, map, pairs, single_ends};
-use super::traffic::{RangeTraffic, TimeRange, TrafficQuery};
+use super::traffic::{RangeTraffic, TrafficQuery};
 use super::words::{port_number, protocol_text, service_text};
 use crate::account::flow::Counters;
 use crate::packet::Protocol;
@@ -38,7 +39,7 @@ pub(super) const PARAMETERS: [&str; 5] = ["range", "filter", "min_bytes", "nodes
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GraphQuery {
     traffic: TrafficQuery,
-    /// None for the default of the range.
+    /// None for `-ChartMinBytes`.
     min_bytes: Option<u64>,
     nodes: usize,
     edges: usize,
@@ -57,8 +58,7 @@ impl GraphQuery {
 
     pub(super) fn write<W: Write>(&self, inputs: &ApiInputs<'_>, out: W) -> io::Result<()> {
         let traffic = RangeTraffic::of(inputs, &self.traffic);
-        let default = if self.traffic.range == TimeRange::All { inputs.settings.chart_min_bytes } else { 0 };
-        let min_bytes = self.min_bytes.unwrap_or(default);
+        let min_bytes = self.min_bytes.unwrap_or(inputs.settings.chart_min_bytes);
         let mut nodes = Nodes::of(&traffic.flows, min_bytes, self.nodes);
         let ends: Vec<EdgeKey> = traffic.flows.iter().map(|flow| nodes.ends(flow)).collect();
         let (edges, left_out) = heaviest(&traffic.flows, &ends, self.edges);
@@ -67,6 +67,7 @@ impl GraphQuery {
             seconds: traffic.seconds,
             number: inputs.number,
             min_bytes,
+            folded: nodes.folded,
             nodes: nodes.answer(inputs),
             edges,
             left_out,
@@ -81,6 +82,7 @@ struct GraphAnswer<'a> {
     seconds: f64,
     number: u64,
     min_bytes: u64,
+    folded: Folded,
     nodes: Vec<GraphNode<'a>>,
     edges: Vec<GraphEdge>,
     left_out: LeftOut,
@@ -93,8 +95,16 @@ struct GraphNode<'a> {
     name: Option<&'a str>,
     is_local: bool,
     is_other: bool,
+    hosts: usize,
     bytes: u64,
     alerts: u64,
+}
+
+/// Hosts without a node of their own, by the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Folded {
+    below_min_bytes: usize,
+    past_nodes: usize,
 }
 
 #[derive(Serialize)]
@@ -127,6 +137,17 @@ struct LeftOut {
 struct NodeSum {
     address: Option<IpAddr>,
     is_local: bool,
+    /// The hosts that it stands for, as far as their addresses are known.
+    hosts: usize,
+    bytes: u64,
+}
+
+/// A host before it has a node: its traffic, and the sides on which flows have it.
+#[derive(Debug, Clone, Copy)]
+struct ChartedHost {
+    address: IpAddr,
+    is_local: bool,
+    is_remote: bool,
     bytes: u64,
 }
 
@@ -136,36 +157,39 @@ struct Nodes {
     positions: HashMap<AddressKey, usize, State>,
     /// The positions of the other hosts, local ones first; none while there are none.
     others: [Option<usize>; 2],
+    folded: Folded,
 }
 
 impl Nodes {
     fn of(flows: &[RangeFlow], min_bytes: u64, most: usize) -> Self {
-        let mut hosts: HashMap<AddressKey, NodeSum, State> = map();
-        for pair in pairs(flows) {
-            for (address, is_local, _) in pair.ends() {
-                let new = NodeSum { address: Some(address), is_local: false, bytes: 0 };
-                let host = hosts.entry(AddressKey(address)).or_insert(new);
-                host.bytes += pair.both().counters.bytes;
-                host.is_local |= is_local;
-            }
-        }
-        for sum in single_ends(flows) {
-            let new = NodeSum { address: Some(sum.end), is_local: false, bytes: 0 };
-            let host = hosts.entry(AddressKey(sum.end)).or_insert(new);
-            host.bytes += sum.both().counters.bytes;
-            host.is_local |= sum.is_local;
-        }
-        let heavy = hosts.into_values().filter(|host| host.bytes >= min_bytes);
-        let order =
-            |one: &NodeSum, other: &NodeSum| other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address));
-        let sums = top_n(heavy, most, order);
+        let hosts = hosts(flows);
+        let heavy = hosts.values().copied().filter(|host| host.bytes >= min_bytes);
+        let order = |one: &ChartedHost, other: &ChartedHost| {
+            other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address))
+        };
+        let charted = top_n(heavy, most, order);
         let mut positions = map();
-        for (position, address) in
-            sums.iter().enumerate().filter_map(|(position, node)| Some((position, node.address?)))
-        {
-            positions.insert(AddressKey(address), position);
+        positions.extend(charted.iter().enumerate().map(|(position, host)| (AddressKey(host.address), position)));
+        let light = hosts.values().filter(|host| host.bytes < min_bytes).count();
+        let folded = Folded { below_min_bytes: light, past_nodes: hosts.len() - light - charted.len() };
+        let sums = charted.iter().map(NodeSum::from).collect();
+        let mut nodes = Self { sums, positions, others: [None; 2], folded };
+        nodes.add_others(&hosts);
+        nodes
+    }
+
+    /// Adds the nodes of other hosts, local ones first. A host that changed sides has flows on both.
+    fn add_others(&mut self, hosts: &HashMap<AddressKey, ChartedHost, State>) {
+        let mut counts = [0; 2];
+        let is_folded = |host: &&ChartedHost| !self.positions.contains_key(&AddressKey(host.address));
+        for host in hosts.values().filter(is_folded) {
+            counts[0] += usize::from(host.is_local);
+            counts[1] += usize::from(host.is_remote);
         }
-        Self { sums, positions, others: [None; 2] }
+        for (is_local, count) in [true, false].into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+            let position = self.other(is_local);
+            self.sums[position].hosts = count;
+        }
     }
 
     /// The positions of both ends of a flow, which counts for those that are other hosts.
@@ -179,13 +203,18 @@ impl Nodes {
     }
 
     fn position(&mut self, address: Option<IpAddr>, is_local: bool) -> usize {
-        if let Some(&position) = address.and_then(|address| self.positions.get(&AddressKey(address))) {
-            return position;
+        match address.and_then(|address| self.positions.get(&AddressKey(address))) {
+            Some(&position) => position,
+            None => self.other(is_local),
         }
+    }
+
+    /// The position of the other hosts of one side.
+    fn other(&mut self, is_local: bool) -> usize {
         let next = self.sums.len();
         let position = *self.others[usize::from(!is_local)].get_or_insert(next);
         if position == next {
-            self.sums.push(NodeSum { address: None, is_local, bytes: 0 });
+            self.sums.push(NodeSum { address: None, is_local, hosts: 0, bytes: 0 });
         }
         position
     }
@@ -201,12 +230,38 @@ impl Nodes {
                 name,
                 is_local: sum.is_local,
                 is_other: sum.address.is_none(),
+                hosts: sum.hosts,
                 bytes: sum.bytes,
                 alerts: sum.address.and_then(|address| alerts.get(&address).copied()).unwrap_or_default(),
             }
         };
         self.sums.iter().enumerate().map(node).collect()
     }
+}
+
+impl From<&ChartedHost> for NodeSum {
+    fn from(host: &ChartedHost) -> Self {
+        Self { address: Some(host.address), is_local: host.is_local, hosts: 1, bytes: host.bytes }
+    }
+}
+
+/// The hosts of the flows.
+fn hosts(flows: &[RangeFlow]) -> HashMap<AddressKey, ChartedHost, State> {
+    let mut hosts: HashMap<AddressKey, ChartedHost, State> = map();
+    let mut add = |address, is_local: bool, bytes: u64| {
+        let new = ChartedHost { address, is_local: false, is_remote: false, bytes: 0 };
+        let host = hosts.entry(AddressKey(address)).or_insert(new);
+        host.bytes += bytes;
+        host.is_local |= is_local;
+        host.is_remote |= !is_local;
+    };
+    for pair in pairs(flows) {
+        pair.ends().for_each(|(address, is_local, _)| add(address, is_local, pair.both().counters.bytes));
+    }
+    for sum in single_ends(flows) {
+        add(sum.end, sum.is_local, sum.both().counters.bytes);
+    }
+    hosts
 }
 
 /// An edge by the positions of its ends.
