@@ -150,6 +150,8 @@ export interface GraphNode {
   name: string | null;
   is_local: boolean;
   is_other: boolean;
+  /** The hosts that it stands for. */
+  hosts: number;
   bytes: number;
   alerts: number;
 }
@@ -167,6 +169,8 @@ export interface Graph {
   seconds: number;
   number: number;
   min_bytes: number;
+  /** Hosts without a node of their own, by the reason. */
+  folded: { below_min_bytes: number; past_nodes: number };
   nodes: GraphNode[];
   edges: GraphEdge[];
   /** Traffic that no edge stands for. */

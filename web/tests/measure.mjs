@@ -19,6 +19,7 @@ function largeGraph() {
     name: id % 5 === 0 ? `host-${id}.example` : null,
     is_local: id % 3 === 0,
     is_other: false,
+    hosts: 1,
     bytes: heavy(),
     alerts: id === 7 ? 1 : 0,
   }));
@@ -33,7 +34,15 @@ function largeGraph() {
       top: [{ protocol: "tcp", port: 443, service: "https", bytes }],
     };
   });
-  return { range: "live", seconds: 60, number: 1, min_bytes: 0, nodes, edges };
+  return {
+    range: "live",
+    seconds: 60,
+    number: 1,
+    min_bytes: 0,
+    folded: { below_min_bytes: 0, past_nodes: 0 },
+    nodes,
+    edges,
+  };
 }
 
 /** Milliseconds from the request of the page to the first figures, and to the first chart, by the page's own clock. */
