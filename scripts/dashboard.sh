@@ -4,7 +4,7 @@
 #   scripts/dashboard.sh PROGRAM              the tests
 #   scripts/dashboard.sh PROGRAM COMMAND…     another command in the namespace of the exporter, which serves at $TM_URL
 #
-# Needs root, Node.js 20 and Chromium. No frame leaves the namespaces.
+# Needs root, Node.js 20 and Chromium, and Prometheus for the tests of PromQL. No frame leaves the namespaces.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -61,6 +61,11 @@ capture() {
     cat "$log" >&2
     return 1
 }
+
+# Debian's, where it was unpacked (scripts/unpack.sh prometheus), or an installed one.
+prometheus=$PWD/target/tools/usr/bin/prometheus
+[ -x "$prometheus" ] || prometheus=$(command -v prometheus) || true
+[ -z "$prometheus" ] || export TM_PROMETHEUS=$prometheus
 
 scripts/web.sh packages
 connect
