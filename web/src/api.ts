@@ -196,7 +196,20 @@ export interface Alert {
   limit: number;
   unit: string;
   peak: { value: number; limit: number; at: string } | null;
-  bytes: number;
+  /** Null for scans. */
+  bytes: number | null;
+  /** The contacts that a scan was found by. `tried` is the sum of `failed`, `touched` (answered, not used) and `used`. */
+  scan: {
+    targets: "hosts" | "ports";
+    network: string | null;
+    protocol: string | null;
+    port: number | null;
+    tried: number;
+    failed: number;
+    touched: number;
+    used: number;
+    is_estimate: boolean;
+  } | null;
   first_targets: string[];
   last_targets: string[];
   timeline: { at: string; event: string }[];
