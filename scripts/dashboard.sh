@@ -52,6 +52,7 @@ connect() {
 capture() {
     background_in_namespace "$here" "$program" -iface eth0 -promHTTP "${url#http://}" -localNetworks 10.0.0.0/24 \
         --scan.interval 10 --alert.hold 2s -ChartMinBytes 1K >"$log" 2>&1
+    export TM_EXPORTER_PID=$!
     local attempt
     for attempt in $(seq 1 100); do
         if in_namespace "$here" curl -sf -o /dev/null "$url/-/ready"; then return; fi
@@ -73,4 +74,5 @@ background_in_namespace "$there" node web/tests/traffic.mjs serve
 capture
 background_in_namespace "$here" node web/tests/traffic.mjs talk
 [ $# -gt 0 ] || set -- scripts/web.sh browser "$url"
-TM_URL=$url TM_ALERT_COMMAND="node $PWD/web/tests/traffic.mjs scan" in_namespace "$here" "$@"
+export TM_URL=$url TM_ALERT_COMMAND="node $PWD/web/tests/traffic.mjs scan" TM_MANY_COMMAND="node $PWD/web/tests/traffic.mjs many"
+in_namespace "$here" "$@"
