@@ -174,7 +174,7 @@ const folded = (answer: Graph, below: number, past: number): Graph => ({
 
 test("the hosts that are folded are counted, with the limit that folds them", () => {
   const answer = graph([node(0), node(1), other(2, true, 30)], [edge(0, 1), edge(1, 2)]);
-  assert.equal(foldedSentence(answer), "");
+  assert.equal(foldedSentence(graph([node(0), node(1)], [edge(0, 1)])), "");
   assert.equal(charted(answer), 2);
   assert.equal(foldedSentence(folded(answer, 30, 0)), "“Other” stands for 30 hosts below 5.00 MB (ChartMinBytes).");
   assert.equal(foldedSentence(folded(answer, 0, 1)), "“Other” stands for 1 host past the largest 2.");
@@ -199,6 +199,16 @@ test("a chart whose hosts are all folded has other in each view, with its figure
   const { boxes, bytes } = bandsOf(answer, 900, 450);
   assert.deepEqual(boxes.filter(({ column }) => column !== 1).length, 4);
   assert.equal(bytes, 2500);
+});
+
+test("an end of small flows that are added up is other without a number", () => {
+  const answer = graph([node(0), other(1, false, 0)], [edge(0, 1)]);
+  assert.equal(nameOf(sceneOf(answer), 1), "other hosts");
+  assert.equal(foldedSentence(answer), "“Other” is an end of small flows that are added up.");
+  assert.equal(
+    sentenceOf(sceneOf(answer), 1),
+    "other hosts, Internet, 1.00 kB in all, sent 0 B, received 1.00 kB, 1 peer",
+  );
 });
 
 test("traffic within other is said where no edge can show it", () => {

@@ -119,8 +119,11 @@ function drawNodes(ctx: CanvasRenderingContext2D, frame: Frame, indices: number[
 export function nameOf(scene: Scene, index: number): string {
   const node = scene.nodes[index]?.node;
   if (node === undefined) return "";
-  if (node.is_other || node.address === null)
-    return counted(node.hosts, node.is_local ? "other local host" : "other host");
+  if (node.is_other || node.address === null) {
+    const name = node.is_local ? "other local host" : "other host";
+    // Sums of small flows do not have the address of an end.
+    return node.hosts === 0 ? `${name}s` : counted(node.hosts, name);
+  }
   return node.name ?? node.address;
 }
 

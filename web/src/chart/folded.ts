@@ -24,7 +24,8 @@ export function reasonOf(graph: Graph): string {
 /** The hosts that “other” stands for, in a sentence; empty if there are none. */
 export function foldedSentence(graph: Graph): string {
   const { below_min_bytes, past_nodes } = graph.folded;
-  if (below_min_bytes + past_nodes === 0) return "";
+  if (below_min_bytes + past_nodes === 0)
+    return graph.nodes.some((node) => node.is_other) ? "“Other” is an end of small flows that are added up." : "";
   if (charted(graph) === 0)
     return `No host has ${limitOf(graph)}: “other” stands for all ${counted(below_min_bytes, "host")}.`;
   const below = below_min_bytes > 0 ? `${counted(below_min_bytes, "host")} below ${limitOf(graph)}` : "";
