@@ -4,7 +4,7 @@
 #   scripts/dashboard.sh PROGRAM              the tests
 #   scripts/dashboard.sh PROGRAM COMMAND…     another command in the namespace of the exporter, which serves at $TM_URL
 #
-# Needs root, Node.js 20 and Chromium. No frame leaves the namespaces.
+# Needs root, Node.js 20 and Chromium, and Prometheus for the tests of PromQL. No frame leaves the namespaces.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -52,6 +52,7 @@ connect() {
 capture() {
     background_in_namespace "$here" "$program" -iface eth0 -promHTTP "${url#http://}" -localNetworks 10.0.0.0/24 \
         --scan.interval 10 --alert.hold 2s -ChartMinBytes 1K >"$log" 2>&1
+    export TM_EXPORTER_PID=$!
     local attempt
     for attempt in $(seq 1 100); do
         if in_namespace "$here" curl -sf -o /dev/null "$url/-/ready"; then return; fi
@@ -62,10 +63,16 @@ capture() {
     return 1
 }
 
+# Debian's, where it was unpacked (scripts/unpack.sh prometheus), or an installed one.
+prometheus=$PWD/target/tools/usr/bin/prometheus
+[ -x "$prometheus" ] || prometheus=$(command -v prometheus) || true
+[ -z "$prometheus" ] || export TM_PROMETHEUS=$prometheus
+
 scripts/web.sh packages
 connect
 background_in_namespace "$there" node web/tests/traffic.mjs serve
 capture
 background_in_namespace "$here" node web/tests/traffic.mjs talk
 [ $# -gt 0 ] || set -- scripts/web.sh browser "$url"
-TM_URL=$url TM_ALERT_COMMAND="node $PWD/web/tests/traffic.mjs scan" in_namespace "$here" "$@"
+export TM_URL=$url TM_ALERT_COMMAND="node $PWD/web/tests/traffic.mjs scan" TM_MANY_COMMAND="node $PWD/web/tests/traffic.mjs many"
+in_namespace "$here" "$@"

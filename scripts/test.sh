@@ -128,7 +128,7 @@ grafana_group() { scripts/grafana.sh check; }
 
 # The page: its sources give the committed one, its units, and the whole of it in a browser over the exporter.
 dashboard_group() {
-    web/check && scripts/web.sh unit && cargo build --locked --bins &&
+    web/check && scripts/web.sh unit && scripts/unpack.sh prometheus && cargo build --locked --bins &&
         scripts/dashboard.sh "$CARGO_TARGET_DIR/debug/trafficmonitor"
 }
 

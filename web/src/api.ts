@@ -156,6 +156,8 @@ export interface GraphNode {
   name: string | null;
   is_local: boolean;
   is_other: boolean;
+  /** The hosts that it stands for. */
+  hosts: number;
   bytes: number;
   alerts: number;
 }
@@ -173,6 +175,8 @@ export interface Graph {
   seconds: number;
   number: number;
   min_bytes: number;
+  /** Hosts without a node of their own, by the reason. */
+  folded: { below_min_bytes: number; past_nodes: number };
   nodes: GraphNode[];
   edges: GraphEdge[];
   /** Traffic that no edge stands for. */
@@ -201,7 +205,20 @@ export interface Alert {
   limit: number;
   unit: string;
   peak: { value: number; limit: number; at: string } | null;
-  bytes: number;
+  /** Null for scans. */
+  bytes: number | null;
+  /** The contacts that a scan was found by. `tried` is the sum of `failed`, `touched` (answered, not used) and `used`. */
+  scan: {
+    targets: "hosts" | "ports";
+    network: string | null;
+    protocol: string | null;
+    port: number | null;
+    tried: number;
+    failed: number;
+    touched: number;
+    used: number;
+    is_estimate: boolean;
+  } | null;
   first_targets: string[];
   last_targets: string[];
   /** What is known about the first and the last targets, by their text. */

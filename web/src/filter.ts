@@ -134,6 +134,7 @@ export function completed(text: string, caret: number, suggestion: string): { te
 }
 
 export const hostWord = (address: string): string => `host:${address}`;
+export const destinationWord = (address: string): string => `dst:${address}`;
 export const macWord = (mac: string): string => `mac:${mac}`;
 export const protocolWord = (protocol: string): string => `protocol:${protocol}`;
 export const portWord = (port: number): string => `port:${port}`;

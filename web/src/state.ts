@@ -17,6 +17,9 @@ export type ChartName = (typeof CHARTS)[number];
 /** Most hosts of the chart. */
 export const HOSTS = ["25", "100", "500"] as const;
 
+/** Hosts that the chart folds: those below ChartMinBytes, or none for their size. */
+export const FOLDS = ["limit", "none"] as const;
+
 export interface View {
   range: Range;
   filter: string;
@@ -27,6 +30,7 @@ export interface View {
   search: string;
   chart: ChartName;
   hosts: (typeof HOSTS)[number];
+  fold: (typeof FOLDS)[number];
   unit: Unit;
   alerts: "active" | "resolved";
   /** The alert that is open, by its fingerprint and start; empty for none. */
@@ -42,6 +46,7 @@ export const DEFAULTS: View = {
   search: "",
   chart: "force",
   hosts: "100",
+  fold: "limit",
   unit: "bits",
   alerts: "active",
   alert: "",
@@ -67,6 +72,7 @@ export function parse(fragment: string): View {
     search: text("search"),
     chart: oneOf(given.get("chart"), CHARTS, DEFAULTS.chart),
     hosts: oneOf(given.get("hosts"), HOSTS, DEFAULTS.hosts),
+    fold: oneOf(given.get("fold"), FOLDS, DEFAULTS.fold),
     unit: oneOf(given.get("unit"), ["bits", "bytes"] as const, DEFAULTS.unit),
     alerts: oneOf(given.get("alerts"), ["active", "resolved"] as const, DEFAULTS.alerts),
     alert: /^[\w-]{0,80}$/.test(text("alert")) ? text("alert") : "",

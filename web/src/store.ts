@@ -100,6 +100,7 @@ function ask<T>(question: Question): Query<T> {
 const range = computed(() => view.value.range);
 const filter = computed(() => view.value.filter);
 const hosts = computed(() => view.value.hosts);
+const fold = computed(() => view.value.fold);
 export const alertList = computed(() => view.value.alerts);
 /** The sentence about a filter that the range cannot have, or null. */
 export function refusal(range: Range, filter: string): string | null {
@@ -138,7 +139,8 @@ export const graph = ask<Graph>(
     () =>
       possible(() => {
         const nodes = Number(hosts.value);
-        return pathOf("graph", { range: range.value, filter: filter.value, nodes, edges: nodes * 4 });
+        const min_bytes = fold.value === "none" ? 0 : "";
+        return pathOf("graph", { range: range.value, filter: filter.value, min_bytes, nodes, edges: nodes * 4 });
       }),
   ),
 );

@@ -29,7 +29,18 @@ export const alert = (more = {}) => ({
   limit: 15,
   unit: "hosts",
   peak: { value: 38, limit: 15, at: START },
-  bytes: 2400,
+  bytes: null,
+  scan: {
+    targets: "hosts",
+    network: "192.0.2.0/24",
+    protocol: "tcp",
+    port: 445,
+    tried: 40,
+    failed: 38,
+    touched: 2,
+    used: 0,
+    is_estimate: false,
+  },
   first_targets: ["192.0.2.1:445", "[2001:db8::7]:445"],
   last_targets: ["192.0.2.40:445"],
   targets: [
@@ -87,11 +98,18 @@ test("an alert appears first, is read out, opens with all that is known, and res
       "192.0.2.40:445",
       "microsoft-ds – files.lan",
       "smbscan (812) in docker/0123456789ab",
+      "40 hosts of 192.0.2.0/24 at tcp/445",
       "Pending",
       "Firing",
     ]) {
       assert.ok((await card.innerText()).includes(text), text);
     }
+    const terms = await card.locator("dt").allInnerTexts();
+    assert.ok(
+      ["Tried", "Failed", "Answered, not used", "Used"].every((term) => terms.includes(term)),
+      terms.join(),
+    );
+    assert.ok(!terms.includes("Bytes"), "a scan has no bytes");
     assert.equal(
       await card.getByRole("link", { name: /^Evidence/ }).evaluate((link) => new URL(link.href).pathname),
       "/alerts/0123456789abcdef/evidence",
@@ -134,6 +152,39 @@ test("a destination has its name and origin", () => {
   return withPage({ change: withAlerts({ active: [alert(about)], resolved: [] }) }, async (page) => {
     await page.locator(".firing", { hasText: "(nas.lan)" }).click();
     await page.locator(".card-body", { hasText: "nas.lan – NL AS64500 Example Vendor" }).waitFor();
+  });
+});
+
+test("each alert shows the traffic that it is about, and the figures that it has", () => {
+  const about = (fingerprint, ends, more = {}) =>
+    alert({ fingerprint, kind: "bandwidth", source: null, bytes: 7_000_000, scan: null, ...ends, ...more });
+  const active = [
+    about("000000000000000a", { source: "10.9.8.7" }),
+    about("000000000000000b", { destination: "2001:db8::9" }),
+    about("000000000000000c", { network: "10.9.0.0/16" }),
+    about("000000000000000d", { source: "10.9.8.7", destination: "192.0.2.9" }),
+    about("000000000000000e", { source: "10.9.8.7" }, { kind: "host_scan", bytes: null }),
+  ];
+  return withPage({ change: withAlerts({ active, resolved: [] }) }, async (page) => {
+    for (const [at, filter] of [
+      "host:10.9.8.7",
+      "dst:2001:db8::9",
+      "10.9.0.0/16",
+      "host:10.9.8.7 host:192.0.2.9",
+      "host:10.9.8.7",
+    ].entries()) {
+      const card = page.locator(".card").nth(at);
+      await card.locator(".card-head").click();
+      const terms = await card.locator("dt").allInnerTexts();
+      assert.equal(terms.includes("Bytes"), active[at].bytes !== null, terms.join());
+      assert.ok(!terms.includes("Tried"), terms.join());
+      await card.getByRole("button", { name: "Show its traffic" }).click();
+      await eventually(
+        () => new URLSearchParams(new URL(page.url()).hash.slice(1)).get("filter") === filter,
+        `the filter ${filter}`,
+      );
+      assert.equal(await page.locator(".filter .trouble").count(), 0);
+    }
   });
 });
 

@@ -5,6 +5,7 @@ import { close } from "./browser.mjs";
 import "./view.mjs";
 import "./filter.mjs";
 import "./tables.mjs";
+import "./promql.mjs";
 import "./alerts.mjs";
 import "./hostile.mjs";
 import "./robust.mjs";

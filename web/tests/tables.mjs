@@ -89,7 +89,6 @@ test("the search keeps the rows whose own cells contain the text", () =>
       const found = await hosts();
       return found.length > 1 && found.every((text) => text.includes("10.0.0.1"));
     }, "the rows of the text");
-    await page.locator(".downloads", { hasText: "Downloads without: search" }).waitFor();
     await page.locator(".downloads", { hasText: "PromQL without: search" }).waitFor();
     await page.getByLabel("Search in the table").fill("no such text");
     await page.locator(".tables .empty").waitFor();
@@ -113,6 +112,42 @@ test("a table is downloaded as CSV and as JSON", () =>
     assert.ok(json.rows.length > 0);
     assert.equal(csv.text.trim().split("\n").length, json.rows.length + 1);
   }));
+
+test("a download has the rows that are shown: filtered, searched and sorted", () =>
+  withPage(
+    {
+      fragment: "#range=all&table=pairs&filter=protocol%3Atcp&search=10.0.0.1%20-10.0.0.12&sort=a&order=asc",
+      expects: /ERR_FAILED/,
+    },
+    async (page) => {
+      await openTables(page);
+      const { rows: all } = await ask("pairs?range=all&filter=protocol:tcp&sort=a&order=asc&limit=10000");
+      const expected = all
+        .map(({ a, b }) => `${a} ${b}`)
+        .filter((ends) => ends.includes("10.0.0.1") && !ends.includes("10.0.0.12"));
+      assert.ok(expected.length > 50 && expected.length < all.length, `${expected.length} of ${all.length}`);
+      assert.match(await page.locator(".tables .pages").innerText(), new RegExp(`of ${expected.length}\\b`));
+      const csv = await download(page, "CSV");
+      assert.equal(csv.name, "pairs.csv");
+      const records = csv.text.trim().split("\n");
+      assert.match(records[0], /^a,b,/);
+      assert.deepEqual(
+        records.slice(1).map((record) => record.split(",").slice(0, 2).join(" ")),
+        expected,
+      );
+      const json = await download(page, "JSON");
+      assert.equal(json.name, "pairs.json");
+      const { total_rows, rows } = JSON.parse(json.text);
+      assert.deepEqual(
+        rows.map(({ a, b }) => `${a} ${b}`),
+        expected,
+      );
+      assert.equal(total_rows, expected.length);
+      await page.route("**/api/v1/pairs*format=csv*", (route) => route.abort());
+      await page.locator(".downloads").getByRole("link", { name: "CSV", exact: true }).click();
+      await page.locator(".downloads a", { hasText: "CSV failed" }).waitFor();
+    },
+  ));
 
 test("a row and a table are copied as PromQL", () =>
   withPage(

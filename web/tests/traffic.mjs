@@ -1,7 +1,8 @@
 // Traffic for the tests of the page, between two network namespaces (scripts/dashboard.sh): node tests/traffic.mjs ROLE
 //
-//   serve    answers at every address of this namespace: HTTP on TCP 80 and 443, and datagrams on UDP 53
+//   serve    answers at every address of this namespace: HTTP on TCP 80 and 443, and datagrams on UDP 53, 123 and 161
 //   talk     39 local hosts ask 60 others, each at a pace of its own, until it is ended
+//   many     each of the 39 asks each of the 60 at the three ports of UDP every 20 s, until it is ended: 14,040 flows
 //   scan     one local host tries 60 hosts at a port without a server, again and again for 25 s
 
 import dgram from "node:dgram";
@@ -9,6 +10,8 @@ import net from "node:net";
 
 const LOCAL = Array.from({ length: 39 }, (_, at) => `10.0.0.${at + 2}`);
 const REMOTE = Array.from({ length: 60 }, (_, at) => `192.0.2.${at + 1}`);
+const DATAGRAM_PORTS = [53, 123, 161];
+const MANY_MS = 20_000;
 const SCANNER = "10.0.0.60";
 const SCAN_MS = 25_000;
 /** A piece of an answer: a client asks for a number of them by one byte. */
@@ -25,9 +28,11 @@ function serve() {
         });
       })
       .listen(port, "0.0.0.0");
-  const names = dgram.createSocket("udp4");
-  names.on("message", (question, from) => names.send(Buffer.alloc(120), from.port, from.address));
-  names.bind(53, "0.0.0.0");
+  for (const port of DATAGRAM_PORTS) {
+    const answering = dgram.createSocket("udp4");
+    answering.on("message", (question, from) => answering.send(Buffer.alloc(120), from.port, from.address));
+    answering.bind(port, "0.0.0.0");
+  }
 }
 
 /** Asks for `pieces` pieces of `host`. */
@@ -56,6 +61,21 @@ function talk() {
   });
 }
 
+function many() {
+  LOCAL.forEach((local) => {
+    const asking = dgram.createSocket("udp4");
+    asking.on("error", () => {});
+    asking.bind(0, local);
+    const targets = REMOTE.flatMap((host) => DATAGRAM_PORTS.map((port) => [host, port]));
+    let turn = 0;
+    setInterval(() => {
+      const [host, port] = targets[turn % targets.length];
+      turn += 1;
+      asking.send(Buffer.alloc(40), port, host);
+    }, MANY_MS / targets.length);
+  });
+}
+
 function scan() {
   const end = Date.now() + SCAN_MS;
   let turn = 0;
@@ -68,7 +88,7 @@ function scan() {
   }, 100);
 }
 
-const roles = { serve, talk, scan };
+const roles = { serve, talk, many, scan };
 const role = roles[process.argv[2]];
 if (role === undefined) throw new Error(`name a role: ${Object.keys(roles).join(", ")}`);
 role();

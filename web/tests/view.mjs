@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ask, asked, eventually, painted, withPage } from "./browser.mjs";
+import { ask, asked, EXPORTER, eventually, painted, withPage } from "./browser.mjs";
 
 test("the first view says what uses the network, what is wrong, and whether all is seen", () =>
   withPage({}, async (page) => {
@@ -88,6 +88,52 @@ test("the flow view draws a band for the top flows and a press filters", () =>
     await box.locator("rect").click();
     await page.locator(".chip").first().waitFor();
     assert.match(page.url(), /filter=host%3A/);
+  }));
+
+test("hosts below ChartMinBytes are one node, which says how many they are, and unfold at a press", () =>
+  withPage({}, async (page, { requests }) => {
+    // The limit is that of the exporter: this one has a low one.
+    await page.route(/\/api\/v1\/graph/, (route) => {
+      const url = new URL(route.request().url());
+      if (!url.searchParams.has("min_bytes")) url.searchParams.set("min_bytes", "1000000000000");
+      return route.continue({ url: url.href });
+    });
+    for (const range of ["live", "5m", "1h", "all"]) {
+      await page.goto(`${EXPORTER}/dashboard#range=${range}`);
+      await page.reload();
+      const foot = page.locator(".network .panel-foot");
+      await page.locator('.force[data-placed="true"]').waitFor();
+      await eventually(async () => (await painted(page, ".canvases canvas")) > 0.0005, "a drawn chart");
+      const { folded } = await ask(`graph?range=${range}&min_bytes=1000000000000`);
+      assert.ok(folded.below_min_bytes > 90, `${range}: ${JSON.stringify(folded)}`);
+      const sentence = /No host has 1\.00 TB \(ChartMinBytes\): “other” stands for all (\d+) hosts\./;
+      await foot.filter({ hasText: sentence }).waitFor();
+      const names = await page
+        .locator(".force .chart-keys button")
+        .evaluateAll((all) => all.map((one) => one.ariaLabel));
+      assert.ok(
+        names.some((name) => /^\d+ other local hosts/.test(name)) &&
+          names.some((name) => /^\d+ other hosts/.test(name)),
+        names.join(),
+      );
+      const reached = names.find((name) => name.includes("(ChartMinBytes)"));
+      assert.match(reached, /below 1\.00 TB \(ChartMinBytes\), [\d.]+ [kMG]B in all, sent [\d.]+ /);
+    }
+    await page.getByRole("button", { name: "Flows", exact: true }).click();
+    await page
+      .locator(".sankey .box", { hasText: /\d+ other local hosts/ })
+      .first()
+      .waitFor();
+    await page.getByRole("button", { name: "Show as table" }).last().click();
+    await page
+      .locator(".graph-table tbody tr", { hasText: /\d+ other local hosts/ })
+      .first()
+      .waitFor();
+    const from = requests.length;
+    await page.getByRole("button", { name: "Show hosts below ChartMinBytes" }).click();
+    await eventually(() => asked(requests, "graph", from).some((given) => given.get("min_bytes") === "0"), "all hosts");
+    assert.match(page.url(), /fold=none/);
+    await eventually(async () => (await page.locator(".graph-table tbody tr").count()) > 90, "their edges");
   }));
 
 /** A place in the chart with nothing but the colour of local hosts around it. */
@@ -266,7 +312,10 @@ test("the chart and the list say what part of the traffic they have", () =>
   withPage({ fragment: "#range=all&chart=sankey", change: withUnlisted }, async (page) => {
     const foot = page.locator(".network .panel-foot", { hasText: /B of .*B drawn \(<?\d+ %\)/ });
     await foot.waitFor();
-    assert.match(await foot.innerText(), /3 smaller edges are left out\. 5\.00 GB has no row of its own\./);
+    assert.match(
+      await foot.innerText(),
+      /3 smaller edges are left out(, with traffic within “other”)?\. 5\.00 GB has no row of its own\./,
+    );
     await page.locator(".top-hosts .panel-foot", { hasText: "5.00 GB more without a row of their own." }).waitFor();
     const sentence = await page.locator(".sankey svg > .svg-muted").first().textContent();
     const [, share] = /\(<?(\d+) %\)/.exec(sentence);

@@ -3,6 +3,9 @@ import { test } from "node:test";
 import type { Graph, GraphEdge, GraphNode } from "../src/api.ts";
 import { Layout, type LayoutInput } from "../src/chart/layout.ts";
 import { drawnOf } from "../src/coverage.ts";
+import { nameOf } from "../src/chart/canvas.ts";
+import { sentenceOf } from "../src/chart/figures.tsx";
+import { charted, foldedSentence, withinOther } from "../src/chart/folded.ts";
 import { bandsOf } from "../src/chart/sankey.ts";
 import { hitAt, neighbour, sceneOf } from "../src/chart/scene.ts";
 
@@ -12,6 +15,7 @@ const node = (id: number, more: Partial<GraphNode> = {}): GraphNode => ({
   name: null,
   is_local: true,
   is_other: false,
+  hosts: 1,
   bytes: 1000,
   alerts: 0,
   ...more,
@@ -29,6 +33,7 @@ const graph = (nodes: GraphNode[], edges: GraphEdge[]): Graph => ({
   seconds: 60,
   number: 1,
   min_bytes: 0,
+  folded: { below_min_bytes: 0, past_nodes: 0 },
   nodes,
   edges,
   left_out: { edges: 0, bytes: 0, packets: 0 },
@@ -157,6 +162,64 @@ test("both directions of a pair and services that are not named fit the flow vie
     bands.reduce((sum, { value }) => sum + value, 0),
     2 * 1500,
   );
+});
+
+const other = (id: number, isLocal: boolean, hosts: number, bytes = 1000): GraphNode =>
+  node(id, { address: null, name: "other", is_local: isLocal, is_other: true, hosts, bytes });
+const folded = (answer: Graph, below: number, past: number): Graph => ({
+  ...answer,
+  min_bytes: 5_000_000,
+  folded: { below_min_bytes: below, past_nodes: past },
+});
+
+test("the hosts that are folded are counted, with the limit that folds them", () => {
+  const answer = graph([node(0), node(1), other(2, true, 30)], [edge(0, 1), edge(1, 2)]);
+  assert.equal(foldedSentence(graph([node(0), node(1)], [edge(0, 1)])), "");
+  assert.equal(charted(answer), 2);
+  assert.equal(foldedSentence(folded(answer, 30, 0)), "“Other” stands for 30 hosts below 5.00 MB (ChartMinBytes).");
+  assert.equal(foldedSentence(folded(answer, 0, 1)), "“Other” stands for 1 host past the largest 2.");
+  assert.equal(
+    foldedSentence(folded(answer, 29, 1)),
+    "“Other” stands for 29 hosts below 5.00 MB (ChartMinBytes) and 1 host past the largest 2.",
+  );
+});
+
+test("a chart whose hosts are all folded has other in each view, with its figures", () => {
+  const nodes = [other(0, true, 4, 3000), other(1, false, 1, 2500)];
+  const answer = folded(graph(nodes, [edge(0, 1, 500), edge(1, 0, 2000)]), 5, 0);
+  assert.equal(foldedSentence(answer), "No host has 5.00 MB (ChartMinBytes): “other” stands for all 5 hosts.");
+  const scene = sceneOf(answer);
+  assert.deepEqual([nameOf(scene, 0), nameOf(scene, 1)], ["4 other local hosts", "1 other host"]);
+  assert.equal(
+    sentenceOf(scene, 0),
+    "4 other local hosts, local, below 5.00 MB (ChartMinBytes), 3.00 kB in all, sent 500 B, received 2.00 kB, 1 peer",
+  );
+  // Nothing else is there to compare with.
+  assert.ok(scene.groups.some(({ width }) => width > 4));
+  const { boxes, bytes } = bandsOf(answer, 900, 450);
+  assert.deepEqual(boxes.filter(({ column }) => column !== 1).length, 4);
+  assert.equal(bytes, 2500);
+});
+
+test("an end of small flows that are added up is other without a number", () => {
+  const answer = graph([node(0), other(1, false, 0)], [edge(0, 1)]);
+  assert.equal(nameOf(sceneOf(answer), 1), "other hosts");
+  assert.equal(foldedSentence(answer), "“Other” is an end of small flows that are added up.");
+  assert.equal(
+    sentenceOf(sceneOf(answer), 1),
+    "other hosts, Internet, 1.00 kB in all, sent 0 B, received 1.00 kB, 1 peer",
+  );
+});
+
+test("traffic within other is said where no edge can show it", () => {
+  const answer = { ...folded(graph([other(0, true, 4)], []), 4, 0), left_out: { edges: 1, bytes: 700, packets: 1 } };
+  assert.equal(withinOther(answer), "All traffic is within “other”: 700 B.");
+  assert.equal(withinOther(graph([node(0), node(1)], [edge(0, 1)])), "");
+});
+
+test("the other hosts have a name in the chart, however small", () => {
+  const nodes = [...Array.from({ length: 20 }, (_, id) => node(id)), other(20, false, 3, 1)];
+  assert.equal(sceneOf(graph(nodes, [])).named[0], 20);
 });
 
 test("an empty answer draws nothing", () => {

@@ -18,6 +18,7 @@ test("each view survives its fragment", () => {
     search: "a b&c",
     chart: "sankey",
     hosts: "500",
+    fold: "none",
     unit: "bytes",
     alerts: "resolved",
     alert: "0f3a-b_9",

@@ -19,7 +19,7 @@ use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::capture::filter::UserFilter;
 use crate::capture::network::Network;
 use crate::config::Config;
-use crate::detect::Detectors;
+use crate::detect::{self, Detectors};
 use crate::evidence::RecorderSettings;
 use crate::export::Published;
 use crate::export::api::ApiSettings;
@@ -237,7 +237,7 @@ fn api_settings(config: &Config) -> ApiSettings {
         detects: config.detect.looks_for_something(),
         refresh: config.pipeline.refresh,
         local_networks: config.locality.networks.clone(),
-        chart_min_bytes: config.detect.bandwidth.clone().unwrap_or_default().chart_min_bytes,
+        chart_min_bytes: config.detect.chart_min_bytes,
         prometheus_url: config.http.prometheus_url.clone(),
         runbooks: config.notify.runbook_url.clone().unwrap_or_else(|| defaults.runbooks.clone()),
         ..defaults
@@ -246,9 +246,10 @@ fn api_settings(config: &Config) -> ApiSettings {
 
 /// The configured limits, for `/capabilities`.
 fn capabilities(config: &Config) -> Capabilities {
-    let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
+    let detect::Config { bandwidth, scan, chart_min_bytes, no_destinations, .. } = config.detect.clone();
     let limits = Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded);
-    Capabilities { explains: config.explain, ..limits }
+    // These two hold without a detector too.
+    Capabilities { explains: config.explain, chart_min_bytes, no_destinations, ..limits }
 }
 
 /// The closing line, as tcpdump has it. Where packets are dropped by the policy, it says how many were.

@@ -15,8 +15,9 @@ use super::ApiInputs;
 use super::filter::{AlertEnds, FlowFilter};
 use super::moment::Rfc3339;
 use super::query::{BadParameter, Parameters};
+use super::words::{port_number, protocol_text};
 use crate::alert::{Alert, AlertEvent, AlertState, AlertView, MAXIMUM_RESOLVED, processes_of};
-use crate::detect::{Kind, Subject, Target};
+use crate::detect::{Kind, ScanEvidence, Subject, Target};
 use crate::export::family;
 use crate::names::{HostName, HostNames, LocalProcess};
 use crate::notify::runbook_address;
@@ -169,7 +170,9 @@ struct AlertEntry<'a> {
     limit: f64,
     unit: &'static str,
     peak: PeakEntry,
-    bytes: u64,
+    /// None for scans, which count contacts.
+    bytes: Option<u64>,
+    scan: Option<ScanEntry>,
     first_targets: Vec<String>,
     last_targets: Vec<String>,
     targets: Vec<TargetEntry<'a>>,
@@ -209,6 +212,37 @@ struct PeakEntry {
     value: f64,
     limit: f64,
     at: Rfc3339,
+}
+
+/// The contacts that a scan was found by. `tried` is the sum of the three behind it.
+#[derive(Serialize)]
+struct ScanEntry {
+    targets: &'static str,
+    network: Option<IpNet>,
+    protocol: Option<String>,
+    port: Option<u16>,
+    tried: u64,
+    failed: u64,
+    touched: u64,
+    used: u64,
+    is_estimate: bool,
+}
+
+impl ScanEntry {
+    fn of(scan: &ScanEvidence, is_estimate: bool) -> Self {
+        let &ScanEvidence { network, failed, touched, used, .. } = scan;
+        Self {
+            targets: if scan.counts_ports { "ports" } else { "hosts" },
+            network,
+            protocol: scan.port.map(|(protocol, _)| protocol_text(protocol)),
+            port: scan.port.and_then(|(_, port)| port_number(port)),
+            tried: failed + touched + used,
+            failed,
+            touched,
+            used,
+            is_estimate,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -252,7 +286,8 @@ impl<'a> AlertEntry<'a> {
             limit: shown.limit,
             unit: unit(alert),
             peak: PeakEntry { value: alert.peak.value, limit: alert.peak.limit, at: Rfc3339(alert.peak.at) },
-            bytes: shown.bytes,
+            bytes: (!alert.kind.is_scan()).then_some(shown.bytes),
+            scan: shown.scan.map(|scan| ScanEntry::of(&scan, shown.is_estimate)),
             first_targets: texts(&alert.figures.first_targets),
             last_targets: texts(&alert.figures.last_targets),
             targets: alert.all_targets().iter().map(|target| TargetEntry::of(target, names)).collect(),

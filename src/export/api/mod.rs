@@ -59,7 +59,7 @@ pub struct ApiSettings {
     pub refresh: Duration,
     /// The configured local networks.
     pub local_networks: Vec<IpNet>,
-    /// Hosts with fewer bytes fold into others in the graph since the start.
+    /// Hosts with fewer bytes in the range fold into others in the graph.
     pub chart_min_bytes: u64,
     /// The address of Prometheus, for links.
     pub prometheus_url: Option<String>,

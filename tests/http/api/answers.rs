@@ -223,6 +223,35 @@ fn comma_separated_values_are_a_file_with_inert_cells() {
 }
 
 #[test]
+fn chart_folds_the_hosts_below_chart_min_bytes_in_every_range() {
+    let exporter = serving();
+    // The default is 5 MB, and the capture has 20 kB.
+    for range in RANGES {
+        let graph = json(&exporter, &format!("graph?range={range}"));
+        let hosts = json(&exporter, &format!("hosts?range={range}&limit=1"));
+        assert_eq!(graph["min_bytes"], json!(5_000_000), "{range}");
+        assert_eq!(graph["folded"]["below_min_bytes"], hosts["total_rows"], "{range}");
+        let nodes = graph["nodes"].as_array().unwrap();
+        assert!(!nodes.is_empty() && nodes.iter().all(|node| node["is_other"] == true), "{range}: {graph}");
+        let folded: u64 = nodes.iter().map(|node| node["hosts"].as_u64().unwrap()).sum();
+        assert_eq!(json!(folded), hosts["total_rows"], "{range}");
+    }
+}
+
+#[test]
+fn chart_min_bytes_holds_without_detection_too() {
+    let folder = tempfile::tempdir().unwrap();
+    capture().write(folder.path(), "office.pcap");
+    let options = ["-r", "office.pcap", "-promHTTP", "127.0.0.1:0", "--detect.enabled=false", "-ChartMinBytes", "7K"];
+    let exporter = Exporter::spawn(program(options).current_dir(folder.path()), 1);
+    exporter.is_ready();
+    assert_eq!(json(&exporter, "snapshot")["chart_min_bytes"], json!(7_000));
+    assert_eq!(json(&exporter, "graph")["min_bytes"], json!(7_000));
+    let limits: Value = serde_json::from_str(&client::get(exporter.address(), "/capabilities")).unwrap();
+    assert_eq!(limits["ChartMinBytes"], json!(7_000));
+}
+
+#[test]
 fn answers_are_the_same_compressed() {
     let exporter = serving();
     for resource in ["flows", "history", "graph", "snapshot"] {

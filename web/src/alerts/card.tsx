@@ -4,8 +4,8 @@
 
 import type { JSX } from "preact";
 import type { Alert, Names } from "../api.ts";
-import { hostWord } from "../filter.ts";
-import { ago, bytes, dateTime, duration, figure, moment, safeLink, shortened, visible } from "../format.ts";
+import { destinationWord, hostWord } from "../filter.ts";
+import { ago, bytes, count, dateTime, duration, figure, moment, safeLink, shortened, visible } from "../format.ts";
 import { show, shown, trafficNow, view } from "../store.ts";
 import { CopyButton, FilterLink } from "../parts.tsx";
 import { graphAddress } from "../tables/promql.ts";
@@ -102,15 +102,22 @@ function Targets(properties: { title: string; targets: string[]; known: Alert["t
   );
 }
 
+/** The filter of the traffic that an alert is about. */
+function trafficOf({ source, destination, network }: Alert): string {
+  if (source === null) return network ?? (destination === null ? "" : destinationWord(destination));
+  return destination === null ? hostWord(source) : `${hostWord(source)} ${hostWord(destination)}`;
+}
+
 function Links(properties: { alert: Alert }): JSX.Element {
   const { alert } = properties;
+  const traffic = trafficOf(alert);
   const evidence = safeLink(alert.evidence_url);
   const runbook = safeLink(alert.runbook_url);
   const graph = alert.promql === null ? null : graphAddress(shown.value?.prometheus_url ?? null, alert.promql);
   return (
     <p class="links">
-      {alert.source !== null && (
-        <button type="button" class="button" onClick={() => show({ filter: hostWord(alert.source ?? "") })}>
+      {traffic !== "" && (
+        <button type="button" class="button" onClick={() => show({ filter: traffic })}>
           Show its traffic
         </button>
       )}
@@ -173,6 +180,33 @@ function Ends(properties: { alert: Alert }): JSX.Element {
   );
 }
 
+/** Figures by name: those that alerts of this kind have. */
+function figuresOf({ bytes: volume, scan }: Alert): [string, string][] {
+  if (scan === null) return volume === null ? [] : [["Bytes", bytes(volume)]];
+  const about = (value: number): string => (scan.is_estimate ? "about " : "") + count(value);
+  const service = scan.protocol === null ? "" : ` at ${scan.protocol}${scan.port === null ? "" : `/${scan.port}`}`;
+  const place = (scan.network === null ? "" : ` of ${scan.network}`) + service;
+  return [
+    ["Tried", `${about(scan.tried)} ${scan.targets}${place}`],
+    ["Failed", about(scan.failed)],
+    ["Answered, not used", about(scan.touched)],
+    ["Used", about(scan.used)],
+  ];
+}
+
+function Figures(properties: { alert: Alert }): JSX.Element {
+  return (
+    <>
+      {figuresOf(properties.alert).map(([name, text]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{visible(text)}</dd>
+        </div>
+      ))}
+    </>
+  );
+}
+
 function Body(properties: { alert: Alert }): JSX.Element {
   const { alert } = properties;
   return (
@@ -194,10 +228,7 @@ function Body(properties: { alert: Alert }): JSX.Element {
           <dt>Side</dt>
           <dd>{visible(alert.side)}</dd>
         </div>
-        <div>
-          <dt>Bytes</dt>
-          <dd>{bytes(alert.bytes)}</dd>
-        </div>
+        <Figures alert={alert} />
         {alert.processes.length > 0 && (
           <div>
             <dt>Local processes</dt>

@@ -2,7 +2,7 @@
  * Draws the network chart on a canvas. It takes a scene, positions and colours, and knows neither the API nor the page.
  */
 
-import { shortened } from "../format.ts";
+import { counted, shortened } from "../format.ts";
 import type { Palette } from "../theme.ts";
 import { bendPoint, type Hit, type Scene } from "./scene.ts";
 
@@ -119,7 +119,11 @@ function drawNodes(ctx: CanvasRenderingContext2D, frame: Frame, indices: number[
 export function nameOf(scene: Scene, index: number): string {
   const node = scene.nodes[index]?.node;
   if (node === undefined) return "";
-  if (node.is_other || node.address === null) return node.is_local ? "other local hosts" : "other hosts";
+  if (node.is_other || node.address === null) {
+    const name = node.is_local ? "other local host" : "other host";
+    // Sums of small flows do not have the address of an end.
+    return node.hosts === 0 ? `${name}s` : counted(node.hosts, name);
+  }
   return node.name ?? node.address;
 }
 
@@ -185,7 +189,7 @@ export function drawAll(canvas: HTMLCanvasElement, frame: Frame): void {
   drawSides(ctx, frame);
   drawEdges(ctx, frame);
   drawNodes(ctx, frame, frame.scene.largest);
-  drawLabels(ctx, frame, frame.scene.largest.slice(0, LABELS));
+  drawLabels(ctx, frame, frame.scene.named.slice(0, LABELS));
 }
 
 /** Hosts and edges that belong to what is marked. */

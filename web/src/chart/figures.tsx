@@ -40,8 +40,10 @@ export function sentenceOf(scene: Scene, index: number): string {
   const { sent, received, peers } = sumsOf(scene, index);
   const address = node.address === null || node.name === null ? "" : ` ${visible(node.address)}`;
   const side = node.is_local ? "local" : "Internet";
+  const reason = scene.folded === "" ? "" : `, ${scene.folded}`;
+  const folded = node.is_other ? `${reason}, ${bytes(node.bytes)} in all` : "";
   const alerts = node.alerts > 0 ? `, ${counted(node.alerts, "firing alert")}` : "";
-  return `${shortened(nameOf(scene, index), 60)}${address}, ${side}, sent ${bytes(sent)}, received ${bytes(received)}, ${counted(peers, "peer")}${alerts}`;
+  return `${shortened(nameOf(scene, index), 60)}${address}, ${side}${folded}, sent ${bytes(sent)}, received ${bytes(received)}, ${counted(peers, "peer")}${alerts}`;
 }
 
 function NodeFigures(properties: { scene: Scene; index: number; seconds: number; unit: Unit }): JSX.Element | null {
@@ -56,6 +58,8 @@ function NodeFigures(properties: { scene: Scene; index: number; seconds: number;
         <bdi>{shortened(nameOf(scene, index), 60)}</bdi>
       </b>
       {node.name !== null && node.address !== null && <bdi class="muted">{visible(node.address)}</bdi>}
+      {node.is_other && scene.folded !== "" && <span class="muted">{scene.folded}</span>}
+      {node.is_other && <span>{bytes(node.bytes)} in all</span>}
       <span>
         sent {bytes(sent)}
         {perSecond(sent)}

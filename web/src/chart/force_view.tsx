@@ -7,11 +7,12 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Graph } from "../api.ts";
 import { hostWord, withWord } from "../filter.ts";
-import { visible } from "../format.ts";
+import { counted, visible } from "../format.ts";
 import { show, view } from "../store.ts";
 import { toggleWord, useSize } from "../parts.tsx";
 import { nameOf, type Zoom } from "./canvas.ts";
 import { Figures, sentenceOf } from "./figures.tsx";
+import { charted, foldedSentence } from "./folded.ts";
 import { type Placed, useLayout } from "./layout_hook.ts";
 import { NodeButtons } from "./node_buttons.tsx";
 import { type Mark, usePainter } from "./painter.ts";
@@ -108,7 +109,7 @@ export function ForceView(properties: { graph: Graph; describedBy: string }): JS
         class={`canvases ${mark === null ? "" : "points"}`}
         ref={box}
         role="img"
-        aria-label={`Network flow: ${graph.nodes.length} hosts, ${graph.edges.length} edges`}
+        aria-label={`Network flow: ${counted(charted(graph), "host")}, ${counted(graph.edges.length, "edge")}. ${foldedSentence(graph)}`}
         aria-describedby={properties.describedBy}
         {...pointer}
       >

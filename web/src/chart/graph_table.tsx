@@ -8,6 +8,7 @@ import { bytes, count, share } from "../format.ts";
 import { Host } from "../parts.tsx";
 import { nameOf } from "./canvas.ts";
 import { serviceName } from "./figures.tsx";
+import { withinOther } from "./folded.ts";
 import { type Scene, sceneOf } from "./scene.ts";
 
 function End(properties: { scene: Scene; index: number }): JSX.Element {
@@ -61,6 +62,7 @@ export function GraphTable(properties: { graph: Graph; of: number }): JSX.Elemen
           ))}
         </tbody>
       </table>
+      {edges.length === 0 && <p class="empty">{withinOther(properties.graph)}</p>}
     </div>
   );
 }

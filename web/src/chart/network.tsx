@@ -12,6 +12,7 @@ import { HOSTS } from "../state.ts";
 import { Choice, oldClass, Trouble } from "../parts.tsx";
 import { RANGE_NAMES } from "../words.ts";
 import { nameOf } from "./canvas.ts";
+import { charted, foldedSentence, withinOther } from "./folded.ts";
 import { ForceView } from "./force_view.tsx";
 import { GraphTable } from "./graph_table.tsx";
 import { SankeyView } from "./sankey_view.tsx";
@@ -27,7 +28,8 @@ function summary(answer: Graph): string {
     ({ edge, from, to }) =>
       `${shortened(nameOf(scene, from), 40)} to ${shortened(nameOf(scene, to), 40)} ${bytes(edge.bytes)}`,
   );
-  return parts.length === 0 ? "No traffic." : `The largest: ${parts.join("; ")}.`;
+  if (parts.length > 0) return `The largest: ${parts.join("; ")}.`;
+  return answer.nodes.length === 0 ? "No traffic." : withinOther(answer);
 }
 
 function useFullScreen(): [{ current: HTMLElement | null }, boolean, () => void] {
@@ -109,21 +111,37 @@ function Tools(properties: { isTable: boolean; isFull: boolean; onTable(): void;
   );
 }
 
-/** The chart's size, and the hosts that it sums up, in words. */
+/** The chart's size, and the hosts that it folds, in words. */
 function sizeOf(answer: Graph): string {
-  const size = `${counted(answer.nodes.length, "host")}, ${counted(answer.edges.length, "edge")}.`;
-  if (!answer.nodes.some((node) => node.is_other)) return size;
-  const below = answer.min_bytes > 0 ? `below ${bytes(answer.min_bytes)} or ` : "";
-  return `${size} “Other” sums up the hosts ${below}past the largest.`;
+  const hosts = charted(answer);
+  const size = hosts === 0 ? "" : `${counted(hosts, "host")}, ${counted(answer.edges.length, "edge")}. `;
+  return size + foldedSentence(answer);
+}
+
+/** Shows the hosts below ChartMinBytes, or folds them again; nothing where the limit folds no host. */
+function FoldButton(properties: { answer: Graph }): JSX.Element | null {
+  const isUnfolded = view.value.fold === "none";
+  if (!isUnfolded && properties.answer.folded.below_min_bytes === 0) return null;
+  return (
+    <button
+      type="button"
+      class="button"
+      aria-pressed={isUnfolded}
+      onClick={() => show({ fold: isUnfolded ? "limit" : "none" })}
+    >
+      Show hosts below ChartMinBytes
+    </button>
+  );
 }
 
 /** The part of the traffic that the chart draws, in words; empty for all of it. */
 function partOf(answer: Graph): string {
   const { bytes: shown, of } = drawn.value ?? { bytes: 0, of: 0 };
   const edges = answer.left_out.edges;
+  const within = answer.nodes.some((node) => node.is_other) ? ", with traffic within “other”" : "";
   const parts: string[] = [];
   if (shown < of) parts.push(`${bytes(shown)} of ${bytes(of)} drawn (${share(shown, of)}).`);
-  if (edges > 0) parts.push(`${counted(edges, "smaller edge is", "smaller edges are")} left out.`);
+  if (edges > 0) parts.push(`${counted(edges, "smaller edge is", "smaller edges are")} left out${within}.`);
   const without = unlisted.value ?? 0;
   if (without > 0) {
     const what = view.value.filter === "" ? "has no row of its own" : "without a row may match the filter";
@@ -156,9 +174,12 @@ export function Network(): JSX.Element {
           <Chart answer={answer} isTable={isTable} />
         )}
       </div>
-      <p class="panel-foot muted">
-        {answer !== null && `${sizeOf(answer)} ${partOf(answer)}`} Width is by bytes. A press filters the page.
-      </p>
+      <div class="panel-foot muted">
+        <span>
+          {answer !== null && `${sizeOf(answer)} ${partOf(answer)}`} Width is by bytes. A press filters the page.
+        </span>
+        {answer !== null && <FoldButton answer={answer} />}
+      </div>
     </section>
   );
 }

@@ -7,7 +7,7 @@ import { sankey, sankeyLinkHorizontal, type SankeyLink, type SankeyNode } from "
 import type { Direction, Graph, GraphNode } from "../api.ts";
 import { hostWord, portWord, protocolWord } from "../filter.ts";
 import { nameOf } from "./canvas.ts";
-import { type Scene, type SceneEdge, sceneOf } from "./scene.ts";
+import { keyOf, type Scene, type SceneEdge, sceneOf } from "./scene.ts";
 
 /** Most boxes of a column. */
 const MOST = 14;
@@ -47,13 +47,13 @@ interface Part {
   bytes: number;
 }
 
-/** The largest edges between single hosts, as long as their ends fit the columns. */
+/** The largest edges, as long as their ends fit the columns. */
 function topEdges(scene: Scene, most: number): SceneEdge[] {
   const senders = new Set<number>();
   const receivers = new Set<number>();
   const fits = (ends: Set<number>, end: number): boolean => ends.has(end) || ends.size < most;
   return scene.edges
-    .filter(({ isOther, edge }) => !isOther && edge.bytes > 0)
+    .filter(({ edge }) => edge.bytes > 0)
     .sort((left, right) => right.edge.bytes - left.edge.bytes)
     .filter(({ from, to }) => {
       if (!fits(senders, from) || !fits(receivers, to)) return false;
@@ -110,9 +110,10 @@ export function bandsOf(graph: Graph, width: number, height: number): Bands {
   const bands = new Map<string, { source: string; target: string; value: number; direction: Direction }>();
 
   const host = (column: 0 | 2, node: GraphNode, text: string): string => {
-    const key = `${column} ${node.address}`;
+    const key = `${column} ${keyOf(node)}`;
     const filterWords = node.address === null ? [] : [hostWord(node.address)];
-    if (!boxes.has(key)) boxes.set(key, { key, column, text, filterWords, isLocal: node.is_local });
+    if (!boxes.has(key))
+      boxes.set(key, { key, column, text, filterWords, isLocal: node.is_other ? null : node.is_local });
     return key;
   };
   const service = (part: Part): string => {

@@ -9,6 +9,7 @@ import { bytes, counted, share, shortened, visible } from "../format.ts";
 import { toggledAll } from "../filter.ts";
 import { useSize } from "../parts.tsx";
 import { show, view } from "../store.ts";
+import { withinOther } from "./folded.ts";
 import { NodeButtons } from "./node_buttons.tsx";
 import { type Band, bandsOf, type Box, boxOf, pathOf } from "./sankey.ts";
 
@@ -129,6 +130,7 @@ export function SankeyView(properties: { graph: Graph; of: number; describedBy: 
   const label = "Top flows: senders, services, receivers";
   return (
     <div class="sankey" ref={place}>
+      {graph.edges.length === 0 && <p class="empty">{withinOther(graph)}</p>}
       <svg width={width} height={height} role="img" aria-label={label} aria-describedby={describedBy}>
         <Share part={part} of={of} width={width} />
         <g class="bands">

@@ -4,6 +4,7 @@
  */
 
 import type { Direction, Graph, GraphEdge, GraphNode } from "../api.ts";
+import { reasonOf } from "./folded.ts";
 
 export interface SceneNode {
   node: GraphNode;
@@ -39,11 +40,15 @@ export interface Scene {
   groups: EdgeGroup[];
   /** Indices of the hosts, those with the most bytes first. */
   largest: number[];
+  /** The same, those that stand for many hosts first: they have a name where there is room. */
+  named: number[];
+  /** The reason that hosts have no node of their own. */
+  folded: string;
 }
 
 export type Hit = { kind: "node"; index: number } | { kind: "edge"; index: number };
 
-export const EMPTY: Scene = { nodes: [], edges: [], edgesOf: [], groups: [], largest: [] };
+export const EMPTY: Scene = { nodes: [], edges: [], edgesOf: [], groups: [], largest: [], named: [], folded: "" };
 
 export function keyOf(node: GraphNode): string {
   return node.address ?? (node.is_local ? "other local" : "other remote");
@@ -68,9 +73,10 @@ const WIDE_EDGES = 160;
 
 function groupsOf(edges: SceneEdge[]): EdgeGroup[] {
   const groups = new Map<string, EdgeGroup>();
+  const hasSingles = edges.some((edge) => !edge.isOther);
   const narrowest = edges.map(({ width }) => width).sort((left, right) => right - left)[WIDE_EDGES] ?? 0;
   edges.forEach(({ direction, width, isOther }, index) => {
-    const isThin = isOther || width < THIN || width < narrowest;
+    const isThin = (isOther && hasSingles) || width < THIN || width < narrowest;
     const step = isThin ? 0 : Math.round(width / WIDTH_STEP);
     const colour = isOther ? "other-node" : direction;
     const key = `${colour} ${step}`;
@@ -91,13 +97,19 @@ export function sceneOf(graph: Graph): Scene {
   return scene;
 }
 
+/** The most bytes of what belongs to single hosts; of all if nothing does. */
+function mostOf<T extends { bytes: number }>(all: T[], isOther: (one: T) => boolean): number {
+  const singles = all.filter((one) => !isOther(one));
+  return Math.max(1, ...(singles.length > 0 ? singles : all).map(({ bytes }) => bytes));
+}
+
 function madeScene(graph: Graph): Scene {
   const position = new Map(graph.nodes.map((node, index) => [node.id, index]));
   // The sum of many small hosts would make each single host look small.
   const isOther = (edge: GraphEdge): boolean =>
     [edge.source, edge.target].some((id) => graph.nodes[position.get(id) ?? -1]?.is_other === true);
-  const mostOfNode = Math.max(1, ...graph.nodes.filter((node) => !node.is_other).map((node) => node.bytes));
-  const mostOfEdge = Math.max(1, ...graph.edges.filter((edge) => !isOther(edge)).map((edge) => edge.bytes));
+  const mostOfNode = mostOf(graph.nodes, (node) => node.is_other);
+  const mostOfEdge = mostOf(graph.edges, isOther);
   const part = (value: number, of: number): number => Math.min(1, value / of);
   const [least, most] = radiusRange(graph.nodes.length);
   const nodes = graph.nodes.map((node) => ({
@@ -126,7 +138,9 @@ function madeScene(graph: Graph): Scene {
   const largest = nodes
     .map((_, index) => index)
     .sort((left, right) => (nodes[right]?.node.bytes ?? 0) - (nodes[left]?.node.bytes ?? 0));
-  return { nodes, edges, edgesOf, groups: groupsOf(edges), largest };
+  const others = largest.filter((index) => nodes[index]?.node.is_other === true);
+  const named = [...new Set([...others, ...largest])];
+  return { nodes, edges, edgesOf, groups: groupsOf(edges), largest, named, folded: reasonOf(graph) };
 }
 
 /** An edge bends to its right by this part of its length: both directions of a pair are seen apart. */

@@ -10,8 +10,8 @@ export const quoted = (text: string): string =>
   `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 
 export interface Selectors {
-  /** A flow passes if it matches one of these lists of matchers; each is as within braces. */
-  alternatives: string[];
+  /** A flow passes if it matches all matchers of one of these lists. */
+  alternatives: string[][];
   /** Kinds of words that are left out, such as "CIDR". */
   without: string[];
 }
@@ -60,21 +60,30 @@ export const isName = (word: string): boolean => read(word).key === "name";
 const LABELS: Record<string, string> = { src: "source", dst: "destination", port: "port" };
 
 /** The matchers of a word: alternatives of lists; or the kind of the word, where there are none. */
-function matchersOf({ isNegated, key, value }: Word): string[] | { without: string } {
+function matchersOf({ isNegated, key, value }: Word): string[][] | { without: string } {
   const matcher = (label: string, text: string): string => `${label}${isNegated ? "!=" : "="}${quoted(text)}`;
   if (key === "host" || key === "src" || key === "dst") {
     const address = addressOf(value);
     if (address === null) return { without: "CIDR" };
-    if (key !== "host") return [matcher(LABELS[key] ?? key, address)];
+    if (key !== "host") return [[matcher(LABELS[key] ?? key, address)]];
     const ends = [matcher("source", address), matcher("destination", address)];
-    return isNegated ? [ends.join(",")] : ends;
+    return isNegated ? [ends] : ends.map((end) => [end]);
   }
-  if (key === "port" && /^\d+$/.test(value)) return [matcher("port", String(Number(value)))];
-  if (key === "direction") return [matcher("direction", value.toLowerCase())];
+  if (key === "port" && /^\d+$/.test(value)) return [[matcher("port", String(Number(value)))]];
+  if (key === "direction") return [[matcher("direction", value.toLowerCase())]];
   // Labels have the protocol by its keyword.
   if (key === "protocol")
-    return /^\d+$/.test(value) ? { without: "protocol number" } : [matcher(key, value.toLowerCase())];
+    return /^\d+$/.test(value) ? { without: "protocol number" } : [[matcher(key, value.toLowerCase())]];
   return { without: key };
+}
+
+/** The lists that hold where one of `some` and one of `others` holds. What another list implies is left out. */
+export function product(some: string[][], others: string[][]): string[][] {
+  const all = some.flatMap((one) => others.map((other) => [...new Set([...one, ...other])]));
+  return all.filter((list, at) => {
+    const implies = (other: string[]): boolean => other.every((matcher) => list.includes(matcher));
+    return !all.some((other, place) => implies(other) && (other.length < list.length || place < at));
+  });
 }
 
 /** The matchers of a filter. All of its words must hold. */
@@ -86,7 +95,7 @@ export function selectorsOf(filter: string): Selectors {
     const matchers = matchersOf(read(word));
     if (!Array.isArray(matchers)) without.add(matchers.without);
     else if (matchers.length > 1 && (hosts += 1) > MOST_HOSTS) without.add(`more than ${MOST_HOSTS} hosts`);
-    else alternatives = alternatives.flatMap((list) => matchers.map((matcher) => [...list, matcher]));
+    else alternatives = product(alternatives, matchers);
   }
-  return { alternatives: alternatives.map((list) => list.join(",")), without: [...without] };
+  return { alternatives, without: [...without] };
 }

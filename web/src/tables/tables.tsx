@@ -12,6 +12,7 @@ import { TABLES, type TableName } from "../state.ts";
 import { CopyButton, oldClass, Trouble, useNear } from "../parts.tsx";
 import { RANGE_NAMES } from "../words.ts";
 import { type CellContext, type Column, shapeOf } from "./columns.tsx";
+import { type Format, narrowed } from "./download.ts";
 import { graphAddress, ofRow, ofTable } from "./promql.ts";
 import { found, searchOf } from "./search.ts";
 
@@ -20,6 +21,9 @@ const PAGE = 50;
 /** The most that the API gives at once. */
 const DOWNLOAD = 10_000;
 const SEARCH_DELAY = 300;
+/** Milliseconds for which the text of a download is kept. */
+const SAVED_WITHIN = 60_000;
+const TYPES: Record<Format, string> = { csv: "text/csv", json: "application/json" };
 const DEFAULT_SORT = "bytes";
 
 type Row = Parameters<ReturnType<typeof shapeOf>["keyOf"]>[0];
@@ -97,37 +101,61 @@ function Search(): JSX.Element {
   );
 }
 
-/** Says which parts of filter and search a button's result does not have. */
-function Without(properties: { what: string; parts: string[] }): JSX.Element | null {
-  const { what, parts } = properties;
-  if (parts.length === 0) return null;
+/** Says which parts of filter and search an expression does not have. */
+function Without(properties: { parts: string[] }): JSX.Element | null {
+  if (properties.parts.length === 0) return null;
+  return <small class="muted">PromQL without: {properties.parts.join(", ")}</small>;
+}
+
+/** Saves a text as a file. */
+function save(text: string, type: string, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  // The browser reads the text a moment later.
+  setTimeout(() => URL.revokeObjectURL(link.href), SAVED_WITHIN);
+}
+
+/** A link to the rows of the table as a file. The exporter filters and sorts them, and the page searches them. */
+function Download(properties: { name: TableName; format: Format }): JSX.Element {
+  const { name, format } = properties;
+  const [hasFailed, setFailed] = useState(false);
+  const texts = searchTexts();
+  const address = API + pathOf(name, { ...parametersOf(0, DOWNLOAD), format });
+  const file = `${name}.${format}`;
+  const press = async (event: MouseEvent): Promise<void> => {
+    if (texts.length === 0) return;
+    event.preventDefault();
+    try {
+      const response = await fetch(address, { credentials: "same-origin" });
+      setFailed(!response.ok);
+      if (response.ok) save(narrowed(name, format, await response.text(), texts), TYPES[format], file);
+    } catch {
+      setFailed(true);
+    }
+  };
   return (
-    <small class="muted">
-      {what} without: {parts.join(", ")}
-    </small>
+    <a class="button" href={address} download={file} onClick={(event) => void press(event)}>
+      {format.toUpperCase()}
+      {hasFailed && " failed"}
+    </a>
   );
 }
 
 function Downloads(): JSX.Element {
   const name = view.value.table;
-  const address = (format: string): string => API + pathOf(name, { ...parametersOf(0, DOWNLOAD), format });
-  const texts = searchTexts().length > 0 ? ["search"] : [];
   const expression = ofTable(name, view.value.range, view.value.unit, tableFilter());
-  const without = [...expression.without, ...texts];
+  const without = [...expression.without, ...(searchTexts().length > 0 ? ["search"] : [])];
   const graph = graphAddress(shown.value?.prometheus_url ?? null, expression.text);
   return (
     <div class="downloads">
-      <Without what="Downloads" parts={texts} />
-      <a class="button" href={address("csv")} download={`${name}.csv`}>
-        CSV
-      </a>
-      <a class="button" href={address("json")} download={`${name}.json`}>
-        JSON
-      </a>
+      <Download name={name} format="csv" />
+      <Download name={name} format="json" />
       <CopyButton class="button" text={expression.text} label="Copy as PromQL: the largest rows of the table">
         Copy as PromQL
       </CopyButton>
-      <Without what="PromQL" parts={without} />
+      <Without parts={without} />
       {graph !== null && (
         <a class="button" href={graph} target="_blank" rel="noopener noreferrer">
           Show in Prometheus
@@ -182,7 +210,7 @@ function Body(properties: { name: TableName; rows: Row[]; context: CellContext }
           <td class="rank-2 act">
             <CopyButton
               class="quiet"
-              text={ofRow(name, row as never, range, unit)}
+              text={ofRow(name, row as never, range, unit, tableFilter())}
               label={`PromQL of ${visible(keyOf(row))}`}
             >
               PromQL

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::alert::{Alert, AlertState, Severity};
-use crate::detect::{Figures, Kind, Subject, Target};
+use crate::detect::{Figures, Kind, ScanEvidence, Subject, Target};
 use crate::export::tests::firing;
 
 fn alert(kind: Kind, source: &str, severity: Severity, starts_at: i64) -> Alert {
@@ -30,6 +30,35 @@ fn sources(served: &Served, query: &str) -> Vec<String> {
     let answer = served.json(Resource::Alerts, query);
     let active = answer["active"].as_array().unwrap().iter();
     active.map(|alert| alert["source"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn scan_has_its_contacts_and_no_bytes() {
+    let scan = ScanEvidence {
+        port: Some((Protocol::TCP, 22)),
+        network: Some("203.0.113.0/24".parse().unwrap()),
+        failed: 38,
+        touched: 3,
+        used: 1,
+        counts_ports: false,
+        counts_touched: true,
+        limit: 15,
+        times: 1,
+        setting: "NumContactedIPs",
+        silencing_value: 42,
+    };
+    let mut served = served();
+    for (kind, scan) in [(Kind::HostScan, Some(scan)), (Kind::HostScan, None), (Kind::Bandwidth, None)] {
+        let figures = Figures { bytes: 70, scan, is_estimate: true, ..Figures::default() };
+        served.report.alerts.firing = vec![firing(kind, Subject::Source(ip("10.0.0.1")), figures)];
+        let alert = &served.json(Resource::Alerts, "state=active&limit=1")["active"][0];
+        assert_eq!(alert["bytes"], if kind == Kind::Bandwidth { json!(70) } else { Value::Null });
+        let expected = json!({
+            "targets": "hosts", "network": "203.0.113.0/24", "protocol": "tcp", "port": 22,
+            "tried": 42, "failed": 38, "touched": 3, "used": 1, "is_estimate": true,
+        });
+        assert_eq!(alert["scan"], scan.map_or(Value::Null, |_| expected));
+    }
 }
 
 #[test]

@@ -47,10 +47,64 @@ fn light_hosts_fold_into_others_and_no_byte_is_lost() {
 }
 
 #[test]
-fn least_bytes_are_those_of_the_chart_since_the_start() {
+fn hosts_below_chart_min_bytes_fold_in_every_range_unless_the_request_says_otherwise() {
     let mut office = office();
     office.settings.chart_min_bytes = 5_400;
-    assert_eq!(office.json(Resource::Graph, "range=all")["min_bytes"], json!(5_400));
-    assert_eq!(office.json(Resource::Graph, "range=live")["min_bytes"], json!(0));
-    assert_eq!(office.json(Resource::Graph, "range=all&min_bytes=7")["min_bytes"], json!(7));
+    for range in ["live", "5m", "1h", "all"] {
+        let answer = |more: &str| office.json(Resource::Graph, &format!("range={range}{more}"));
+        assert_eq!(answer("")["min_bytes"], json!(5_400), "{range}");
+        assert_eq!(answer("&min_bytes=7")["min_bytes"], json!(7), "{range}");
+    }
+}
+
+/// The hosts that each other node stands for, by its name.
+fn others(answer: &Value) -> Vec<(&str, u64)> {
+    let nodes = answer["nodes"].as_array().unwrap().iter().filter(|node| node["is_other"] == true);
+    let mut others: Vec<_> =
+        nodes.map(|node| (node["name"].as_str().unwrap(), node["hosts"].as_u64().unwrap())).collect();
+    others.sort_unstable();
+    others
+}
+
+#[test]
+fn other_nodes_say_how_many_hosts_they_stand_for_and_why() {
+    // 10.0.0.5 has 6,300 bytes, 198.51.100.9 has 5,500, 10.0.0.6 has 1,200, and the others have 70 each.
+    let cases = [
+        ("min_bytes=0", 0, 0, vec![]),
+        ("min_bytes=5500", 3, 0, vec![("other local hosts", 2), ("other remote hosts", 1)]),
+        ("min_bytes=5501&nodes=1", 4, 0, vec![("other local hosts", 2), ("other remote hosts", 2)]),
+        ("min_bytes=1000&nodes=1", 2, 2, vec![("other local hosts", 2), ("other remote hosts", 2)]),
+    ];
+    for (query, below, past, expected) in cases {
+        let answer = office().json(Resource::Graph, &format!("range=all&{query}"));
+        assert_eq!(answer["folded"], json!({"below_min_bytes": below, "past_nodes": past}), "{query}");
+        assert_eq!(others(&answer), expected, "{query}");
+        let charted = answer["nodes"].as_array().unwrap().iter().filter(|node| node["is_other"] == false);
+        assert!(charted.clone().all(|node| node["hosts"] == 1), "{query}");
+        assert_eq!(charted.count() as u64 + below + past, 5, "{query}");
+    }
+}
+
+#[test]
+fn other_hosts_are_in_the_graph_if_no_host_is_above_the_limit() {
+    let answer = office().json(Resource::Graph, "range=all&min_bytes=1000000");
+    assert_eq!(others(&answer), [("other local hosts", 3), ("other remote hosts", 2)]);
+    let (local, remote) = ("other local hosts".to_owned(), "other remote hosts".to_owned());
+    assert_eq!(edges(&answer), [(remote.clone(), local.clone(), 5_000), (local, remote, 570)]);
+    // The local traffic is within one node.
+    assert_eq!(answer["left_out"]["bytes"], json!(1_000));
+    let bytes: Vec<u64> =
+        answer["nodes"].as_array().unwrap().iter().map(|node| node["bytes"].as_u64().unwrap()).collect();
+    assert_eq!(bytes.iter().max(), Some(&6_570));
+}
+
+#[test]
+fn host_that_changed_sides_counts_for_both_other_nodes() {
+    use Direction::{Outgoing, Transit};
+    let served = Served::with_flows(vec![
+        flow("10.0.0.5", "198.51.100.9", 443, Outgoing, 300),
+        flow("10.0.0.5", "198.51.100.7", 443, Transit, 300),
+    ]);
+    let answer = served.json(Resource::Graph, "range=all&min_bytes=1000");
+    assert_eq!(others(&answer), [("other local hosts", 1), ("other remote hosts", 3)]);
 }

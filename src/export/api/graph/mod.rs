@@ -2,29 +2,29 @@
 //! graph as JSON. Must not know how it is drawn.
 //!
 //! Hosts with little traffic fold into two nodes: one of other local hosts, one of other remote hosts. Edges from such a
-//! node to itself, and the lightest edges past the limit, are left out and summed.
+//! node to itself, and the lightest edges past the limit, are left out and summed. `-ChartMinBytes` says what is little,
+//! unless the request does.
+
+mod nodes;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::IpAddr;
 
 use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::ApiInputs;
-use super::alerts::firing_of;
 use super::amount::Amount;
 use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
-use super::role::AddressRole;
-use super::sums::{AddressKey, map, pairs, single_ends};
-use super::traffic::{RangeTraffic, TimeRange, TrafficQuery};
+use super::sums::map;
+use super::traffic::{RangeTraffic, TrafficQuery};
 use super::words::{port_number, protocol_text, service_text};
 use crate::account::flow::Counters;
-use crate::names::HostNames;
 use crate::packet::Protocol;
 use crate::tables::hashing::State;
 use crate::tables::top::{heaviest_first, top_n};
+use nodes::{EdgeKey, Folded, GraphNode, Nodes};
 
 /// Nodes and edges of an answer if it asks for no other number, and the most.
 const DEFAULT_NODES: usize = 100;
@@ -40,7 +40,7 @@ pub(super) const PARAMETERS: [&str; 5] = ["range", "filter", "min_bytes", "nodes
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GraphQuery {
     traffic: TrafficQuery,
-    /// None for the default of the range.
+    /// None for `-ChartMinBytes`.
     min_bytes: Option<u64>,
     nodes: usize,
     edges: usize,
@@ -59,8 +59,7 @@ impl GraphQuery {
 
     pub(super) fn write<W: Write>(&self, inputs: &ApiInputs<'_>, out: W) -> io::Result<()> {
         let traffic = RangeTraffic::of(inputs, &self.traffic);
-        let default = if self.traffic.range == TimeRange::All { inputs.settings.chart_min_bytes } else { 0 };
-        let min_bytes = self.min_bytes.unwrap_or(default);
+        let min_bytes = self.min_bytes.unwrap_or(inputs.settings.chart_min_bytes);
         let mut nodes = Nodes::of(&traffic.flows, min_bytes, self.nodes);
         let ends: Vec<EdgeKey> = traffic.flows.iter().map(|flow| nodes.ends(flow)).collect();
         let (edges, left_out) = heaviest(&traffic.flows, &ends, self.edges);
@@ -69,6 +68,7 @@ impl GraphQuery {
             seconds: traffic.seconds,
             number: inputs.number,
             min_bytes,
+            folded: nodes.folded,
             nodes: nodes.answer(inputs),
             edges,
             left_out,
@@ -83,22 +83,10 @@ struct GraphAnswer<'a> {
     seconds: f64,
     number: u64,
     min_bytes: u64,
+    folded: Folded,
     nodes: Vec<GraphNode<'a>>,
     edges: Vec<GraphEdge>,
     left_out: LeftOut,
-}
-
-#[derive(Serialize)]
-struct GraphNode<'a> {
-    id: usize,
-    address: Option<IpAddr>,
-    name: Option<&'a str>,
-    is_local: bool,
-    is_other: bool,
-    /// True for an address that no host has, such as a multicast group.
-    is_group: bool,
-    bytes: u64,
-    alerts: u64,
 }
 
 #[derive(Serialize)]
@@ -125,109 +113,6 @@ struct LeftOut {
     #[serde(flatten)]
     amount: Amount,
 }
-
-/// A node: a host, or the other hosts of one side.
-#[derive(Debug, Clone, Copy)]
-struct NodeSum {
-    address: Option<IpAddr>,
-    is_local: bool,
-    has_sent: bool,
-    bytes: u64,
-}
-
-impl NodeSum {
-    fn role(&self, names: &HostNames) -> AddressRole {
-        let of = |address| AddressRole::of(address, self.is_local, self.has_sent, names);
-        self.address.map_or(AddressRole::Host, of)
-    }
-}
-
-/// The nodes, and their positions by address.
-struct Nodes {
-    sums: Vec<NodeSum>,
-    positions: HashMap<AddressKey, usize, State>,
-    /// The positions of the other hosts, local ones first; none while there are none.
-    others: [Option<usize>; 2],
-}
-
-impl Nodes {
-    fn of(flows: &[RangeFlow], min_bytes: u64, most: usize) -> Self {
-        let mut hosts: HashMap<AddressKey, NodeSum, State> = map();
-        for pair in pairs(flows) {
-            for (address, is_local, _) in pair.ends() {
-                let new = NodeSum { address: Some(address), is_local: false, has_sent: false, bytes: 0 };
-                let host = hosts.entry(AddressKey(address)).or_insert(new);
-                host.bytes += pair.both().counters.bytes;
-                host.is_local |= is_local;
-                host.has_sent |= pair.sent_and_received(address).0.packets > 0;
-            }
-        }
-        for sum in single_ends(flows) {
-            let new = NodeSum { address: Some(sum.end), is_local: false, has_sent: false, bytes: 0 };
-            let host = hosts.entry(AddressKey(sum.end)).or_insert(new);
-            host.bytes += sum.both().counters.bytes;
-            host.is_local |= sum.is_local;
-            host.has_sent |= sum.sent.counters.packets > 0;
-        }
-        let heavy = hosts.into_values().filter(|host| host.bytes >= min_bytes);
-        let order =
-            |one: &NodeSum, other: &NodeSum| other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address));
-        let sums = top_n(heavy, most, order);
-        let mut positions = map();
-        for (position, address) in
-            sums.iter().enumerate().filter_map(|(position, node)| Some((position, node.address?)))
-        {
-            positions.insert(AddressKey(address), position);
-        }
-        Self { sums, positions, others: [None; 2] }
-    }
-
-    /// The positions of both ends of a flow, which counts for those that are other hosts.
-    fn ends(&mut self, flow: &RangeFlow) -> EdgeKey {
-        let source = self.position(flow.source, flow.is_source_local());
-        let target = self.position(flow.destination, flow.is_destination_local());
-        for other in self.others.into_iter().flatten().filter(|other| [source, target].contains(other)) {
-            self.sums[other].bytes += flow.counters.bytes;
-        }
-        (source, target)
-    }
-
-    fn position(&mut self, address: Option<IpAddr>, is_local: bool) -> usize {
-        if let Some(&position) = address.and_then(|address| self.positions.get(&AddressKey(address))) {
-            return position;
-        }
-        let next = self.sums.len();
-        let position = *self.others[usize::from(!is_local)].get_or_insert(next);
-        if position == next {
-            self.sums.push(NodeSum { address: None, is_local, has_sent: true, bytes: 0 });
-        }
-        position
-    }
-
-    fn answer<'a>(&self, inputs: &ApiInputs<'a>) -> Vec<GraphNode<'a>> {
-        let alerts = firing_of(&inputs.report.alerts);
-        let node = |(id, sum): (usize, &NodeSum)| {
-            let of_other = if sum.is_local { "other local hosts" } else { "other remote hosts" };
-            let role = sum.role(inputs.names);
-            let name =
-                sum.address.map_or(Some(of_other), |address| inputs.names.best(address).or_else(|| role.words()));
-            GraphNode {
-                id,
-                address: sum.address,
-                name,
-                is_local: sum.is_local,
-                is_other: sum.address.is_none(),
-                is_group: role != AddressRole::Host,
-                bytes: sum.bytes,
-                alerts: sum.address.and_then(|address| alerts.get(&address).copied()).unwrap_or_default(),
-            }
-        };
-        self.sums.iter().enumerate().map(node).collect()
-    }
-}
-
-/// An edge by the positions of its ends.
-type EdgeKey = (usize, usize);
 
 /// The heaviest edges of the flows, each with its ends, and the sum of all other traffic.
 fn heaviest(flows: &[RangeFlow], ends: &[EdgeKey], most: usize) -> (Vec<GraphEdge>, LeftOut) {
