@@ -86,10 +86,11 @@ impl Processes {
         Ok(pass)
     }
 
-    /// Forgets other sockets than `wanted` ones, and looks for the processes of those that are not known.
+    /// Forgets other sockets than `wanted` ones and processes that ended, and looks for those that are not known. (A process
+    /// holds the sockets of its parent from its start until its exec.)
     fn search_for(&mut self, wanted: &HashSet<u32>) {
         let now = Instant::now();
-        self.known.retain(|inode, _| wanted.contains(inode));
+        self.known.retain(|inode, process| wanted.contains(inode) && files::exists(process.pid));
         self.missing.retain(|inode, since| wanted.contains(inode) && now < *since + RETRY_INTERVAL);
         let is_open = |inode: &&u32| !self.known.contains_key(inode) && !self.missing.contains_key(inode);
         let mut open: HashSet<u32> = wanted.iter().filter(is_open).copied().collect();
