@@ -270,9 +270,9 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_http_api_refused_total"]),
         &[
             "export/api/alerts.rs MAXIMUM_ALERTS",
-            "export/api/graph.rs MAXIMUM_EDGES",
-            "export/api/graph.rs MAXIMUM_NODES",
-            "export/api/graph.rs MAXIMUM_SERVICES",
+            "export/api/graph/mod.rs MAXIMUM_EDGES",
+            "export/api/graph/mod.rs MAXIMUM_NODES",
+            "export/api/graph/mod.rs MAXIMUM_SERVICES",
             "export/api/search.rs MAXIMUM_SUGGESTIONS",
             "export/api/tables/mod.rs MAXIMUM_OFFSET",
             "export/api/tables/mod.rs MAXIMUM_ROWS",
