@@ -2,13 +2,17 @@
 //!
 //! Takes rows and a number; gives at most that many rows. Must not know cells.
 //!
-//! The light rows are folded in three steps, as far as they must. First each row keeps one of its ends, with its service;
-//! then either that end or the port; at last only its protocol. Of two parts that could stay, the one with more bytes
-//! among the light rows does: of the flows of a busy server that is the server, of a scan the scanner, and of name
+//! The light rows are folded in three steps, as far as they must. First each row could keep one of its ends, with its
+//! service; then either that end or the port; at last only its protocol. Of two parts that could stay, the one with more
+//! bytes among the light rows does: of the flows of a busy server that is the server, of a scan the scanner, and of name
 //! resolution by many hosts the port. Interface, direction, and reply or not always stay.
+//!
+//! Of the rows that become equal so, the largest groups are folded first, until all rows have room. So a scan becomes a
+//! row, and the few flows of a quiet host beside it stay as they are.
 
 use std::cmp::Ordering;
-use std::hash::BuildHasher;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hash};
 
 use hashbrown::HashMap;
 
@@ -19,17 +23,17 @@ use crate::tables::hashing::{self, State};
 use crate::tables::sampling::Sampling;
 use crate::tables::top::keep_top;
 
-/// Makes `rows` at most `most` rows, in no particular order; gives the traffic of rows that even then are too many. Before
-/// each of the three steps, as many of the heaviest rows as `kept` says are set apart; after it, rows of equal keys are
-/// one.
+/// Makes `rows` at most `most` rows, in no particular order; gives the traffic of rows that even then are too many. As
+/// many of the heaviest rows as `kept` says are set apart in each of the three steps.
 pub(super) fn condense(rows: &mut Vec<HistoryRow>, most: usize, kept: [usize; 3], state: &Sampling) -> DirectionSums {
     let state = hashing::state(state.hash_one(rows.len()));
     let mut steps = kept.into_iter().zip([keep_one_end, keep_end_or_port, keep_protocol]);
     while rows.len() > most
         && let Some((kept, fold)) = steps.next()
     {
-        keep_apart(rows, kept, |light| fold(light, &state));
-        merge(rows, state.clone());
+        let excess = rows.len() - most;
+        fold_largest(after_heaviest(rows, kept), excess, fold, &state);
+        merge(rows, &state);
     }
     cut(rows, most)
 }
@@ -39,17 +43,51 @@ pub(super) fn heaviest_first(one: &HistoryRow, other: &HistoryRow) -> Ordering {
     other.bytes.cmp(&one.bytes).then_with(|| one.key.cmp(&other.key))
 }
 
-/// Lets `fold` change the keys of all rows but the `kept` heaviest.
-fn keep_apart(rows: &mut [HistoryRow], kept: usize, fold: impl FnOnce(&mut [HistoryRow])) {
+/// All rows but the `kept` heaviest.
+fn after_heaviest(rows: &mut [HistoryRow], kept: usize) -> &mut [HistoryRow] {
     if kept < rows.len() {
         rows.select_nth_unstable_by(kept, heaviest_first);
-        fold(&mut rows[kept..]);
+    }
+    &mut rows[kept..]
+}
+
+/// A key that a row could have, and the bytes of the row.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    key: RowKey,
+    bytes: u64,
+}
+
+/// Changes the keys of rows as `fold` says, those of the largest groups of equal keys first, until `excess` rows are one
+/// with another. No row that would stay alone is changed.
+fn fold_largest(rows: &mut [HistoryRow], excess: usize, fold: fn(&mut [Candidate], &State), state: &State) {
+    let mut folded: Vec<Candidate> = rows.iter().map(|row| Candidate { key: row.key, bytes: row.bytes }).collect();
+    fold(&mut folded, state);
+    let mut sizes: HashMap<RowKey, usize, State> = HashMap::with_capacity_and_hasher(rows.len(), state.clone());
+    folded.iter().for_each(|candidate| *sizes.entry(candidate.key).or_default() += 1);
+    let least = least_size(sizes.values().copied(), excess);
+    for (row, candidate) in rows.iter_mut().zip(folded) {
+        if sizes[&candidate.key] >= least {
+            row.key = candidate.key;
+        }
     }
 }
 
+/// The size from which on groups must be folded so that `excess` rows are one with another; 2 if even that is too little.
+fn least_size(sizes: impl Iterator<Item = usize>, excess: usize) -> usize {
+    let mut groups: BTreeMap<usize, usize> = BTreeMap::new();
+    sizes.for_each(|size| *groups.entry(size).or_default() += 1);
+    let mut merged = 0;
+    let enough = groups.iter().rev().find(|&(size, count)| {
+        merged += (size - 1) * count;
+        merged >= excess
+    });
+    enough.map_or(2, |(size, _)| *size).max(2)
+}
+
 /// Adds up the rows with equal keys.
-fn merge(rows: &mut Vec<HistoryRow>, state: State) {
-    let mut positions: HashMap<RowKey, usize, State> = HashMap::with_capacity_and_hasher(rows.len(), state);
+fn merge(rows: &mut Vec<HistoryRow>, state: &State) {
+    let mut positions: HashMap<RowKey, usize, State> = HashMap::with_capacity_and_hasher(rows.len(), state.clone());
     let mut merged = 0;
     for at in 0..rows.len() {
         let row = rows[at];
@@ -67,9 +105,9 @@ fn merge(rows: &mut Vec<HistoryRow>, state: State) {
 /// Bytes by a part of the rows.
 struct Weights<P>(HashMap<P, u64, State>);
 
-impl<P: std::hash::Hash + Eq> Weights<P> {
+impl<P: Hash + Eq> Weights<P> {
     /// The bytes of the parts of each row.
-    fn of(rows: &[HistoryRow], state: &State, parts: impl Fn(&RowKey) -> [Option<P>; 2]) -> Self {
+    fn of(rows: &[Candidate], state: &State, parts: impl Fn(&RowKey) -> [Option<P>; 2]) -> Self {
         let mut weights = HashMap::with_capacity_and_hasher(rows.len(), state.clone());
         for row in rows {
             for part in parts(&row.key).into_iter().flatten() {
@@ -85,9 +123,9 @@ impl<P: std::hash::Hash + Eq> Weights<P> {
 }
 
 /// Opens the end with fewer bytes; of equal ones, that of the server.
-fn keep_one_end(rows: &mut [HistoryRow], state: &State) {
+fn keep_one_end(rows: &mut [Candidate], state: &State) {
     let weights = Weights::of(rows, state, RowKey::ends);
-    for HistoryRow { key, .. } in rows {
+    for Candidate { key, .. } in rows {
         let [Some(source), Some(destination)] = key.ends() else { continue };
         let keeps_source = match weights.get(&source).cmp(&weights.get(&destination)) {
             Ordering::Less => false,
@@ -100,32 +138,32 @@ fn keep_one_end(rows: &mut [HistoryRow], state: &State) {
 
 /// A part that stays in the second step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum KeptPart {
+enum EndOrPort {
     End(RowEnd, Protocol),
     Port(Protocol, u16),
 }
 
 /// Opens the port or the last end, whichever has fewer bytes; of equal ones, the port.
-fn keep_end_or_port(rows: &mut [HistoryRow], state: &State) {
+fn keep_end_or_port(rows: &mut [Candidate], state: &State) {
     keep_one_end(rows, state);
-    let weights = Weights::of(rows, state, parts);
-    for HistoryRow { key, .. } in rows {
-        let [Some(end), Some(port)] = parts(key) else { continue };
+    let weights = Weights::of(rows, state, end_or_port);
+    for Candidate { key, .. } in rows {
+        let [Some(end), Some(port)] = end_or_port(key) else { continue };
         let keeps_end = weights.get(&end) >= weights.get(&port);
         *key = if keeps_end { key.with_open_port() } else { key.with_open_source().with_open_destination() };
     }
 }
 
 /// The end that a row of one end keeps, and its port. A row without the one or the other has nothing to choose.
-fn parts(key: &RowKey) -> [Option<KeptPart>; 2] {
+fn end_or_port(key: &RowKey) -> [Option<EndOrPort>; 2] {
     let ((protocol, port), [source, destination]) = (key.service(), key.ends());
     let end = source.xor(destination);
-    [end.map(|end| KeptPart::End(end, protocol)), port.map(|port| KeptPart::Port(protocol, port))]
+    [end.map(|end| EndOrPort::End(end, protocol)), port.map(|port| EndOrPort::Port(protocol, port))]
 }
 
 /// Opens both ends and the port.
-fn keep_protocol(rows: &mut [HistoryRow], _: &State) {
-    for HistoryRow { key, .. } in rows {
+fn keep_protocol(rows: &mut [Candidate], _: &State) {
+    for Candidate { key, .. } in rows {
         *key = key.with_open_source().with_open_destination().with_open_port();
     }
 }

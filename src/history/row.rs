@@ -155,9 +155,11 @@ impl RowKey {
         self.without_version()
     }
 
-    /// The key of all ports.
+    /// The key of all ports; the same key if there is no port.
     pub(super) const fn with_open_port(mut self) -> Self {
-        self.others.0 = self.others.0 & !PORT_BITS | OPEN_PORT;
+        if self.others.0 & PORT_BITS != 0 {
+            self.others.0 = self.others.0 & !PORT_BITS | OPEN_PORT;
+        }
         self
     }
 

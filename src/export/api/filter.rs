@@ -9,6 +9,7 @@ use std::str::FromStr as _;
 
 use ipnet::IpNet;
 
+use super::ApiInputs;
 use super::filter_word::{FilterWord, QuotedValue, words};
 use super::flow::RangeFlow;
 use super::query::{BadParameter, quoted};
@@ -80,8 +81,8 @@ impl FlowFilter {
     }
 
     /// The verdict on a flow. `interface` is the name of its interface.
-    pub(super) fn verdict(&self, flow: &RangeFlow, interface: Option<&str>, names: &HostNames) -> FilterVerdict {
-        let of_term = |term: &FilterTerm| match term.condition.holds(flow, interface, names) {
+    pub(super) fn verdict(&self, flow: &RangeFlow, interface: Option<&str>, inputs: &ApiInputs<'_>) -> FilterVerdict {
+        let of_term = |term: &FilterTerm| match term.condition.holds(flow, interface, inputs) {
             None => FilterVerdict::Undecided,
             Some(holds) if holds != term.is_negated => FilterVerdict::Passes,
             Some(_) => FilterVerdict::Fails,
@@ -93,6 +94,22 @@ impl FlowFilter {
     pub(super) fn matches_alert(&self, alert: &AlertEnds<'_>, names: &HostNames) -> bool {
         self.terms.iter().all(|term| term.condition.holds_of_alert(alert, names).is_none_or(|is| is != term.is_negated))
     }
+}
+
+/// True if an end of a flow is in the network; none if the end is open and may be. An open end is of the IP version of the
+/// other one, and a remote one is in no local network.
+fn is_in(
+    network: &IpNet,
+    end: Option<IpAddr>,
+    is_local: bool,
+    flow: &RangeFlow,
+    inputs: &ApiInputs<'_>,
+) -> Option<bool> {
+    let Some(end) = end else {
+        let is_other_version = flow.ends().any(|other| other.is_ipv4() != network.addr().is_ipv4());
+        return (is_other_version || !is_local && inputs.settings.is_local(network)).then_some(false);
+    };
+    Some(network.contains(&end))
 }
 
 /// The verdict of a filter on a flow. The greatest one of its words decides.
@@ -123,16 +140,23 @@ pub(super) struct AlertEnds<'a> {
 
 impl FlowCondition {
     /// None if that depends on a part that the flow leaves open.
-    fn holds(&self, flow: &RangeFlow, interface: Option<&str>, names: &HostNames) -> Option<bool> {
+    fn holds(&self, flow: &RangeFlow, interface: Option<&str>, inputs: &ApiInputs<'_>) -> Option<bool> {
+        let names = inputs.names;
         let of_ends = |is_it: &dyn Fn(IpAddr) -> bool| match flow.ends().any(is_it) {
             true => Some(true),
             false => flow.both_ends().map(|_| false),
         };
+        let source = |network: &IpNet| is_in(network, flow.source, flow.is_source_local(), flow, inputs);
+        let destination = |network: &IpNet| is_in(network, flow.destination, flow.is_destination_local(), flow, inputs);
         let has_service = |is_it: &dyn Fn(Option<&str>) -> bool| Some(is_it(service_name(flow.protocol, flow.port?)));
         Some(match self {
-            Self::Host(network) => return of_ends(&|end| network.contains(&end)),
-            Self::Source(network) => network.contains(&flow.source?),
-            Self::Destination(network) => network.contains(&flow.destination?),
+            Self::Host(network) => match [source(network), destination(network)] {
+                ends if ends.contains(&Some(true)) => true,
+                ends if ends.contains(&None) => return None,
+                _ => false,
+            },
+            Self::Source(network) => source(network)?,
+            Self::Destination(network) => destination(network)?,
             Self::Port(port) => flow.port? == *port,
             Self::Service(name) => return has_service(&|service| service == Some(name)),
             Self::Protocol(protocol) => flow.protocol == *protocol,

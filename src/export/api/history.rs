@@ -69,7 +69,7 @@ impl HistoryQuery {
         let (mut traffic, mut unlisted) = (DirectionSums::default(), cell.unlisted);
         for row in &cell.rows {
             let interface = inputs.history.interface(row.interface());
-            match self.filter.verdict(&RangeFlow::from(row), Some(interface), inputs.names) {
+            match self.filter.verdict(&RangeFlow::from(row), Some(interface), inputs) {
                 FilterVerdict::Passes => traffic[row.direction() as usize].add(row.counters()),
                 FilterVerdict::Undecided => unlisted[row.direction() as usize].add(row.counters()),
                 FilterVerdict::Fails => {}

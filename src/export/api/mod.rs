@@ -83,6 +83,13 @@ impl Default for ApiSettings {
     }
 }
 
+impl ApiSettings {
+    /// True if all addresses of the network are local.
+    fn is_local(&self, network: &IpNet) -> bool {
+        self.local_networks.iter().any(|local| local.contains(network))
+    }
+}
+
 /// The inputs of answers, all of one moment.
 #[derive(Clone, Copy)]
 pub struct ApiInputs<'a> {

@@ -93,7 +93,7 @@ impl RangeTraffic {
             listed.add(flow.counters);
             first = earlier(first, flow.first_seen);
             last = last.max(flow.last_seen);
-            if filter.verdict(&flow, None, inputs.names) == FilterVerdict::Passes {
+            if filter.verdict(&flow, None, inputs) == FilterVerdict::Passes {
                 flows.push(flow);
             }
         }
@@ -109,7 +109,7 @@ impl RangeTraffic {
         let mut traffic = Self { seconds: covered.as_secs_f64(), other, ..Self::default() };
         for row in &rows {
             let flow = traffic.flow(row);
-            match filter.verdict(&flow, Some(row.interface), inputs.names) {
+            match filter.verdict(&flow, Some(row.interface), inputs) {
                 FilterVerdict::Passes => traffic.flows.push(flow),
                 FilterVerdict::Undecided => traffic.other.add(flow.counters),
                 FilterVerdict::Fails => {}

@@ -110,6 +110,42 @@ fn heavy_flows_stay_as_they_are_beside_light_ones() {
     }
 }
 
+#[test]
+fn flows_of_a_quiet_host_beside_a_scan_stay_as_they_are() {
+    let quiet = local(8);
+    let view = two_minutes(|second| {
+        let first = (second - START) as u32 * 3_000;
+        let scan =
+            (0..3_000).map(|host| request(second, local(1), Ipv4Addr::from_bits(0xc612_0000 + first + host), 22, 60));
+        let own = [(123, 76), (443, 52), (5_222, 40)].map(|(port, bytes)| request(second, quiet, SERVER, port, bytes));
+        scan.chain(own).collect()
+    });
+    for range in HistoryRange::ALL {
+        for (port, bytes) in [(123, 76), (443, 52), (5_222, 40)] {
+            let of_flow = |row: &RangeRow<'_>| {
+                (row.source, row.destination, row.port) == (Some(quiet.into()), Some(SERVER.into()), Some(port))
+            };
+            assert_eq!(bytes_of(&view, range, of_flow), seconds(range) * bytes, "port {port}, {range:?}");
+        }
+    }
+}
+
+#[test]
+fn protocols_without_ports_have_no_open_port() {
+    let view = two_minutes(|second| {
+        let pings = (0..3_000).map(|host| Packet {
+            protocol: Protocol::ICMP,
+            source_port: 0,
+            destination_port: 0,
+            ..packet(second * SECOND, local(host % 50), Ipv4Addr::from_bits(0xc612_0000 + host), 60)
+        });
+        pings.collect()
+    });
+    let ports: Vec<_> =
+        view.rows_of(Live).rows.iter().filter(|row| row.protocol == Protocol::ICMP).map(|row| row.port).collect();
+    assert!(!ports.is_empty() && ports.iter().all(|port| *port == Some(0)), "{ports:?}");
+}
+
 /// Bytes of a few hosts and ports, so that rows have much in common.
 fn light() -> impl Strategy<Value = Vec<(u32, u32, u16, u32)>> {
     proptest::collection::vec((0..60_u32, 0..60_u32, 1..30_u16, 20..1_500_u32), 0..3_000)
@@ -133,7 +169,7 @@ proptest! {
         let mut keys: Vec<_> = rows.iter().map(|row| row.key).collect();
         keys.sort_unstable();
         keys.dedup();
-        prop_assert_eq!(keys.len(), rows.len());
+        prop_assert_eq!(keys.len(), rows.len(), "the keys differ");
         // One direction of one protocol on one interface: its row holds whatever no other does.
         prop_assert!(most < 2 || left == 0, "{left} bytes have no row");
     }

@@ -84,6 +84,10 @@ fn hosts_services_and_protocols_with_thousands_of_small_flows_have_all_of_their_
             (0, true),
             "{range}"
         );
+        // A sum of flows with remote hosts has no local address that no row has.
+        assert_eq!(table("flows", "10.9.9.9%20port:443")["other"]["bytes"], 0, "{range}");
+        let crawler = row(&hosts, "address", CRAWLER.to_string());
+        assert_eq!(crawler["peers_is_lower_bound"], true, "{range}");
         let graph = json(&exporter, &format!("graph?range={range}&min_bytes=0"));
         let node = graph["nodes"].as_array().unwrap().iter().find(|node| node["address"] == CRAWLER.to_string());
         assert_eq!(node.map(|node| node["bytes"].as_u64()), Some(Some(flows * TCP_BYTES)), "{range}: {graph}");

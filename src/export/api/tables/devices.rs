@@ -27,6 +27,8 @@ pub(super) struct DeviceSum {
     received: Counters,
     all: FlowSum,
     peers: u64,
+    /// True if sums of light flows hide others.
+    has_more_peers: bool,
 }
 
 impl TableRow for DeviceSum {
@@ -46,6 +48,7 @@ impl TableRow for DeviceSum {
         column("packets", |device, _| CellValue::Count(device.all.counters.packets)),
         column("bytes_per_second", |device, context| context.rate(device.all.counters.bytes)),
         column("peers", |device, _| CellValue::Count(device.peers)),
+        column("peers_is_lower_bound", |device, _| CellValue::Flag(device.has_more_peers)),
         column("first_seen", |device, _| CellValue::time(device.all.first_seen)),
         column("last_seen", |device, _| CellValue::time(device.all.last_seen)),
     ];
@@ -125,6 +128,7 @@ impl<'a> Devices<'a> {
         device.sent.add(sum.sent.counters);
         device.received.add(sum.received.counters);
         device.all.join(&sum.both());
+        device.has_more_peers = true;
     }
 
     fn add(&mut self, pair: &PairSum) {

@@ -28,6 +28,8 @@ pub(super) struct HostSum {
     all: FlowSum,
     /// The other ends that have a row.
     peers: u64,
+    /// True if sums of light flows hide others.
+    has_more_peers: bool,
     /// Firing alerts about it.
     alerts: u64,
 }
@@ -44,6 +46,7 @@ impl TableRow for HostSum {
         column("packets", |host, _| CellValue::Count(host.all.counters.packets)),
         column("bytes_per_second", |host, context| context.rate(host.all.counters.bytes)),
         column("peers", |host, _| CellValue::Count(host.peers)),
+        column("peers_is_lower_bound", |host, _| CellValue::Flag(host.has_more_peers)),
         column("first_seen", |host, _| CellValue::time(host.all.first_seen)),
         column("last_seen", |host, _| CellValue::time(host.all.last_seen)),
         column("alerts", |host, _| CellValue::Count(host.alerts)),
@@ -60,7 +63,9 @@ impl TableRow for HostSum {
             }
         }
         for sum in single_ends(&context.traffic.flows) {
-            hosts.at(sum.end).add(sum.sent.counters, sum.received.counters, &sum.both(), sum.is_local);
+            let host = hosts.at(sum.end);
+            host.add(sum.sent.counters, sum.received.counters, &sum.both(), sum.is_local);
+            host.has_more_peers = true;
         }
         for (address, alerts) in firing_of(&context.inputs.report.alerts) {
             if let Some(&position) = hosts.positions.get(&AddressKey(address)) {
@@ -87,7 +92,8 @@ impl HostSum {
 
     fn new(address: IpAddr) -> Self {
         let none = Counters::default();
-        Self { address, is_local: false, sent: none, received: none, all: FlowSum::default(), peers: 0, alerts: 0 }
+        let all = FlowSum::default();
+        Self { address, is_local: false, sent: none, received: none, all, peers: 0, has_more_peers: false, alerts: 0 }
     }
 
     fn add(&mut self, sent: Counters, received: Counters, all: &FlowSum, is_local: bool) {

@@ -117,10 +117,11 @@ fn comma_separated_values_have_the_columns_of_json_and_inert_cells() {
     assert_eq!(
         lines[0],
         "address,is_local,name,name_dns,name_dhcp,name_vendor,name_mac,name_country,name_asn,name_organisation,\
-         sent_bytes,received_bytes,bytes,packets,bytes_per_second,peers,first_seen,last_seen,alerts"
+         sent_bytes,received_bytes,bytes,packets,bytes_per_second,peers,peers_is_lower_bound,first_seen,\
+         last_seen,alerts"
     );
     let name = "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"";
-    let begin = format!("10.0.0.5,true,{name},{name},,,,,1,,1300,5000,6300,3,630,2,1970-01-01T00:00:01.000Z,");
+    let begin = format!("10.0.0.5,true,{name},{name},,,,,1,,1300,5000,6300,3,630,2,false,1970-01-01T00:00:01.000Z,");
     assert!(lines[1].starts_with(&begin), "{}", lines[1]);
     assert_eq!(lines.len(), 2);
     let request = ApiRequest::parse(Resource::Hosts, "format=csv&range=5m").unwrap();
