@@ -63,20 +63,29 @@ struct Candidate {
 fn fold_largest(rows: &mut [HistoryRow], excess: usize, fold: fn(&mut [Candidate], &State), state: &State) {
     let mut folded: Vec<Candidate> = rows.iter().map(|row| Candidate { key: row.key, bytes: row.bytes }).collect();
     fold(&mut folded, state);
-    let mut sizes: HashMap<RowKey, usize, State> = HashMap::with_capacity_and_hasher(rows.len(), state.clone());
-    folded.iter().for_each(|candidate| *sizes.entry(candidate.key).or_default() += 1);
-    let least = least_size(sizes.values().copied(), excess);
-    for (row, candidate) in rows.iter_mut().zip(folded) {
-        if sizes[&candidate.key] >= least {
+    let mut numbers: HashMap<RowKey, usize, State> = HashMap::with_capacity_and_hasher(rows.len(), state.clone());
+    let mut sizes: Vec<usize> = Vec::new();
+    let number = |candidate: &Candidate| {
+        let number = *numbers.entry(candidate.key).or_insert(sizes.len());
+        match sizes.get_mut(number) {
+            Some(size) => *size += 1,
+            None => sizes.push(1),
+        }
+        number
+    };
+    let group_of: Vec<usize> = folded.iter().map(number).collect();
+    let least = least_size(&sizes, excess);
+    for ((row, candidate), group) in rows.iter_mut().zip(folded).zip(group_of) {
+        if sizes[group] >= least {
             row.key = candidate.key;
         }
     }
 }
 
 /// The size from which on groups must be folded so that `excess` rows are one with another; 2 if even that is too little.
-fn least_size(sizes: impl Iterator<Item = usize>, excess: usize) -> usize {
+fn least_size(sizes: &[usize], excess: usize) -> usize {
     let mut groups: BTreeMap<usize, usize> = BTreeMap::new();
-    sizes.for_each(|size| *groups.entry(size).or_default() += 1);
+    sizes.iter().for_each(|size| *groups.entry(*size).or_default() += 1);
     let mut merged = 0;
     let enough = groups.iter().rev().find(|&(size, count)| {
         merged += (size - 1) * count;
