@@ -14,6 +14,7 @@ import { RANGE_NAMES } from "../words.ts";
 import { type CellContext, type Column, shapeOf } from "./columns.tsx";
 import { type Format, narrowed } from "./download.ts";
 import { graphAddress, ofRow, ofTable } from "./promql.ts";
+import { labelOf } from "./labels.ts";
 import { found, searchOf } from "./search.ts";
 
 /** Rows at once. Each is laid out anew with every answer: more would hold up the chart. */
@@ -211,7 +212,7 @@ function Body(properties: { name: TableName; rows: Row[]; context: CellContext }
             <CopyButton
               class="quiet"
               text={ofRow(name, row as never, range, unit, tableFilter())}
-              label={`PromQL of ${visible(keyOf(row))}`}
+              label={`PromQL of ${visible(labelOf(name, row as never))}`}
             >
               PromQL
             </CopyButton>
