@@ -5,7 +5,7 @@
 import { computed } from "@preact/signals";
 import { drawnOf, type Drawn } from "./coverage.ts";
 import { moment } from "./format.ts";
-import { activeAlerts, graph, MOST_ALERTS, snapshot, topHosts, view, wholeFile } from "./store.ts";
+import { activeAlerts, alertFilter, graph, MOST_ALERTS, snapshot, topHosts, view, wholeFile } from "./store.ts";
 
 /** The first and the last time of a capture file, in milliseconds; the first is null until it is known. */
 export const fileTimes = computed<{ first: number | null; last: number } | null>(() => {
@@ -35,5 +35,16 @@ export const activeCounts = computed(() => {
   const counts = snapshot.value?.alerts;
   const isCut = active.length >= MOST_ALERTS;
   const all = { firing: counts?.firing ?? 0, active: (counts?.firing ?? 0) + (counts?.pending ?? 0) };
-  return { listed, isCut, matching: isCut && view.value.filter === "" && all.active > listed.active ? all : listed };
+  return { listed, isCut, matching: isCut && alertFilter.value === "" && all.active > listed.active ? all : listed };
+});
+
+/** Active alerts outside the filter; unknown, and so 0, if the answer is cut. */
+export const outside = computed(() => {
+  const counts = snapshot.value?.alerts;
+  const { listed, isCut } = activeCounts.value;
+  const isFiltered = alertFilter.value !== null && alertFilter.value !== "";
+  if (!isFiltered || counts === undefined || isCut || activeAlerts.answer.value === null)
+    return { firing: 0, pending: 0 };
+  const pending = listed.active - listed.firing;
+  return { firing: Math.max(0, counts.firing - listed.firing), pending: Math.max(0, counts.pending - pending) };
 });

@@ -366,3 +366,19 @@ test("the legends of the charts are whole on a phone", () => {
     for (const box of boxes) assert.equal(await box.evaluate(isCut), false, await box.innerText());
   });
 });
+
+test("a chart that is shown as a table is so in the address, and follows it", () =>
+  withPage({ fragment: "#network=table" }, async (page) => {
+    const button = page.locator(".network").getByRole("button", { name: "Show as table" });
+    await page.locator(".graph-table").waitFor();
+    assert.equal(await button.getAttribute("aria-pressed"), "true");
+    await page.locator(".traffic").getByRole("button", { name: "Show as table" }).click();
+    await page.locator(".history-table").waitFor();
+    assert.match(page.url(), /network=table&traffic=table/);
+    await page.evaluate(() => (location.hash = ""));
+    await page.locator(".force").waitFor();
+    assert.equal(await page.locator(".graph-table, .history-table").count(), 0);
+    await page.goBack();
+    await page.locator(".graph-table").waitFor();
+    await page.locator(".history-table").waitFor();
+  }));
