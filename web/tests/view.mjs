@@ -18,9 +18,8 @@ test("the first view says what uses the network, what is wrong, and whether all 
       "a sentence about health",
     );
     assert.equal(await page.locator(`.health.status-${health.status}`).count(), 1);
-    const { rows } = await ask("hosts?limit=10&sort=bytes");
-    assert.ok(rows.length > 0, "the test needs traffic");
-    assert.ok((await page.locator(".top-host").count()) > 0);
+    await eventually(async () => (await ask("hosts?limit=10&sort=bytes")).rows.length > 0, "traffic");
+    await page.locator(".top-host").first().waitFor();
     await page.locator(".firing-panel li, .firing-panel .calm").first().waitFor();
     for (const selector of [".health", ".tiles", ".traffic", ".firing-panel", ".top-hosts"]) {
       const box = await page.locator(selector).boundingBox();
