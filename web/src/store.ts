@@ -127,7 +127,7 @@ function possible(path: PathOfScope): string | null {
   return scoped(path);
 }
 /** The filter of the alerts that are listed: none while it is refused, so that it hides no alert. Null until it is known. */
-export const alertFilter = computed(() => (check.refusal.value === null ? (check.scope.value?.filter ?? null) : ""));
+const alertFilter = computed(() => (check.refusal.value === null ? (check.scope.value?.filter ?? null) : ""));
 const alertPath = (state: View["alerts"], limit: number): string | null =>
   alertFilter.value === null ? null : pathOf("alerts", { state, filter: alertFilter.value, limit });
 const traffic = (every: () => number, path: () => string | null): Question => ({ path, every, followsHistory: true });

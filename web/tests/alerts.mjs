@@ -208,8 +208,14 @@ test("an alert outside the filter is counted and one press away", () => {
     await page.locator(".alerts").getByRole("button", { name: "Resolved" }).click();
     await page.locator(".alerts .empty", { hasText: "No resolved alert matches the filter." }).waitFor();
     assert.equal(await page.locator(".calm").count(), 0, "no all-clear while an alert fires");
+    await page.evaluate(() => {
+      window.calm = 0;
+      const look = () => (window.calm += document.querySelectorAll(".firing-panel .calm").length);
+      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+    });
     await button.click();
     await page.locator(".firing").waitFor();
+    assert.equal(await page.evaluate(() => window.calm), 0, "no all-clear before the answer without the filter");
   });
 });
 

@@ -116,6 +116,14 @@ test("a wrong filter in a shared link hides no alert and invents no figures", ()
       for (const panel of ["top-hosts", "network", "traffic", "tables"])
         await page.locator(`.${panel} .empty`, { hasText: "No figures for this filter." }).first().waitFor();
       assert.equal(await page.locator(".plot canvas").count(), 0, "no axes without figures");
+      for (const sentence of await page.locator(".empty").all()) {
+        const faintest = await sentence.evaluate((one) => {
+          let least = 1;
+          for (let at = one; at !== null; at = at.parentElement) least = Math.min(least, getComputedStyle(at).opacity);
+          return least;
+        });
+        assert.equal(faintest, 1, await sentence.innerText());
+      }
       await page.getByRole("button", { name: "Clear" }).click();
       await page.locator(".plot canvas").first().waitFor();
       await page.locator(".top-host").first().waitFor();

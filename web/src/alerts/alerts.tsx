@@ -6,8 +6,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Alert } from "../api.ts";
 import { count } from "../format.ts";
-import { activeCounts, outside } from "../derived.ts";
-import { activeAlerts, alertFilter, resolvedAlerts, resolvedLimit, show, snapshot, view } from "../store.ts";
+import { activeCounts, isFiltered, outside } from "../derived.ts";
+import { activeAlerts, resolvedAlerts, resolvedLimit, show, snapshot, view } from "../store.ts";
 import { Choice, oldClass, Trouble, useNear } from "../parts.tsx";
 import { DETECTION_IS_OFF, outsideText } from "../words.ts";
 import { Card } from "./card.tsx";
@@ -35,15 +35,15 @@ function List(properties: { alerts: Alert[] | null; none: string; isCalm: boolea
 function Resolved(): JSX.Element {
   const answer = resolvedAlerts.answer.value;
   const most = answer?.resolved_limit ?? 0;
-  const isFiltered = alertFilter.value !== "";
+  const isOfFilter = isFiltered(resolvedAlerts);
   const mayHaveMore = answer !== null && answer.resolved.length >= resolvedLimit.value && resolvedLimit.value < most;
   return (
     <>
       <Trouble query={resolvedAlerts} />
       <List
         alerts={answer?.resolved ?? null}
-        none={isFiltered ? "No resolved alert matches the filter." : "No alert has resolved."}
-        isCalm={!isFiltered}
+        none={isOfFilter ? "No resolved alert matches the filter." : "No alert has resolved."}
+        isCalm={!isOfFilter}
       />
       <p class="panel-foot muted">
         {mayHaveMore && (
@@ -70,7 +70,7 @@ const firstOf = (alerts: Alert[] | null, most: number): Alert[] | null =>
 function Active(): JSX.Element {
   const [most, setMost] = useState(MORE);
   const { listed, matching, isCut } = activeCounts.value;
-  const isLeast = isCut && alertFilter.value !== "";
+  const isLeast = isCut && isFiltered(activeAlerts);
   const { firing, pending } = outside.value;
   const isCalm = firing + pending === 0;
   return (

@@ -5,8 +5,8 @@
 import type { JSX } from "preact";
 import type { Alert } from "../api.ts";
 import { ago, count, counted, duration, moment } from "../format.ts";
-import { activeCounts, outside } from "../derived.ts";
-import { activeAlerts, age, alertFilter, link, show, snapshot, trafficNow } from "../store.ts";
+import { activeCounts, isFiltered, outside } from "../derived.ts";
+import { activeAlerts, age, link, show, snapshot, trafficNow } from "../store.ts";
 import { oldClass, Trouble } from "../parts.tsx";
 import { openAlert } from "../alerts/open.ts";
 import { Sentence, sentenceText } from "../alerts/sentence.tsx";
@@ -54,7 +54,7 @@ function More(): JSX.Element | null {
     <li>
       <button type="button" class="button firing-more" onClick={toAllAlerts}>
         {count(more)}
-        {isCut && alertFilter.value !== "" ? "+" : ""} more
+        {isCut && isFiltered(activeAlerts) ? "+" : ""} more
       </button>
     </li>
   );
@@ -64,7 +64,7 @@ export function Firing(): JSX.Element {
   const answer = activeAlerts.answer.value;
   const active = answer?.active ?? [];
   const { matching, isCut } = activeCounts.value;
-  const isLeast = isCut && alertFilter.value !== "";
+  const isLeast = isCut && isFiltered(activeAlerts);
   const hidden = outside.value.firing + outside.value.pending;
   return (
     <section class={`panel firing-panel ${oldClass(activeAlerts)}`} aria-labelledby="firing-title">
