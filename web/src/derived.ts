@@ -3,8 +3,10 @@
  */
 
 import { computed } from "@preact/signals";
+import type { Alerts } from "./api.ts";
 import { drawnOf, type Drawn } from "./coverage.ts";
 import { moment } from "./format.ts";
+import type { Query } from "./query.ts";
 import { activeAlerts, graph, MOST_ALERTS, snapshot, topHosts, view, wholeFile } from "./store.ts";
 
 /** The first and the last time of a capture file, in milliseconds; the first is null until it is known. */
@@ -28,6 +30,9 @@ export const drawn = computed<Drawn | null>(() =>
     : drawnOf(graph.answer.value, view.value.filter === "" ? (unlisted.value ?? 0) : 0),
 );
 
+/** True if the alerts of an answer are those of a filter. The view may have another one by now. */
+export const isFiltered = (query: Query<Alerts>): boolean => /[?&]filter=/.test(query.answered.value ?? "");
+
 /** Active alerts that match the filter: the answer has no more than its limit of them. */
 export const activeCounts = computed(() => {
   const active = activeAlerts.answer.value?.active ?? [];
@@ -35,5 +40,14 @@ export const activeCounts = computed(() => {
   const counts = snapshot.value?.alerts;
   const isCut = active.length >= MOST_ALERTS;
   const all = { firing: counts?.firing ?? 0, active: (counts?.firing ?? 0) + (counts?.pending ?? 0) };
-  return { listed, isCut, matching: isCut && view.value.filter === "" && all.active > listed.active ? all : listed };
+  return { listed, isCut, matching: isCut && !isFiltered(activeAlerts) && all.active > listed.active ? all : listed };
+});
+
+/** Active alerts outside the filter; unknown, and so 0, if the answer is cut. */
+export const outside = computed(() => {
+  const counts = snapshot.value?.alerts;
+  const { listed, isCut } = activeCounts.value;
+  if (!isFiltered(activeAlerts) || counts === undefined || isCut) return { firing: 0, pending: 0 };
+  const pending = listed.active - listed.firing;
+  return { firing: Math.max(0, counts.firing - listed.firing), pending: Math.max(0, counts.pending - pending) };
 });

@@ -8,6 +8,12 @@ import { normal } from "./filter.ts";
 export const RANGES = ["live", "5m", "1h", "all"] as const;
 export type Range = (typeof RANGES)[number];
 
+/** Seconds that the ranges cover; All covers everything. */
+const COVERS: Record<Range, number> = { live: 60, "5m": 300, "1h": 3600, all: Number.POSITIVE_INFINITY };
+
+/** The shortest range with all of the last `seconds`. */
+export const shortestRange = (seconds: number): Range => RANGES.find((range) => COVERS[range] >= seconds) ?? "all";
+
 export const TABLES = ["hosts", "devices", "pairs", "flows", "services", "protocols"] as const;
 export type TableName = (typeof TABLES)[number];
 
@@ -20,6 +26,10 @@ export const HOSTS = ["25", "100", "500"] as const;
 /** Hosts that the chart folds: those below ChartMinBytes, or none for their size. */
 export const FOLDS = ["limit", "none"] as const;
 
+/** A chart, or the table with its figures. */
+export const FORMS = ["chart", "table"] as const;
+export type Form = (typeof FORMS)[number];
+
 export interface View {
   range: Range;
   filter: string;
@@ -29,6 +39,9 @@ export interface View {
   order: "desc" | "asc";
   search: string;
   chart: ChartName;
+  /** The form of the network chart, and of the chart of traffic over time. */
+  network: Form;
+  traffic: Form;
   hosts: (typeof HOSTS)[number];
   fold: (typeof FOLDS)[number];
   unit: Unit;
@@ -45,6 +58,8 @@ export const DEFAULTS: View = {
   order: "desc",
   search: "",
   chart: "force",
+  network: "chart",
+  traffic: "chart",
   hosts: "100",
   fold: "limit",
   unit: "bits",
@@ -71,6 +86,8 @@ export function parse(fragment: string): View {
     order: oneOf(given.get("order"), ["desc", "asc"] as const, DEFAULTS.order),
     search: text("search"),
     chart: oneOf(given.get("chart"), CHARTS, DEFAULTS.chart),
+    network: oneOf(given.get("network"), FORMS, DEFAULTS.network),
+    traffic: oneOf(given.get("traffic"), FORMS, DEFAULTS.traffic),
     hosts: oneOf(given.get("hosts"), HOSTS, DEFAULTS.hosts),
     fold: oneOf(given.get("fold"), FOLDS, DEFAULTS.fold),
     unit: oneOf(given.get("unit"), ["bits", "bytes"] as const, DEFAULTS.unit),

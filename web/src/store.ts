@@ -19,6 +19,7 @@ import {
   type Table,
 } from "./api.ts";
 import { interfaceWords } from "./filter.ts";
+import { FilterCheck } from "./filter_check.ts";
 import { clock, moment } from "./format.ts";
 import { Query, type Question } from "./query.ts";
 import { fragment, parse, sameView, type Range, type View } from "./state.ts";
@@ -97,7 +98,7 @@ function ask<T>(question: Question): Query<T> {
   return query;
 }
 
-const range = computed(() => view.value.range);
+const check = new FilterCheck(client, view);
 const filter = computed(() => view.value.filter);
 const hosts = computed(() => view.value.hosts);
 const fold = computed(() => view.value.fold);
@@ -110,54 +111,69 @@ export function refusal(range: Range, filter: string): string | null {
 }
 /** The refusal of the view. The API would refuse its questions about flows, so that they are not asked. */
 export const impossible = computed(() => refusal(view.value.range, view.value.filter));
-const possible = (path: () => string): string | null => (impossible.value === null ? path() : null);
+/** The sentence about a filter that the page cannot have figures of, or null. */
+export const refused = computed(() => impossible.value ?? check.refusal.value);
+
+type PathOfScope = (range: Range, filter: string) => string;
+/** The path of a question about flows; null while the filter is refused, or not known to be right. */
+function scoped(path: PathOfScope): string | null {
+  const scope = check.scope.value;
+  return scope === null || check.refusal.value !== null ? null : path(scope.range, scope.filter);
+}
+/** The same, for questions that refuse interfaces of the range All. */
+function possible(path: PathOfScope): string | null {
+  const scope = check.scope.value;
+  if (impossible.value !== null || scope === null || refusal(scope.range, scope.filter) !== null) return null;
+  return scoped(path);
+}
+/** The filter of the alerts that are listed: none while it is refused, so that it hides no alert. Null until it is known. */
+const alertFilter = computed(() => (check.refusal.value === null ? (check.scope.value?.filter ?? null) : ""));
+const alertPath = (state: View["alerts"], limit: number): string | null =>
+  alertFilter.value === null ? null : pathOf("alerts", { state, filter: alertFilter.value, limit });
 const traffic = (every: () => number, path: () => string | null): Question => ({ path, every, followsHistory: true });
 
 /** The long chart: the last hour, or 5 minutes where the view asks for them. */
 export const historyLong = ask<History>(
   traffic(
     () => 10_000,
-    () => pathOf("history", { range: range.value === "5m" ? "5m" : "1h", filter: filter.value }),
+    () => scoped((range, filter) => pathOf("history", { range: range === "5m" ? "5m" : "1h", filter })),
   ),
 );
 /** The last minute, in cells of 1 s. */
 export const historyShort = ask<History>(
   traffic(
     () => (filter.peek() === "" ? 2_000 : 5_000),
-    () => pathOf("history", { range: "live", filter: filter.value }),
+    () => scoped((_, filter) => pathOf("history", { range: "live", filter })),
   ),
 );
 export const topHosts = ask<Table<HostRow>>(
   traffic(
-    () => EVERY[range.peek()],
-    () => possible(() => pathOf("hosts", { range: range.value, filter: filter.value, sort: "bytes", limit: 10 })),
+    () => EVERY[view.peek().range],
+    () => possible((range, filter) => pathOf("hosts", { range, filter, sort: "bytes", limit: 10 })),
   ),
 );
 export const graph = ask<Graph>(
   traffic(
-    () => Math.max(5_000, EVERY[range.peek()]),
+    () => Math.max(5_000, EVERY[view.peek().range]),
     () =>
-      possible(() => {
+      possible((range, filter) => {
         const nodes = Number(hosts.value);
         const min_bytes = fold.value === "none" ? 0 : "";
-        return pathOf("graph", { range: range.value, filter: filter.value, min_bytes, nodes, edges: nodes * 4 });
+        return pathOf("graph", { range, filter, min_bytes, nodes, edges: nodes * 4 });
       }),
   ),
 );
 /** The most active alerts that the API gives at once. */
 export const MOST_ALERTS = 1000;
 export const activeAlerts = ask<Alerts>({
-  path: () => pathOf("alerts", { state: "active", filter: filter.value, limit: MOST_ALERTS }),
+  path: () => alertPath("active", MOST_ALERTS),
   every: () => 5_000,
   followsHistory: false,
 });
 /** Most resolved alerts that are asked for. */
 export const resolvedLimit = signal(50);
 export const resolvedAlerts = ask<Alerts>({
-  path: () =>
-    alertList.value === "resolved"
-      ? pathOf("alerts", { state: "resolved", filter: filter.value, limit: resolvedLimit.value })
-      : null,
+  path: () => (alertList.value === "resolved" ? alertPath("resolved", resolvedLimit.value) : null),
   every: () => 5_000,
   followsHistory: false,
 });
@@ -170,12 +186,16 @@ export const health = ask<Health>({
 
 /** Milliseconds between two requests for the rows of a search: it asks for the whole table. */
 const SEARCH_EVERY = 15_000;
-/** The part of a table that is asked for; set by the table's part of the page. */
+/** True if the filter of the view is known to be right. */
+export const isFilterRight = computed(
+  () => check.refusal.value === null && check.scope.value?.filter === view.value.filter,
+);
+/** The part of a table that is asked for; set by the table's part of the page while the filter is right. */
 export const tablePath = signal<string | null>(null);
 export const table = ask<Table<unknown>>(
   traffic(
-    () => Math.max(EVERY[range.peek()], view.peek().search === "" ? 0 : SEARCH_EVERY),
-    () => (impossible.value === null ? tablePath.value : null),
+    () => Math.max(EVERY[view.peek().range], view.peek().search === "" ? 0 : SEARCH_EVERY),
+    () => (refused.value === null ? tablePath.value : null),
   ),
 );
 
@@ -186,15 +206,20 @@ export const wholeFile = ask<Table<HostRow>>(
     () => (snapshot.value?.mode === "file" ? pathOf("hosts", { range: "all", limit: 1 }) : null),
   ),
 );
+/** True if panels show figures of another question than that of the view. */
+export const hasOldFigures = computed(() =>
+  [historyLong, historyShort, topHosts, graph, table].some(({ isOld, answer }) => isOld.value && answer.value !== null),
+);
 /**
  * Sentences of failed requests that concern more than one panel: those about the filter, and those of several requests. They
  * are said once, at the filter.
  */
 export const commonTroubles = computed<string[]>(() => {
   const errors = queries.map((query) => query.error.value).filter((error) => error !== null);
-  return [...new Set(errors)].filter(
+  const common = [...new Set(errors)].filter(
     (error) => error.startsWith("filter: ") || errors.indexOf(error) !== errors.lastIndexOf(error),
   );
+  return refused.value === null ? common : [refused.value, ...common];
 });
 
 /** These stay live while the page is paused: a pause must hide no alert. */

@@ -3,6 +3,7 @@
  */
 
 import type { Direction, Names, Process, Severity, Status } from "./api.ts";
+import { count } from "./format.ts";
 import type { Range } from "./state.ts";
 
 export const DIRECTION_NAMES: Record<Direction, string> = {
@@ -30,6 +31,18 @@ export const RANGE_NAMES: Record<Range, string> = {
 export const SEVERITY_NAMES: Record<Severity, string> = { critical: "Critical", warning: "Warning", info: "Info" };
 /** In place of an all-clear, if nothing looks for alerts. */
 export const DETECTION_IS_OFF = "Detection is off: no alert can fire.";
+
+/** In place of figures, if the filter is refused and there are none from before. */
+export const NO_FIGURES = "No figures for this filter.";
+
+/** In place of an all-clear, if the filter leaves active alerts out. */
+export function outsideText(firing: number, pending: number): string {
+  const parts = [
+    firing > 0 ? `${count(firing)} ${firing === 1 ? "fires" : "fire"}` : "",
+    pending > 0 ? `${count(pending)} ${pending === 1 ? "is" : "are"} pending` : "",
+  ];
+  return `No alert matches the filter; ${parts.filter((part) => part !== "").join(" and ")} outside of it.`;
+}
 
 export const STATUS_NAMES: Record<Status, string> = {
   ok: "OK",

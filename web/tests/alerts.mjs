@@ -148,9 +148,12 @@ test("a destination has its name and origin", () => {
     destination: "10.9.8.6",
     destination_name: "nas.lan",
     destination_names: names,
+    sentence: "10.9.8.6 received 7.00 MB in the last 60 s, most of it from 192.0.2.9 (limit 5.00 MB)",
   };
   return withPage({ change: withAlerts({ active: [alert(about)], resolved: [] }) }, async (page) => {
-    await page.locator(".firing", { hasText: "(nas.lan)" }).click();
+    // A name stands at its own address; a closed card has it too.
+    await page.locator(".card-head", { hasText: "nas.lan · 10.9.8.6 received 7.00 MB" }).waitFor();
+    await page.locator(".firing", { hasText: "nas.lan · 10.9.8.6 received 7.00 MB" }).click();
     await page.locator(".card-body", { hasText: "nas.lan – NL AS64500 Example Vendor" }).waitFor();
   });
 });
@@ -196,8 +199,64 @@ test("an alert outside the filter is counted and one press away", () => {
       ? { number: 1, active: [], resolved: [], resolved_limit: 1000, resolved_forgotten: 0 }
       : change(name, body, request);
   return withPage({ change: filtered, fragment: "#filter=protocol%3Audp" }, async (page) => {
-    await page.getByRole("button", { name: "1 more alert outside the filter" }).click();
+    const button = page.getByRole("button", { name: "1 more alert outside the filter" });
+    await button.waitFor();
+    for (const panel of [".firing-panel", ".alerts"])
+      await page
+        .locator(`${panel} .empty`, { hasText: "No alert matches the filter; 1 fires outside of it." })
+        .waitFor();
+    await page.locator(".alerts").getByRole("button", { name: "Resolved" }).click();
+    await page.locator(".alerts .empty", { hasText: "No resolved alert matches the filter." }).waitFor();
+    assert.equal(await page.locator(".calm").count(), 0, "no all-clear while an alert fires");
+    await page.evaluate(() => {
+      window.calm = 0;
+      const look = () => (window.calm += document.querySelectorAll(".firing-panel .calm").length);
+      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+    });
+    await button.click();
     await page.locator(".firing").waitFor();
+    assert.equal(await page.evaluate(() => window.calm), 0, "no all-clear before the answer without the filter");
+  });
+});
+
+test("the traffic of a resolved alert is shown in the shortest range that has all of it", () => {
+  const ago = (seconds) => new Date(Date.now() - seconds * 1000).toISOString();
+  const about = (fingerprint, seconds) =>
+    alert({ fingerprint, state: "resolved", starts_at: ago(seconds), ends_at: ago(10) });
+  const resolved = [about("000000000000000a", 200), about("000000000000000b", 2000), about("000000000000000c", 7200)];
+  return withPage({ change: withAlerts({ active: [], resolved }), fragment: "#alerts=resolved" }, async (page) => {
+    for (const [at, range] of ["5m", "1h", "all"].entries()) {
+      const card = page.locator(".card").nth(at);
+      await card.locator(".card-head").click();
+      await card.getByRole("button", { name: "Show its traffic" }).click();
+      await eventually(() => page.url().includes(`range=${range}&filter=host`), range);
+    }
+  });
+});
+
+test("peers of a bandwidth alert are not called targets", () => {
+  const active = [alert({ kind: "bandwidth", scan: null, bytes: 7_000_000, last_targets: [] })];
+  return withPage({ change: withAlerts({ active, resolved: [] }) }, async (page) => {
+    await page.locator(".card-head").click();
+    const terms = await page.locator(".card dt").allInnerTexts();
+    assert.ok(terms.includes("Largest peers"), terms.join());
+    assert.ok(!terms.some((term) => term.includes("targets")), terms.join());
+  });
+});
+
+test("a long sentence takes two lines of the short list, and is whole with the focus", () => {
+  const sentence = `10.9.8.7 ${"sent a lot to many others ".repeat(20)}`;
+  return withPage({ change: withAlerts({ active: [alert({ sentence })], resolved: [] }) }, async (page) => {
+    const short = page.locator(".firing-sentence");
+    await short.waitFor();
+    const lines = () =>
+      short.evaluate((one) => one.getBoundingClientRect().height / parseFloat(getComputedStyle(one).lineHeight));
+    assert.ok((await lines()) < 2.5, `${await lines()} lines`);
+    assert.equal(await short.getAttribute("title"), `probe.lan · ${sentence}`);
+    await page.locator("#figures").focus();
+    for (let at = 0; at < 30 && !(await page.locator(".firing:focus-visible").count()); at += 1)
+      await page.keyboard.press("Tab");
+    assert.ok((await lines()) > 4, `${await lines()} lines`);
   });
 });
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { alert, withAlerts } from "./alerts.mjs";
 import { ask, asked, eventually, withPage } from "./browser.mjs";
 
 test("a filter that is typed holds for the whole page and is removed by its chip", () =>
@@ -73,19 +74,62 @@ test("escape closes the suggestions, and the backspace takes the last word back"
   }));
 
 test("a wrong filter is answered in words, and the figures stay", () =>
-  withPage({ expects: /400/ }, async (page) => {
+  withPage({ expects: /400/ }, async (page, { requests }) => {
     const hosts = await page.locator(".top-host").count();
+    await page.locator(".plots canvas").first().waitFor();
+    const place = () => page.locator(".overview").evaluate((one) => one.getBoundingClientRect().top);
+    await page.getByRole("combobox", { name: "Filter" }).fill("protocol:tcp");
+    await page.keyboard.press("Enter");
+    await eventually(() => asked(requests, "graph").some((given) => given.has("filter")), "the first filter");
+    const before = await place();
     await page.getByRole("combobox", { name: "Filter" }).fill("port:banana");
     await page.keyboard.press("Enter");
     await page.locator(".filter .trouble").waitFor();
     assert.match(await page.locator(".filter .trouble").innerText(), /port.*banana/);
     assert.equal(await page.locator(".top-host").count(), hosts);
-    for (const panel of ["top-hosts", "network", "traffic", "firing-panel"])
-      await page.locator(`.${panel}.is-old`).waitFor();
+    assert.match(await page.locator(".filter .trouble").innerText(), /dimmed figures below are from before/);
+    assert.equal(await place(), before, "the page does not move");
+    for (const panel of ["top-hosts", "network", "traffic"]) await page.locator(`.${panel}.is-old`).waitFor();
+    assert.equal(await page.locator(".firing-panel.is-old").count(), 0, "alerts are listed without the filter");
+    const wrong = requests.filter((request) => request.url().includes("banana") && !request.url().includes("/search"));
+    assert.equal(wrong.length, 1, "one request for a wrong filter");
     assert.equal(await page.locator(".trouble").count(), 1, "the sentence stands once");
     await page.getByRole("button", { name: "Clear" }).click();
     await eventually(async () => (await page.locator(".trouble, .is-old").count()) === 0, "no trouble");
   }));
+
+test("a wrong filter in a shared link hides no alert and invents no figures", () => {
+  const change = withAlerts({ active: [alert()], resolved: [] });
+  return withPage(
+    {
+      fragment: "#filter=port%3Abanana",
+      expects: /400/,
+      change: (name, body, request) => (body.error === undefined ? change(name, body, request) : body),
+    },
+    async (page) => {
+      await page.locator(".firing").waitFor();
+      await page.locator(".card").waitFor();
+      const trouble = await page.locator(".filter .trouble").innerText();
+      assert.match(trouble, /banana/);
+      assert.doesNotMatch(trouble, /from before/);
+      await page.locator(".tables").scrollIntoViewIfNeeded();
+      for (const panel of ["top-hosts", "network", "traffic", "tables"])
+        await page.locator(`.${panel} .empty`, { hasText: "No figures for this filter." }).first().waitFor();
+      assert.equal(await page.locator(".plot canvas").count(), 0, "no axes without figures");
+      for (const sentence of await page.locator(".empty").all()) {
+        const faintest = await sentence.evaluate((one) => {
+          let least = 1;
+          for (let at = one; at !== null; at = at.parentElement) least = Math.min(least, getComputedStyle(at).opacity);
+          return least;
+        });
+        assert.equal(faintest, 1, await sentence.innerText());
+      }
+      await page.getByRole("button", { name: "Clear" }).click();
+      await page.locator(".plot canvas").first().waitFor();
+      await page.locator(".top-host").first().waitFor();
+    },
+  );
+});
 
 test("the range All with an interface is explained once and not asked", () =>
   withPage({ fragment: "#range=all&filter=interface%3Aeth0" }, async (page, { requests }) => {

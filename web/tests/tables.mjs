@@ -176,3 +176,45 @@ test("a row and a table are copied as PromQL", () =>
       await page.locator(".downloads", { hasText: "PromQL without: CIDR" }).waitFor();
     },
   ));
+
+test("peers that sums of small flows may hide are a lower bound", () => {
+  const change = (name, body) =>
+    ["hosts", "devices"].includes(name)
+      ? { ...body, rows: body.rows.map((row, at) => ({ ...row, peers: 455, peers_is_lower_bound: at === 0 })) }
+      : body;
+  return withPage({ change, fragment: "#range=all" }, async (page) => {
+    await openTables(page);
+    for (const title of ["Hosts", "Local devices"]) {
+      await page.getByRole("tab", { name: title, exact: true }).click();
+      await isReady(page);
+      const cell = page.locator(".tables tbody td", { hasText: /^455\+$/ });
+      await cell.first().waitFor();
+      assert.equal(await cell.count(), 1);
+      assert.match(await cell.locator("span").getAttribute("title"), /At least/);
+      await page.locator(".tables tbody td", { hasText: /^455$/ }).first().waitFor();
+    }
+  });
+});
+
+test("a sum of several ports is named with a gap, and the button of a row has its label in words", () => {
+  const sum = { source: "10.9.8.7", destination: null, protocol: "udp", port: null, service: "other", reply: false };
+  const change = (name, body) =>
+    ["flows", "services"].includes(name)
+      ? {
+          ...body,
+          rows: body.rows.slice(0, 1).map((row) => ({ ...row, ...sum, direction: "outgoing", interface: "eth0" })),
+        }
+      : body;
+  return withPage({ change, fragment: "#range=all&table=flows" }, async (page) => {
+    await openTables(page);
+    const label = "PromQL of 10.9.8.7 to other, udp other ports, outgoing, at eth0";
+    await page.getByRole("button", { name: label, exact: true }).waitFor();
+    for (const title of ["Flows", "Services"]) {
+      await page.getByRole("tab", { name: title, exact: true }).click();
+      await isReady(page);
+      const name = page.locator(".tables tbody .name", { hasText: /^other ports$/ });
+      await name.waitFor();
+      assert.ok((await name.evaluate((one) => parseFloat(getComputedStyle(one).marginLeft))) > 0);
+    }
+  });
+});

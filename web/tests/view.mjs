@@ -18,9 +18,8 @@ test("the first view says what uses the network, what is wrong, and whether all 
       "a sentence about health",
     );
     assert.equal(await page.locator(`.health.status-${health.status}`).count(), 1);
-    const { rows } = await ask("hosts?limit=10&sort=bytes");
-    assert.ok(rows.length > 0, "the test needs traffic");
-    assert.ok((await page.locator(".top-host").count()) > 0);
+    await eventually(async () => (await ask("hosts?limit=10&sort=bytes")).rows.length > 0, "traffic");
+    await page.locator(".top-host").first().waitFor();
     await page.locator(".firing-panel li, .firing-panel .calm").first().waitFor();
     for (const selector of [".health", ".tiles", ".traffic", ".firing-panel", ".top-hosts"]) {
       const box = await page.locator(selector).boundingBox();
@@ -366,3 +365,19 @@ test("the legends of the charts are whole on a phone", () => {
     for (const box of boxes) assert.equal(await box.evaluate(isCut), false, await box.innerText());
   });
 });
+
+test("a chart that is shown as a table is so in the address, and follows it", () =>
+  withPage({ fragment: "#network=table" }, async (page) => {
+    const button = page.locator(".network").getByRole("button", { name: "Show as table" });
+    await page.locator(".graph-table").waitFor();
+    assert.equal(await button.getAttribute("aria-pressed"), "true");
+    await page.locator(".traffic").getByRole("button", { name: "Show as table" }).click();
+    await page.locator(".history-table").waitFor();
+    assert.match(page.url(), /network=table&traffic=table/);
+    await page.evaluate(() => (location.hash = ""));
+    await page.locator(".force").waitFor();
+    assert.equal(await page.locator(".graph-table, .history-table").count(), 0);
+    await page.goBack();
+    await page.locator(".graph-table").waitFor();
+    await page.locator(".history-table").waitFor();
+  }));

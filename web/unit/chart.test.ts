@@ -59,8 +59,11 @@ test("the sum of the other hosts does not make single hosts small", () => {
   assert.ok((scene.nodes[0]?.radius ?? 0) >= 18);
   assert.ok((scene.edges[0]?.width ?? 0) > 5);
   assert.deepEqual(
-    scene.groups.map(({ colour }) => colour),
-    ["other-node", "local"],
+    scene.groups.map(({ colour, isOther }) => [colour, isOther]),
+    [
+      ["local", true],
+      ["local", false],
+    ],
   );
 });
 
@@ -121,6 +124,27 @@ test("an upright chart has local hosts above and the Internet below", () => {
   for (let index = 0; index < 40; index += 1) assert.equal((positions[index * 2 + 1] ?? 0) < 240, index % 2 === 0);
 });
 
+test("a side whose hosts are all folded has its other node in the middle, and at the edge once there is a host", () => {
+  for (const [width, height] of [
+    [900, 400],
+    [360, 480],
+  ] as const) {
+    const others = { keys: ["other local", "other remote"], isLocal: [true, false], radii: [18, 18] };
+    const layout = new Layout();
+    layout.update({ ...others, isOther: [true, true], edges: [[0, 1]], width, height });
+    const middle = width > height ? [width / 4, height / 2, (3 * width) / 4, height / 2] : [];
+    const upright = [width / 2, height / 4, width / 2, (3 * height) / 4];
+    assert.deepEqual([...layout.positions()], width > height ? middle : upright);
+    layout.update({
+      ...{ keys: [...others.keys, "10.0.0.1"], isLocal: [true, false, true], isOther: [true, true, false] },
+      ...{ radii: [18, 18, 5], edges: [], width, height },
+    });
+    const positions = [...settled(layout)];
+    assert.notDeepEqual(positions.slice(0, 2), (width > height ? middle : upright).slice(0, 2));
+    assert.deepEqual(positions.slice(2, 4), (width > height ? middle : upright).slice(2));
+  }
+});
+
 test("the same hosts are laid out alike, and stay where they are when traffic changes", () => {
   const [first, second] = [new Layout(), new Layout()];
   for (const layout of [first, second]) layout.update(input(50));
@@ -173,7 +197,8 @@ const folded = (answer: Graph, below: number, past: number): Graph => ({
 });
 
 test("the hosts that are folded are counted, with the limit that folds them", () => {
-  const answer = graph([node(0), node(1), other(2, true, 30)], [edge(0, 1), edge(1, 2)]);
+  const heavy = [node(0, { bytes: 6e6 }), node(1, { bytes: 5e6 })];
+  const answer = graph([...heavy, other(2, true, 30)], [edge(0, 1), edge(1, 2)]);
   assert.equal(foldedSentence(graph([node(0), node(1)], [edge(0, 1)])), "");
   assert.equal(charted(answer), 2);
   assert.equal(foldedSentence(folded(answer, 30, 0)), "“Other” stands for 30 hosts below 5.00 MB (ChartMinBytes).");
@@ -220,6 +245,27 @@ test("traffic within other is said where no edge can show it", () => {
 test("the other hosts have a name in the chart, however small", () => {
   const nodes = [...Array.from({ length: 20 }, (_, id) => node(id)), other(20, false, 3, 1)];
   assert.equal(sceneOf(graph(nodes, [])).named[0], 20);
+});
+
+test("hosts with firing alerts have the first names in the chart, however small", () => {
+  const nodes = [...Array.from({ length: 20 }, (_, id) => node(id)), node(20, { bytes: 1, alerts: 1 })];
+  const scene = sceneOf(graph([...nodes, other(21, true, 3, 9000)], []));
+  assert.deepEqual(scene.named.slice(0, 2), [20, 21]);
+  assert.equal(scene.named.length, 22);
+});
+
+test("edges at other have the colour of their direction", () => {
+  const nodes = [other(0, true, 4), other(1, false, 4), node(2), node(3, { is_local: false })];
+  const scene = sceneOf(graph(nodes, [edge(0, 1), edge(1, 0), edge(2, 3)]));
+  const colours = scene.groups.filter(({ isOther }) => isOther).map(({ colour }) => colour);
+  assert.deepEqual(colours.sort(), ["incoming", "outgoing"]);
+});
+
+test("the foot says why hosts below the limit are drawn", () => {
+  const drawn = (bytes: number): string =>
+    foldedSentence(folded(graph([node(0, { bytes }), other(1, true, 30)], []), 30, 0));
+  assert.match(drawn(4_999_999), /below 5\.00 MB \(ChartMinBytes\); the largest hosts, and those with alerts .* drawn/);
+  assert.doesNotMatch(drawn(5_000_000), /drawn/);
 });
 
 test("an empty answer draws nothing", () => {

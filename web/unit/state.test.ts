@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULTS, fragment, parse, type View } from "../src/state.ts";
+import { DEFAULTS, fragment, parse, shortestRange, type View } from "../src/state.ts";
 
 test("the default view has an empty fragment", () => {
   assert.equal(fragment(DEFAULTS), "");
@@ -17,6 +17,8 @@ test("each view survives its fragment", () => {
     order: "asc",
     search: "a b&c",
     chart: "sankey",
+    network: "table",
+    traffic: "table",
     hosts: "500",
     fold: "none",
     unit: "bytes",
@@ -27,10 +29,16 @@ test("each view survives its fragment", () => {
 });
 
 test("wrong values and unknown keys count as absent", () => {
-  const wrong = "#range=2y&table=secrets&order=up&chart=pie&hosts=9999&unit=feet&alerts=none&sort=a;drop&alert=<b>&x=1";
+  const wrong =
+    "#range=2y&table=secrets&order=up&chart=pie&network=list&traffic=1&hosts=9999&unit=feet&alerts=none&sort=a;drop&alert=<b>&x=1";
   assert.deepEqual(parse(wrong), DEFAULTS);
 });
 
 test("a text that is too long is cut", () => {
   assert.equal(parse(`#filter=${"x".repeat(5000)}`).filter.length, 1000);
+});
+
+test("the shortest range that covers a time is All for the longest ones", () => {
+  const ranges = [0, 60, 61, 300, 301, 3600, 3601].map(shortestRange);
+  assert.deepEqual(ranges, ["live", "live", "5m", "5m", "1h", "1h", "all"]);
 });

@@ -69,7 +69,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("detect", "chart_min_bytes")], access!(BYTES, config.detect.chart_min_bytes))
         .named("ChartMinBytes", "TRAFFICMONITOR_CHART_MIN_BYTES", "BYTES", "5M")
         .reloadable()
-        .help("Minimum bytes for a host to have a node of its own in the dashboard's chart, and for a source to appear in /all"),
+        .help("Minimum bytes for a host past the 15 largest to have a node of its own in the dashboard's chart, and for a source to appear in /all"),
     setting(&[("detect", "top_sources")], access!(ENTRIES, config.detect.top_sources))
         .named("detect.top_sources", "TRAFFICMONITOR_DETECT_TOP_SOURCES", "N", "20")
         .reloadable()

@@ -80,6 +80,16 @@ impl FlowFilter {
         self.terms.iter().any(|term| matches!(term.condition, FlowCondition::Interface(_)))
     }
 
+    /// The addresses that words ask for; networks are not among them.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.terms.iter().filter(|term| !term.is_negated).filter_map(|term| match term.condition {
+            FlowCondition::Host(network) | FlowCondition::Source(network) | FlowCondition::Destination(network) => {
+                (network.prefix_len() == network.max_prefix_len()).then(|| network.addr())
+            }
+            _ => None,
+        })
+    }
+
     /// The verdict on a flow. `interface` is the name of its interface.
     pub(super) fn verdict(&self, flow: &RangeFlow, interface: Option<&str>, inputs: &ApiInputs<'_>) -> FilterVerdict {
         let of_term = |term: &FilterTerm| match term.condition.holds(flow, interface, inputs) {

@@ -6,20 +6,22 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Alert } from "../api.ts";
 import { count } from "../format.ts";
-import { activeCounts } from "../derived.ts";
+import { activeCounts, isFiltered, outside } from "../derived.ts";
 import { activeAlerts, resolvedAlerts, resolvedLimit, show, snapshot, view } from "../store.ts";
 import { Choice, oldClass, Trouble, useNear } from "../parts.tsx";
-import { DETECTION_IS_OFF } from "../words.ts";
+import { DETECTION_IS_OFF, outsideText } from "../words.ts";
 import { Card } from "./card.tsx";
 import { episode } from "./open.ts";
 
 const MORE = 100;
 
-function List(properties: { alerts: Alert[] | null; none: string }): JSX.Element {
+/** `none` is said in place of no alerts; it is an all-clear if `isCalm` is true. */
+function List(properties: { alerts: Alert[] | null; none: string; isCalm: boolean }): JSX.Element {
   if (properties.alerts === null) return <p class="empty">Waiting for alerts.</p>;
   if (properties.alerts.length === 0) {
     const isOff = snapshot.value?.alerts.detects === false;
-    return isOff ? <p class="empty">{DETECTION_IS_OFF}</p> : <p class="empty calm">{properties.none}</p>;
+    if (isOff) return <p class="empty">{DETECTION_IS_OFF}</p>;
+    return <p class={`empty ${properties.isCalm ? "calm" : ""}`}>{properties.none}</p>;
   }
   return (
     <ul class="cards">
@@ -33,11 +35,16 @@ function List(properties: { alerts: Alert[] | null; none: string }): JSX.Element
 function Resolved(): JSX.Element {
   const answer = resolvedAlerts.answer.value;
   const most = answer?.resolved_limit ?? 0;
+  const isOfFilter = isFiltered(resolvedAlerts);
   const mayHaveMore = answer !== null && answer.resolved.length >= resolvedLimit.value && resolvedLimit.value < most;
   return (
     <>
       <Trouble query={resolvedAlerts} />
-      <List alerts={answer?.resolved ?? null} none="No alert has resolved." />
+      <List
+        alerts={answer?.resolved ?? null}
+        none={isOfFilter ? "No resolved alert matches the filter." : "No alert has resolved."}
+        isCalm={!isOfFilter}
+      />
       <p class="panel-foot muted">
         {mayHaveMore && (
           <button
@@ -63,11 +70,17 @@ const firstOf = (alerts: Alert[] | null, most: number): Alert[] | null =>
 function Active(): JSX.Element {
   const [most, setMost] = useState(MORE);
   const { listed, matching, isCut } = activeCounts.value;
-  const isLeast = isCut && view.value.filter !== "";
+  const isLeast = isCut && isFiltered(activeAlerts);
+  const { firing, pending } = outside.value;
+  const isCalm = firing + pending === 0;
   return (
     <>
       <Trouble query={activeAlerts} />
-      <List alerts={firstOf(activeAlerts.answer.value?.active ?? null, most)} none="No alert is firing or pending." />
+      <List
+        alerts={firstOf(activeAlerts.answer.value?.active ?? null, most)}
+        none={isCalm ? "No alert is firing or pending." : outsideText(firing, pending)}
+        isCalm={isCalm}
+      />
       {(matching.active > most || isLeast) && (
         <p class="panel-foot muted">
           {listed.active > most && (

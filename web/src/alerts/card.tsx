@@ -8,9 +8,11 @@ import { destinationWord, hostWord } from "../filter.ts";
 import { ago, bytes, count, dateTime, duration, figure, moment, safeLink, shortened, visible } from "../format.ts";
 import { show, shown, trafficNow, view } from "../store.ts";
 import { CopyButton, FilterLink } from "../parts.tsx";
+import { type Range, shortestRange } from "../state.ts";
 import { graphAddress } from "../tables/promql.ts";
 import { kindName, originText, processText, SEVERITY_NAMES } from "../words.ts";
 import { cardId, episode } from "./open.ts";
+import { Sentence } from "./sentence.tsx";
 
 const EVENT_NAMES: Record<string, string> = {
   pending: "Pending",
@@ -108,6 +110,13 @@ function trafficOf({ source, destination, network }: Alert): string {
   return destination === null ? hostWord(source) : `${hostWord(source)} ${hostWord(destination)}`;
 }
 
+/** The range for an alert's traffic: that of the view while it lasts, and later the shortest one that covers all of it. */
+function rangeOf({ state, starts_at }: Alert): { range?: Range } {
+  const start = moment(starts_at);
+  if (state !== "resolved" || start === null) return {};
+  return { range: shortestRange((trafficNow.peek() - start) / 1000) };
+}
+
 function Links(properties: { alert: Alert }): JSX.Element {
   const { alert } = properties;
   const traffic = trafficOf(alert);
@@ -117,7 +126,7 @@ function Links(properties: { alert: Alert }): JSX.Element {
   return (
     <p class="links">
       {traffic !== "" && (
-        <button type="button" class="button" onClick={() => show({ filter: traffic })}>
+        <button type="button" class="button" onClick={() => show({ filter: traffic, ...rangeOf(alert) })}>
           Show its traffic
         </button>
       )}
@@ -209,6 +218,8 @@ function Figures(properties: { alert: Alert }): JSX.Element {
 
 function Body(properties: { alert: Alert }): JSX.Element {
   const { alert } = properties;
+  // Bandwidth alerts list the peers with the most bytes in place of targets in the order of time.
+  const peers = [...new Set([...alert.first_targets, ...alert.last_targets])];
   return (
     <div class="card-body">
       {alert.explanation !== null && alert.explanation !== alert.sentence && <p>{visible(alert.explanation)}</p>}
@@ -237,8 +248,14 @@ function Body(properties: { alert: Alert }): JSX.Element {
             </dd>
           </div>
         )}
-        <Targets title="First targets" targets={alert.first_targets} known={alert.targets} />
-        <Targets title="Last targets" targets={alert.last_targets} known={alert.targets} />
+        {alert.kind === "bandwidth" ? (
+          <Targets title="Largest peers" targets={peers} known={alert.targets} />
+        ) : (
+          <>
+            <Targets title="First targets" targets={alert.first_targets} known={alert.targets} />
+            <Targets title="Last targets" targets={alert.last_targets} known={alert.targets} />
+          </>
+        )}
       </dl>
       <Links alert={alert} />
     </div>
@@ -271,7 +288,9 @@ export function Card(properties: { alert: Alert }): JSX.Element {
       >
         <span class="badge">{badge}</span>
         <span class="card-kind">{visible(kindName(alert.kind))}</span>
-        <bdi class="card-sentence">{visible(alert.sentence)}</bdi>
+        <span class="card-sentence">
+          <Sentence alert={alert} />
+        </span>
         <span class="muted card-when">{when(alert)}</span>
       </button>
       {isOpen && <Body alert={alert} />}

@@ -5,13 +5,14 @@
 import type { JSX } from "preact";
 import type { Graph } from "../api.ts";
 import { bytes, count, counted, rate, shortened, visible, type Unit } from "../format.ts";
+import { sumName } from "../tables/labels.ts";
 import { nameOf } from "./canvas.ts";
 import type { Hit, Scene } from "./scene.ts";
 
 type Top = Graph["edges"][number]["top"][number];
 
 export const serviceName = (top: Top): string =>
-  `${visible(top.protocol)}${top.port === null ? "" : `/${top.port}`}${top.service === null ? "" : ` (${shortened(top.service, 24)})`}`;
+  `${visible(top.protocol)}${top.port === null ? "" : `/${top.port}`}${top.service === null ? "" : ` (${shortened(top.port === null ? sumName(top.protocol, top.service) : top.service, 24)})`}`;
 
 interface Sums {
   sent: number;

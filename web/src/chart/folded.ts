@@ -21,6 +21,12 @@ export function reasonOf(graph: Graph): string {
   return reasons.filter((reason) => reason !== "").join(" or ");
 }
 
+/** Says why hosts below the limit are drawn: the exporter keeps the largest, those with alerts, and those of the filter. */
+function keptSentence({ nodes, min_bytes }: Graph): string {
+  const isKept = nodes.some((node) => !node.is_other && node.bytes < min_bytes);
+  return isKept ? "; the largest hosts, and those with alerts or in the filter, are drawn all the same" : "";
+}
+
 /** The hosts that “other” stands for, in a sentence; empty if there are none. */
 export function foldedSentence(graph: Graph): string {
   const { below_min_bytes, past_nodes } = graph.folded;
@@ -30,7 +36,8 @@ export function foldedSentence(graph: Graph): string {
     return `No host has ${limitOf(graph)}: “other” stands for all ${counted(below_min_bytes, "host")}.`;
   const below = below_min_bytes > 0 ? `${counted(below_min_bytes, "host")} below ${limitOf(graph)}` : "";
   const past = past_nodes > 0 ? `${counted(past_nodes, "host")} past the largest ${count(charted(graph))}` : "";
-  return `“Other” stands for ${[below, past].filter((part) => part !== "").join(" and ")}.`;
+  const kept = below === "" ? "" : keptSentence(graph);
+  return `“Other” stands for ${[below, past].filter((part) => part !== "").join(" and ")}${kept}.`;
 }
 
 /** A sentence about traffic that no edge shows, as both of its ends are in “other”; empty if there are edges. */

@@ -19,7 +19,7 @@ export interface LayoutInput {
   /** Names of the hosts that last between answers; a host that stays keeps its position. */
   keys: string[];
   isLocal: boolean[];
-  /** Stands for many hosts: it stays at the outer edge of its side and moves no other. */
+  /** Stands for many hosts: it stays at the outer edge of its side and moves no other. Alone on its side it is in the middle. */
   isOther: boolean[];
   radii: number[];
   /** Indices of the ends of each edge. */
@@ -83,6 +83,7 @@ export class Layout {
       return { key, isLocal, isOther, radius, ...this.start(key, isLocal) };
     });
     this.apply(input.edges);
+    this.confine();
     // The smaller the change, the less of the chart moves.
     const share = this.bodies.length === 0 ? 0 : arrived / this.bodies.length;
     const heat = isResized ? 0.5 : arrived === 0 ? 0 : Math.max(0.12, share);
@@ -151,6 +152,12 @@ export class Layout {
   }
 
   private pin(body: Body): void {
+    if (this.bodies.every(({ isLocal, isOther }) => isOther || isLocal !== body.isLocal)) {
+      const along = body.isLocal ? 0.25 : 0.75;
+      body.x = this.width * (this.isUpright ? 0.5 : along);
+      body.y = this.height * (this.isUpright ? along : 0.5);
+      return;
+    }
     const margin = body.radius + 3 * MARGIN;
     const end = body.isLocal ? 0 : 1;
     body.x = this.isUpright ? this.width - margin - 4 * MARGIN : end * this.width + (body.isLocal ? margin : -margin);

@@ -7,10 +7,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Graph } from "../api.ts";
 import { bytes, counted, share, shortened } from "../format.ts";
 import { drawn, unlisted } from "../derived.ts";
-import { graph, impossible, show, view } from "../store.ts";
+import { graph, refused, show, view } from "../store.ts";
 import { HOSTS } from "../state.ts";
 import { Choice, oldClass, Trouble } from "../parts.tsx";
-import { RANGE_NAMES } from "../words.ts";
+import { NO_FIGURES, RANGE_NAMES } from "../words.ts";
 import { nameOf } from "./canvas.ts";
 import { charted, foldedSentence, withinOther } from "./folded.ts";
 import { ForceView } from "./force_view.tsx";
@@ -152,7 +152,7 @@ function partOf(answer: Graph): string {
 
 export function Network(): JSX.Element {
   const [element, isFull, toggleFull] = useFullScreen();
-  const [isTable, setTable] = useState(false);
+  const isTable = view.value.network === "table";
   const answer = graph.answer.value;
   return (
     <section class={`panel network ${oldClass(graph)}`} aria-labelledby="network-title" ref={element}>
@@ -161,7 +161,12 @@ export function Network(): JSX.Element {
           Network flow <small>{RANGE_NAMES[view.value.range]}</small>
         </h2>
         <Keys />
-        <Tools isTable={isTable} isFull={isFull} onTable={() => setTable(!isTable)} onFull={toggleFull} />
+        <Tools
+          isTable={isTable}
+          isFull={isFull}
+          onTable={() => show({ network: isTable ? "chart" : "table" })}
+          onFull={toggleFull}
+        />
       </div>
       <Trouble query={graph} />
       <p class="unseen" id={SUMMARY}>
@@ -169,7 +174,7 @@ export function Network(): JSX.Element {
       </p>
       <div class="chart-space">
         {answer === null ? (
-          <p class="empty">{impossible.value ?? "Waiting for figures."}</p>
+          <p class="empty">{refused.value === null ? "Waiting for figures." : NO_FIGURES}</p>
         ) : (
           <Chart answer={answer} isTable={isTable} />
         )}

@@ -25,7 +25,9 @@ export interface SceneEdge {
 
 /** Edges that look alike. */
 export interface EdgeGroup {
-  colour: Direction | "other-node";
+  colour: Direction;
+  /** The edges end at a node that stands for many hosts. */
+  isOther: boolean;
   /** 0 is a line of one pixel of the screen. */
   width: number;
   indices: number[];
@@ -40,7 +42,7 @@ export interface Scene {
   groups: EdgeGroup[];
   /** Indices of the hosts, those with the most bytes first. */
   largest: number[];
-  /** The same, those that stand for many hosts first: they have a name where there is room. */
+  /** The same in the order in which they get a name where there is room: firing hosts, then those that stand for many. */
   named: number[];
   /** The reason that hosts have no node of their own. */
   folded: string;
@@ -78,13 +80,12 @@ function groupsOf(edges: SceneEdge[]): EdgeGroup[] {
   edges.forEach(({ direction, width, isOther }, index) => {
     const isThin = (isOther && hasSingles) || width < THIN || width < narrowest;
     const step = isThin ? 0 : Math.round(width / WIDTH_STEP);
-    const colour = isOther ? "other-node" : direction;
-    const key = `${colour} ${step}`;
-    const group = groups.get(key) ?? { colour, width: step * WIDTH_STEP, indices: [] };
+    const key = `${direction} ${isOther} ${step}`;
+    const group = groups.get(key) ?? { colour: direction, isOther, width: step * WIDTH_STEP, indices: [] };
     group.indices.push(index);
     groups.set(key, group);
   });
-  const depth = ({ colour, width }: EdgeGroup): number => (colour === "other-node" ? 0 : 100) + width;
+  const depth = ({ isOther, width }: EdgeGroup): number => (isOther ? 0 : 100) + width;
   return [...groups.values()].sort((left, right) => depth(left) - depth(right));
 }
 
@@ -139,7 +140,8 @@ function madeScene(graph: Graph): Scene {
     .map((_, index) => index)
     .sort((left, right) => (nodes[right]?.node.bytes ?? 0) - (nodes[left]?.node.bytes ?? 0));
   const others = largest.filter((index) => nodes[index]?.node.is_other === true);
-  const named = [...new Set([...others, ...largest])];
+  const firing = largest.filter((index) => !others.includes(index) && (nodes[index]?.node.alerts ?? 0) > 0);
+  const named = [...new Set([...firing, ...others, ...largest])];
   return { nodes, edges, edgesOf, groups: groupsOf(edges), largest, named, folded: reasonOf(graph) };
 }
 

@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf, type Suggestions } from "../api.ts";
 import { completed, completeNetworks, normal, wordAt, words } from "../filter.ts";
 import { visible } from "../format.ts";
-import { client, commonTroubles, impossible, show, view } from "../store.ts";
+import { client, commonTroubles, hasOldFigures, show, view } from "../store.ts";
 import { toggleWord } from "../parts.tsx";
 
 const DELAY = 150;
@@ -159,14 +159,9 @@ function SuggestionList(properties: { box: Box }): JSX.Element {
 
 /** Says once why panels have no figures of this view. */
 function Troubles(): JSX.Element {
-  const sentences = [...(impossible.value === null ? [] : [impossible.value]), ...commonTroubles.value];
-  return (
-    <div role="status">
-      {sentences.length > 0 && (
-        <p class="trouble">{sentences.map(visible).join(" ")} The dimmed figures below are from before.</p>
-      )}
-    </div>
-  );
+  const sentences = commonTroubles.value.map(visible);
+  if (hasOldFigures.value) sentences.push("The dimmed figures below are from before.");
+  return <div role="status">{commonTroubles.value.length > 0 && <p class="trouble">{sentences.join(" ")}</p>}</div>;
 }
 
 const EXAMPLES = "Filter: 10.0.0.5, 10.0.0.0/8, port:443, protocol:udp, direction:incoming";

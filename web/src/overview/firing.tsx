@@ -4,23 +4,22 @@
 
 import type { JSX } from "preact";
 import type { Alert } from "../api.ts";
-import { ago, count, counted, duration, moment, visible } from "../format.ts";
-import { activeCounts } from "../derived.ts";
-import { activeAlerts, age, link, show, snapshot, trafficNow, view } from "../store.ts";
+import { ago, count, counted, duration, moment } from "../format.ts";
+import { activeCounts, isFiltered, outside } from "../derived.ts";
+import { activeAlerts, age, link, show, snapshot, trafficNow } from "../store.ts";
 import { oldClass, Trouble } from "../parts.tsx";
 import { openAlert } from "../alerts/open.ts";
-import { DETECTION_IS_OFF, SEVERITY_NAMES } from "../words.ts";
+import { Sentence, sentenceText } from "../alerts/sentence.tsx";
+import { DETECTION_IS_OFF, outsideText, SEVERITY_NAMES } from "../words.ts";
 
 function Entry(properties: { alert: Alert }): JSX.Element {
   const { alert } = properties;
-  const names = [alert.source_name, alert.destination_name].filter((name) => name !== null).join(" → ");
   return (
     <li>
       <button type="button" class={`firing severity-${alert.severity}`} onClick={() => openAlert(alert)}>
         <span class="badge">{alert.state === "pending" ? "Pending" : SEVERITY_NAMES[alert.severity]}</span>
-        <span class="firing-sentence">
-          <bdi>{visible(alert.sentence)}</bdi>
-          {names !== "" && <bdi class="muted"> ({visible(names)})</bdi>}
+        <span class="firing-sentence" title={sentenceText(alert)}>
+          <Sentence alert={alert} />
         </span>
         <span class="muted firing-age">{ago(moment(alert.starts_at) ?? 0, trafficNow.value)}</span>
       </button>
@@ -33,15 +32,10 @@ function NoAlert(): JSX.Element {
   if (link.value.state === "lost") return <p class="empty">No alert was firing {duration(age.value)} ago.</p>;
   // Nor is a detection that is off.
   if (snapshot.value?.alerts.detects === false) return <p class="empty">{DETECTION_IS_OFF}</p>;
+  // Nor is a filter that leaves alerts out.
+  const { firing, pending } = outside.value;
+  if (firing + pending > 0) return <p class="empty">{outsideText(firing, pending)}</p>;
   return <p class="empty calm">No alert is firing.</p>;
-}
-
-function hiddenByFilter(): number {
-  const counts = snapshot.value?.alerts;
-  const { listed, isCut } = activeCounts.value;
-  // How many match is unknown if the answer is cut.
-  if (view.value.filter === "" || counts === undefined || isCut) return 0;
-  return Math.max(0, counts.firing + counts.pending - listed.active);
 }
 
 /** Alerts in this short list; the panel of alerts has the others. */
@@ -60,7 +54,7 @@ function More(): JSX.Element | null {
     <li>
       <button type="button" class="button firing-more" onClick={toAllAlerts}>
         {count(more)}
-        {isCut && view.value.filter !== "" ? "+" : ""} more
+        {isCut && isFiltered(activeAlerts) ? "+" : ""} more
       </button>
     </li>
   );
@@ -70,8 +64,8 @@ export function Firing(): JSX.Element {
   const answer = activeAlerts.answer.value;
   const active = answer?.active ?? [];
   const { matching, isCut } = activeCounts.value;
-  const isLeast = isCut && view.value.filter !== "";
-  const hidden = answer === null ? 0 : hiddenByFilter();
+  const isLeast = isCut && isFiltered(activeAlerts);
+  const hidden = outside.value.firing + outside.value.pending;
   return (
     <section class={`panel firing-panel ${oldClass(activeAlerts)}`} aria-labelledby="firing-title">
       <div class="panel-head">

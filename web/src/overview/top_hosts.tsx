@@ -8,9 +8,9 @@ import { hostWord, has } from "../filter.ts";
 import { bytes, rate, shortened, visible } from "../format.ts";
 import { isWorthALine } from "../coverage.ts";
 import { drawn, unlisted } from "../derived.ts";
-import { impossible, topHosts, view } from "../store.ts";
+import { refused, topHosts, view } from "../store.ts";
 import { oldClass, toggleWord, Trouble } from "../parts.tsx";
-import { RANGE_NAMES } from "../words.ts";
+import { NO_FIGURES, RANGE_NAMES } from "../words.ts";
 
 function Bar(properties: { host: HostRow; most: number }): JSX.Element {
   const { host, most } = properties;
@@ -69,7 +69,6 @@ function Unlisted(): JSX.Element | null {
 export function TopHosts(): JSX.Element {
   const answer = topHosts.answer.value;
   const rows = answer?.rows ?? [];
-  const isRefused = impossible.value !== null || topHosts.error.value !== null;
   return (
     <section class={`panel top-hosts ${oldClass(topHosts)}`} aria-labelledby="top-hosts-title">
       <div class="panel-head">
@@ -81,7 +80,7 @@ export function TopHosts(): JSX.Element {
         </span>
       </div>
       <Trouble query={topHosts} />
-      {answer === null && isRefused && <p class="empty">No figures for this filter.</p>}
+      {answer === null && refused.value !== null && <p class="empty">{NO_FIGURES}</p>}
       {answer !== null && rows.length === 0 && <p class="empty">No host has traffic here.</p>}
       <ol>
         {rows.map((host) => (

@@ -9,10 +9,10 @@ import { DIRECTIONS, type Direction, type History } from "../api.ts";
 import { mostUnlisted } from "../coverage.ts";
 import { clock, counted, dateTime, rate, type Unit } from "../format.ts";
 import type { Query } from "../query.ts";
-import { historyLong, historyShort, view } from "../store.ts";
+import { historyLong, historyShort, refused, show, view } from "../store.ts";
 import { palette } from "../theme.ts";
 import { oldClass, Trouble, useSize } from "../parts.tsx";
-import { DIRECTION_NAMES } from "../words.ts";
+import { DIRECTION_NAMES, NO_FIGURES } from "../words.ts";
 import { HistoryTable } from "./history_table.tsx";
 import { type Axes, makePlot } from "./plot.ts";
 
@@ -63,12 +63,14 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
   const plot = useRef<uPlot | null>(null);
   const axes = useRef<Axes>({ history: null, unit: "bits", colours: palette.peek() });
   const history = properties.query.answer.value;
+  const hasFigures = history !== null;
   const unit = view.value.unit;
   const colours = palette.value;
   axes.current = { history, unit, colours };
 
   useEffect(() => {
-    if (box.current === null || width === 0) return;
+    // Without figures, axes would show a scale of nothing.
+    if (box.current === null || width === 0 || !hasFigures) return;
     const made = makePlot(box.current, { width, height: HEIGHT }, axes, setAt);
     plot.current = made;
     if (axes.current.history !== null) made.setData(values(axes.current.history, axes.current.unit));
@@ -76,7 +78,7 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
       made.destroy();
       plot.current = null;
     };
-  }, [width > 0, colours]);
+  }, [width > 0, hasFigures, colours]);
   useEffect(() => {
     if (width > 0) plot.current?.setSize({ width, height: HEIGHT });
   }, [width]);
@@ -104,7 +106,9 @@ function Plot(properties: { id: string; title: string; query: Query<History>; cl
         role="img"
         aria-label={`Traffic, ${properties.title.toLowerCase()}`}
         aria-describedby={`${properties.id}-summary`}
-      />
+      >
+        {!hasFigures && refused.value !== null && <p class="empty">{NO_FIGURES}</p>}
+      </div>
       <p class="unseen" id={`${properties.id}-summary`}>
         {summary(history, unit)} “Show as table” gives all figures.
       </p>
@@ -125,7 +129,7 @@ function Unlisted(): JSX.Element | null {
 }
 
 export function TrafficChart(): JSX.Element {
-  const [isTable, setTable] = useState(false);
+  const isTable = view.value.traffic === "table";
   const long = view.value.range === "5m" ? "Last 5 minutes" : "Last hour";
   return (
     <section class={`panel traffic ${oldClass(historyLong)}`} aria-labelledby="traffic-title">
@@ -133,7 +137,12 @@ export function TrafficChart(): JSX.Element {
         <h2 id="traffic-title">
           Traffic <Unlisted />
         </h2>
-        <button type="button" class="button" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
+        <button
+          type="button"
+          class="button"
+          aria-pressed={isTable}
+          onClick={() => show({ traffic: isTable ? "chart" : "table" })}
+        >
           Show as table
         </button>
       </div>

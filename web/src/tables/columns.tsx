@@ -21,6 +21,7 @@ import {
 import { FilterLink, Host } from "../parts.tsx";
 import type { TableName } from "../state.ts";
 import { DIRECTION_NAMES, originText, processText } from "../words.ts";
+import { sumName } from "./labels.ts";
 
 export interface CellContext {
   unit: Unit;
@@ -142,7 +143,7 @@ function service(row: { protocol: string; port: number | null; service: string |
     return (
       <>
         <FilterLink word={protocolWord(row.protocol)}>{visible(row.protocol)}</FilterLink>
-        {row.service !== null && <span class="muted">{visible(row.service)}</span>}
+        {row.service !== null && <bdi class="name">{shortened(sumName(row.protocol, row.service), PORT_TEXT)}</bdi>}
       </>
     );
   return (
@@ -162,6 +163,18 @@ function origin({ names, is_local }: HostRow): ComponentChildren {
     <bdi title={visible(text)}>{shortened(text, 32)}</bdi>
   );
 }
+
+const AT_LEAST = "At least so many: peers within sums of small flows have no row and are not counted.";
+
+/** The peers of a host or device; sums of small flows may hide some. */
+const PEERS: Column<HostRow | DeviceRow> = {
+  key: "peers",
+  title: "Peers",
+  rank: 3,
+  kind: "number",
+  cell: ({ peers, peers_is_lower_bound }) =>
+    peers_is_lower_bound === true ? <span title={AT_LEAST}>{count(peers)}+</span> : count(peers),
+};
 
 const HOSTS: Column<HostRow>[] = [
   {
@@ -183,7 +196,7 @@ const HOSTS: Column<HostRow>[] = [
   { key: "organisation", title: "Origin", rank: 3, kind: "text", isUnsorted: true, cell: origin },
   volume("received_bytes", "Received", 2),
   volume("sent_bytes", "Sent", 2),
-  number("peers", "Peers", 3),
+  PEERS as Column<HostRow>,
   ...traffic<HostRow>(),
 ];
 
@@ -232,7 +245,7 @@ const DEVICES: Column<DeviceRow>[] = [
   },
   volume("received_bytes", "Received", 2),
   volume("sent_bytes", "Sent", 2),
-  number("peers", "Peers", 3),
+  PEERS as Column<DeviceRow>,
   ...traffic<DeviceRow>(),
 ];
 

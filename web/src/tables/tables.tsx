@@ -7,12 +7,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { normal } from "../filter.ts";
 import { bytes, count, counted, visible } from "../format.ts";
-import { API, impossible, refusal, shown, show, table, tablePath, trafficNow, view } from "../store.ts";
+import { API, impossible, isFilterRight, refusal, refused, shown, show } from "../store.ts";
+import { table, tablePath, trafficNow, view } from "../store.ts";
 import { TABLES, type TableName } from "../state.ts";
 import { CopyButton, oldClass, Trouble, useNear } from "../parts.tsx";
-import { RANGE_NAMES } from "../words.ts";
+import { NO_FIGURES, RANGE_NAMES } from "../words.ts";
 import { type CellContext, type Column, shapeOf } from "./columns.tsx";
 import { type Format, narrowed } from "./download.ts";
+import { labelOf } from "./labels.ts";
 import { graphAddress, ofRow, ofTable } from "./promql.ts";
 import { found, searchOf } from "./search.ts";
 
@@ -211,7 +213,7 @@ function Body(properties: { name: TableName; rows: Row[]; context: CellContext }
             <CopyButton
               class="quiet"
               text={ofRow(name, row as never, range, unit, tableFilter())}
-              label={`PromQL of ${visible(keyOf(row))}`}
+              label={`PromQL of ${visible(labelOf(name, row as never))}`}
             >
               PromQL
             </CopyButton>
@@ -263,7 +265,7 @@ function useRows(
     total: isSearch ? rows.length : total,
     unsearched: isSearch ? total - given.length : 0,
     other: isOfTable ? (answer?.other ?? null) : null,
-    isOld: impossible.value === null && path !== table.path.value,
+    isOld: refused.value === null && path !== table.path.value,
   };
 }
 
@@ -272,12 +274,13 @@ export function Tables(): JSX.Element {
   const [offset, setOffset] = useState(0);
   const near = useNear<HTMLElement>((isNear) => (table.isActive.value = isNear));
   useEffect(() => setOffset(0), [name, range, filter, search, sort, order]);
-  const refused = refusal(range, tableFilter());
+  const refusedHere = refusal(range, tableFilter());
   const parameters = searchTexts().length > 0 ? parametersOf(0, DOWNLOAD) : parametersOf(offset, PAGE);
-  const path = refused === null ? pathOf(name, parameters) : null;
+  const path = refusedHere === null ? pathOf(name, parameters) : null;
+  const isRight = isFilterRight.value;
   useEffect(() => {
-    tablePath.value = path;
-  }, [path]);
+    if (isRight) tablePath.value = path;
+  }, [path, isRight]);
   const { rows, total, unsearched, other, isOld } = useRows(name, offset);
   const { columns, title } = shapeOf(name);
   const context: CellContext = {
@@ -295,7 +298,7 @@ export function Tables(): JSX.Element {
         </div>
       </div>
       <Trouble query={table} />
-      {refused !== null && impossible.value === null && <p class="trouble">{visible(refused)}</p>}
+      {refusedHere !== null && impossible.value === null && <p class="trouble">{visible(refusedHere)}</p>}
       <div
         class="scroll table-space"
         id="table"
@@ -318,7 +321,7 @@ export function Tables(): JSX.Element {
           </thead>
           <Body name={name} rows={rows} context={context} />
         </table>
-        {!isOld && rows.length === 0 && <p class="empty">No rows match.</p>}
+        {!isOld && rows.length === 0 && <p class="empty">{refused.value === null ? "No rows match." : NO_FIGURES}</p>}
       </div>
       <div class="panel-foot muted">
         <Pages offset={offset} total={total} onChange={setOffset} />

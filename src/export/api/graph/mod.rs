@@ -3,17 +3,19 @@
 //!
 //! Hosts with little traffic fold into two nodes: one of other local hosts, one of other remote hosts. Edges from such a
 //! node to itself, and the lightest edges past the limit, are left out and summed. `-ChartMinBytes` says what is little,
-//! unless the request does.
+//! unless the request does; it leaves the heaviest hosts in, as a quiet network would have no node otherwise.
 
 mod nodes;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use hashbrown::HashMap;
 use serde::Serialize;
 
 use super::ApiInputs;
+use super::alerts::firing_of;
 use super::amount::Amount;
 use super::flow::RangeFlow;
 use super::query::{BadParameter, Parameters};
@@ -24,13 +26,16 @@ use crate::account::flow::Counters;
 use crate::packet::Protocol;
 use crate::tables::hashing::State;
 use crate::tables::top::{heaviest_first, top_n};
-use nodes::{EdgeKey, Folded, GraphNode, Nodes};
+use nodes::{EdgeKey, Folded, GraphNode, NodeChoice, Nodes};
 
 /// Nodes and edges of an answer if it asks for no other number, and the most.
 const DEFAULT_NODES: usize = 100;
 const MAXIMUM_NODES: usize = 500;
 const DEFAULT_EDGES: usize = 400;
 const MAXIMUM_EDGES: usize = 2_000;
+/// The heaviest hosts that have a node whatever `-ChartMinBytes` says. It is there for crowded charts: the page has room
+/// for about so many names, and a home network has hardly more hosts.
+const LEAST_NODES: usize = 15;
 /// The heaviest services that an edge names.
 const MAXIMUM_SERVICES: usize = 3;
 
@@ -59,21 +64,33 @@ impl GraphQuery {
 
     pub(super) fn write<W: Write>(&self, inputs: &ApiInputs<'_>, out: W) -> io::Result<()> {
         let traffic = RangeTraffic::of(inputs, &self.traffic);
-        let min_bytes = self.min_bytes.unwrap_or(inputs.settings.chart_min_bytes);
-        let mut nodes = Nodes::of(&traffic.flows, min_bytes, self.nodes);
+        let alerts = firing_of(&inputs.report.alerts);
+        let choice = self.choice(inputs.settings.chart_min_bytes, &alerts);
+        let mut nodes = Nodes::of(&traffic.flows, &choice);
         let ends: Vec<EdgeKey> = traffic.flows.iter().map(|flow| nodes.ends(flow)).collect();
         let (edges, left_out) = heaviest(&traffic.flows, &ends, self.edges);
         let answer = GraphAnswer {
             range: self.traffic.range.label(),
             seconds: traffic.seconds,
             number: inputs.number,
-            min_bytes,
+            min_bytes: choice.min_bytes,
             folded: nodes.folded,
             nodes: nodes.answer(inputs),
             edges,
             left_out,
         };
         Ok(serde_json::to_writer(out, &answer)?)
+    }
+
+    /// A limit of the request is exact; `-ChartMinBytes` leaves the heaviest hosts in.
+    fn choice<'a>(&self, chart_min_bytes: u64, alerts: &'a BTreeMap<IpAddr, u64>) -> NodeChoice<'a> {
+        NodeChoice {
+            min_bytes: self.min_bytes.unwrap_or(chart_min_bytes),
+            least: if self.min_bytes.is_none() { LEAST_NODES } else { 0 },
+            most: self.nodes,
+            named: self.traffic.filter.addresses().collect(),
+            alerts,
+        }
     }
 }
 

@@ -1,13 +1,14 @@
-//! The nodes of the graph. Takes the flows of a range; gives the heaviest hosts, and one node for the others of each side.
-//! Must not know edges.
+//! The nodes of the graph. Takes the flows of a range; gives the hosts that a [`NodeChoice`] draws, and one node for the
+//! others of each side. Must not know edges.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
 use serde::Serialize;
 
 use crate::export::api::ApiInputs;
-use crate::export::api::alerts::firing_of;
 use crate::export::api::flow::RangeFlow;
 use crate::export::api::role::AddressRole;
 use crate::export::api::sums::{AddressKey, map, pairs, single_ends};
@@ -32,6 +33,49 @@ pub(super) struct GraphNode<'a> {
     alerts: u64,
 }
 
+/// The hosts that have a node of their own.
+///
+/// The addresses that the filter names come first, then hosts with firing alerts: neither folds while there are nodes.
+/// The heaviest hosts have the nodes that are left.
+pub(super) struct NodeChoice<'a> {
+    /// Lighter hosts fold,
+    pub min_bytes: u64,
+    /// but not so many of the heaviest ones.
+    pub least: usize,
+    /// The most nodes, those of others aside.
+    pub most: usize,
+    /// The addresses that the filter names.
+    pub named: Vec<IpAddr>,
+    /// The number of firing alerts about each address.
+    pub alerts: &'a BTreeMap<IpAddr, u64>,
+}
+
+impl NodeChoice<'_> {
+    /// The hosts with a node, the heaviest first.
+    fn of(&self, hosts: &HashMap<AddressKey, ChartedHost, State>) -> Vec<ChartedHost> {
+        let is_named = |host: &ChartedHost| self.named.contains(&host.address);
+        let named_first = |one: &ChartedHost, other: &ChartedHost| {
+            is_named(other).cmp(&is_named(one)).then_with(|| heaviest(one, other))
+        };
+        let all = || hosts.values().copied();
+        let kept = top_n(all().filter(|host| self.is_kept(host)), self.most, named_first);
+        let others = top_n(all().filter(|host| !self.is_kept(host)), self.most - kept.len(), heaviest);
+        let is_drawn = |(position, host): &(usize, ChartedHost)| *position < self.least || host.bytes >= self.min_bytes;
+        let heavy = others.into_iter().enumerate().filter(is_drawn).map(|(_, host)| host);
+        let mut charted: Vec<ChartedHost> = kept.into_iter().chain(heavy).collect();
+        charted.sort_unstable_by(heaviest);
+        charted
+    }
+
+    fn is_kept(&self, host: &ChartedHost) -> bool {
+        self.named.contains(&host.address) || self.alerts.contains_key(&host.address)
+    }
+
+    fn alerts_of(&self, host: &ChartedHost) -> u64 {
+        self.alerts.get(&host.address).copied().unwrap_or_default()
+    }
+}
+
 /// Hosts without a node of their own, by the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Folded {
@@ -48,6 +92,8 @@ struct NodeSum {
     /// The hosts that it stands for, as far as their addresses are known.
     hosts: usize,
     bytes: u64,
+    /// Firing alerts about the hosts.
+    alerts: u64,
 }
 
 /// A host before it has a node: its traffic, and the sides on which flows have it.
@@ -60,7 +106,17 @@ struct ChartedHost {
     bytes: u64,
 }
 
+/// Orders hosts by their bytes, the most first, and equal ones by address.
+fn heaviest(one: &ChartedHost, other: &ChartedHost) -> Ordering {
+    other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address))
+}
+
 impl NodeSum {
+    fn of(host: &ChartedHost, alerts: u64) -> Self {
+        let ChartedHost { address, is_local, has_sent, bytes, .. } = *host;
+        Self { address: Some(address), is_local, has_sent, hosts: 1, bytes, alerts }
+    }
+
     fn role(&self, names: &HostNames) -> AddressRole {
         let of = |address| AddressRole::of(address, self.is_local, self.has_sent, names);
         self.address.map_or(AddressRole::Host, of)
@@ -77,35 +133,36 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    /// At most `most` hosts of at least `min_bytes`, the heaviest first, and the others.
-    pub(super) fn of(flows: &[RangeFlow], min_bytes: u64, most: usize) -> Self {
+    /// The hosts that `choice` draws, the heaviest first, and the others.
+    pub(super) fn of(flows: &[RangeFlow], choice: &NodeChoice<'_>) -> Self {
         let hosts = hosts(flows);
-        let heavy = hosts.values().copied().filter(|host| host.bytes >= min_bytes);
-        let order = |one: &ChartedHost, other: &ChartedHost| {
-            other.bytes.cmp(&one.bytes).then_with(|| one.address.cmp(&other.address))
-        };
-        let charted = top_n(heavy, most, order);
+        let charted = choice.of(&hosts);
         let mut positions = map();
         positions.extend(charted.iter().enumerate().map(|(position, host)| (AddressKey(host.address), position)));
-        let light = hosts.values().filter(|host| host.bytes < min_bytes).count();
-        let folded = Folded { below_min_bytes: light, past_nodes: hosts.len() - light - charted.len() };
-        let sums = charted.iter().map(NodeSum::from).collect();
+        let sums = charted.iter().map(|host| NodeSum::of(host, choice.alerts_of(host))).collect();
+        let folded = Folded { below_min_bytes: 0, past_nodes: 0 };
         let mut nodes = Self { sums, positions, others: [None; 2], folded };
-        nodes.add_others(&hosts);
+        nodes.add_others(&hosts, choice);
         nodes
     }
 
     /// Adds the nodes of other hosts, local ones first. A host that changed sides has flows on both.
-    fn add_others(&mut self, hosts: &HashMap<AddressKey, ChartedHost, State>) {
-        let mut counts = [0; 2];
+    fn add_others(&mut self, hosts: &HashMap<AddressKey, ChartedHost, State>, choice: &NodeChoice<'_>) {
+        let (mut counts, mut alerts) = ([0; 2], [0; 2]);
         let is_folded = |host: &&ChartedHost| !self.positions.contains_key(&AddressKey(host.address));
         for host in hosts.values().filter(is_folded) {
-            counts[0] += usize::from(host.is_local);
-            counts[1] += usize::from(host.is_remote);
+            for (side, _) in [host.is_local, host.is_remote].into_iter().enumerate().filter(|(_, is_there)| *is_there) {
+                counts[side] += 1;
+                alerts[side] += choice.alerts_of(host);
+            }
+            match host.bytes < choice.min_bytes {
+                true => self.folded.below_min_bytes += 1,
+                false => self.folded.past_nodes += 1,
+            }
         }
-        for (is_local, count) in [true, false].into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+        for (side, is_local) in [true, false].into_iter().enumerate().filter(|(side, _)| counts[*side] > 0) {
             let position = self.other(is_local);
-            self.sums[position].hosts = count;
+            (self.sums[position].hosts, self.sums[position].alerts) = (counts[side], alerts[side]);
         }
     }
 
@@ -131,14 +188,13 @@ impl Nodes {
         let next = self.sums.len();
         let position = *self.others[usize::from(!is_local)].get_or_insert(next);
         if position == next {
-            self.sums.push(NodeSum { address: None, is_local, has_sent: true, hosts: 0, bytes: 0 });
+            self.sums.push(NodeSum { address: None, is_local, has_sent: true, hosts: 0, bytes: 0, alerts: 0 });
         }
         position
     }
 
     /// The nodes as the answer has them.
     pub(super) fn answer<'a>(&self, inputs: &ApiInputs<'a>) -> Vec<GraphNode<'a>> {
-        let alerts = firing_of(&inputs.report.alerts);
         let node = |(id, sum): (usize, &NodeSum)| {
             let of_other = if sum.is_local { "other local hosts" } else { "other remote hosts" };
             let role = sum.role(inputs.names);
@@ -153,17 +209,10 @@ impl Nodes {
                 is_group: role != AddressRole::Host,
                 hosts: sum.hosts,
                 bytes: sum.bytes,
-                alerts: sum.address.and_then(|address| alerts.get(&address).copied()).unwrap_or_default(),
+                alerts: sum.alerts,
             }
         };
         self.sums.iter().enumerate().map(node).collect()
-    }
-}
-
-impl From<&ChartedHost> for NodeSum {
-    fn from(host: &ChartedHost) -> Self {
-        let ChartedHost { address, is_local, has_sent, bytes, .. } = *host;
-        Self { address: Some(address), is_local, has_sent, hosts: 1, bytes }
     }
 }
 

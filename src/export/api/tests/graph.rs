@@ -1,6 +1,9 @@
 use serde_json::json;
 
 use super::*;
+use crate::alert::Alert;
+use crate::detect::{Figures, Kind, Subject};
+use crate::export::tests::firing;
 
 /// Ends of the edges as names, with their bytes.
 fn edges(answer: &Value) -> Vec<(String, String, u64)> {
@@ -107,4 +110,65 @@ fn host_that_changed_sides_counts_for_both_other_nodes() {
     ]);
     let answer = served.json(Resource::Graph, "range=all&min_bytes=1000");
     assert_eq!(others(&answer), [("other local hosts", 1), ("other remote hosts", 3)]);
+}
+
+/// A host of the local network with so many bytes to a server.
+fn sender(number: u8, bytes: u64) -> ShownRow<FlowKey> {
+    flow(&format!("10.0.0.{number}"), "198.51.100.9", 443, Direction::Outgoing, bytes)
+}
+
+fn firing_about(number: u8) -> Alert {
+    firing(Kind::HostScan, Subject::Source(ip(&format!("10.0.0.{number}"))), Figures::default())
+}
+
+fn addresses(answer: &Value) -> Vec<&str> {
+    answer["nodes"].as_array().unwrap().iter().filter_map(|node| node["address"].as_str()).collect()
+}
+
+#[test]
+fn heaviest_hosts_have_nodes_whatever_chart_min_bytes_says() {
+    let mut served = Served::with_flows((1..=40).map(|number| sender(number, 100 + u64::from(number))).collect());
+    served.settings.chart_min_bytes = 5_000_000;
+    let answer = served.json(Resource::Graph, "range=all");
+    let heaviest: Vec<String> = (27..=40).rev().map(|number| format!("10.0.0.{number}")).collect();
+    assert_eq!(addresses(&answer)[0], "198.51.100.9");
+    assert_eq!(addresses(&answer)[1..], heaviest);
+    assert_eq!(answer["folded"], json!({"below_min_bytes": 26, "past_nodes": 0}));
+    assert_eq!(others(&answer), [("other local hosts", 26)]);
+    // Heavier hosts than the limit do not take the nodes of the lighter ones away, and the number of nodes bounds both.
+    served.settings.chart_min_bytes = 121;
+    assert_eq!(addresses(&served.json(Resource::Graph, "range=all")).len(), 21);
+    assert_eq!(addresses(&served.json(Resource::Graph, "range=all&nodes=9")).len(), 9);
+    // A limit of the request is exact.
+    assert_eq!(addresses(&served.json(Resource::Graph, "range=all&min_bytes=136")).len(), 6);
+}
+
+#[test]
+fn hosts_with_firing_alerts_and_those_that_the_filter_names_do_not_fold() {
+    let mut served = Served::with_flows((1..=40).map(|number| sender(number, 100 + u64::from(number))).collect());
+    served.report.alerts.firing = [3, 5, 5].map(firing_about).to_vec();
+    let charted = |query: &str| served.json(Resource::Graph, &format!("range=all&{query}"));
+    let answer = charted("min_bytes=1000000");
+    assert_eq!(addresses(&answer), ["10.0.0.5", "10.0.0.3"]);
+    assert_eq!(answer["folded"], json!({"below_min_bytes": 39, "past_nodes": 0}));
+    assert_eq!(addresses(&charted("min_bytes=0&nodes=3")), ["198.51.100.9", "10.0.0.5", "10.0.0.3"]);
+    let named = charted("min_bytes=1000000&nodes=1&filter=src:10.0.0.3");
+    assert_eq!(addresses(&named), ["10.0.0.3"]);
+    let filter = "filter=198.51.100.9%20-host:10.0.0.3%20-host:10.0.0.5";
+    assert_eq!(addresses(&charted(&format!("min_bytes=1000000&{filter}"))), ["198.51.100.9"]);
+    let network = charted("min_bytes=1000000&filter=10.0.0.0/24%20-host:10.0.0.3%20-host:10.0.0.5");
+    assert!(addresses(&network).is_empty(), "a network is not a host");
+}
+
+#[test]
+fn other_nodes_have_the_alerts_of_their_hosts() {
+    let mut served = Served::with_flows((1..=9).map(|number| sender(number, 100 + u64::from(number))).collect());
+    served.report.alerts.firing = [3, 5, 5, 9].map(firing_about).to_vec();
+    let answer = served.json(Resource::Graph, "range=all&nodes=1");
+    let alerts = |answer: &Value, is_other: bool| {
+        let nodes = answer["nodes"].as_array().unwrap().iter().filter(|node| node["is_other"] == is_other);
+        nodes.map(|node| node["alerts"].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!(addresses(&answer), ["10.0.0.9"]);
+    assert_eq!([alerts(&answer, false), alerts(&answer, true)], [1, 3]);
 }
