@@ -7,6 +7,7 @@ mod alerts;
 mod amount;
 mod cell;
 mod filter;
+mod filter_address;
 mod filter_word;
 mod flow;
 mod graph;
