@@ -22,6 +22,7 @@ mod snapshot;
 mod sums;
 mod tables;
 mod traffic;
+mod uncovered;
 mod words;
 
 use std::io::{self, Write};
