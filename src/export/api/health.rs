@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::words::listed;
 use super::{ApiInputs, uncovered};
 use crate::account::snapshot::{Capture, InterfaceEntry, Snapshot};
 use crate::export::units::Units;
@@ -170,16 +171,6 @@ fn interfaces(inputs: &ApiInputs<'_>) -> Check {
 /// `eth1 is`, `eth1 and eth2 are`, `eth1, eth2 and 3 more are`.
 fn are(names: &[&str]) -> String {
     format!("{} {}", listed(names), if names.len() == 1 { "is" } else { "are" })
-}
-
-/// `eth1`, `eth1 and eth2`, `eth1, eth2 and 3 more`.
-pub(super) fn listed(names: &[&str]) -> String {
-    match names {
-        [] => "nothing".to_owned(),
-        [one] => (*one).to_owned(),
-        [one, two] => format!("{one} and {two}"),
-        [one, two, more @ ..] => format!("{one}, {two} and {} more", more.len()),
-    }
 }
 
 /// The time that the history of an hour covers.

@@ -9,6 +9,9 @@ const MAXIMUM_VALUE: usize = 1_000;
 /// The most characters of a value that a message repeats.
 const MAXIMUM_QUOTED: usize = 40;
 
+/// Characters that a message repeats as they are, though Rust escapes them.
+const NOT_ESCAPED: &str = "\"'\\";
+
 /// A mistake in a request, as a sentence that names the parameter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -31,9 +34,10 @@ pub(super) fn quoted(value: &str) -> String {
 pub(super) fn visible(value: &str) -> String {
     let mut shown = String::new();
     for letter in value.chars().take(MAXIMUM_QUOTED) {
-        match letter {
-            '"' | '\'' | '\\' => shown.push(letter),
-            _ => shown.extend(letter.escape_debug()),
+        if NOT_ESCAPED.contains(letter) {
+            shown.push(letter);
+        } else {
+            shown.extend(letter.escape_debug());
         }
     }
     if value.chars().nth(MAXIMUM_QUOTED).is_some() {

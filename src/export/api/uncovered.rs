@@ -1,7 +1,7 @@
 //! The reasons why coverage is not known, in a sentence. Takes the captured interfaces; gives a line of text. Must not know
 //! how coverage is measured.
 
-use super::health::listed;
+use super::words::listed;
 use crate::account::snapshot::{Capture, CoverageObstacle, InterfaceEntry};
 
 /// The sentence about interfaces of which none has a known coverage. It names those that have the obstacle of the first.
