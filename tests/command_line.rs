@@ -309,6 +309,20 @@ fn each_invalid_file_is_refused_with_a_correct_form() {
 }
 
 #[test]
+fn files_with_names_that_cannot_be_used_are_said_and_refuse_nothing() {
+    let folder = folder();
+    fs::write(folder.path().join("asn.mmdb"), "no database").unwrap();
+    let arguments = ["--names.lease_files", "missing.leases", "--names.asn_file", "asn.mmdb", "--config.check"];
+    let ended = run_in(folder.path(), arguments);
+    let lines: Vec<&str> = ended.messages.lines().collect();
+    for (line, file) in lines.iter().zip(["missing.leases: cannot be used for names: ", "asn.mmdb: cannot be used "]) {
+        assert!(line.starts_with(file), "{line}");
+        assert!(line.ends_with("; names are found without it until it can be used"), "{line}");
+    }
+    assert_eq!((lines.len(), ended.output.as_str()), (2, "configuration OK\n"));
+}
+
+#[test]
 fn example_is_valid_and_shows_the_defaults() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/trafficmonitor.yml");
     let with = |last| run_in(folder().path(), ["-c", example.to_str().unwrap(), last]);

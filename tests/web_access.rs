@@ -336,6 +336,14 @@ fn denials_of_every_path_of_the_api_are_as_its_description_says() {
             answers.push(openapi::error(path, &answer));
         }
     }
+    for (pair, sentence) in
+        [("alice:wrong", "the user or the password is wrong"), ("", "a user and a password are needed")]
+    {
+        let header = format!("authorization: Basic {}", STANDARD.encode(pair));
+        let headers: Vec<&str> = (!pair.is_empty()).then_some(header.as_str()).into_iter().collect();
+        let answer = client::ask(users.address(), "GET", "/api/v1/hosts", &headers).unwrap();
+        assert!(answer.status == 401 && answer.body.contains(sentence), "{}", answer.body);
+    }
     assert_eq!(openapi::complaints(&answers), "");
     let page = client::request(users.address(), "GET", "/metrics");
     assert_eq!(page.header("content-type"), "text/plain; charset=utf-8", "pages for people stay text");

@@ -160,11 +160,34 @@ impl Capture {
     }
 }
 
+/// The reason why the packets of a capture cannot be compared with those that its network interface counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CoverageObstacle {
+    /// One handle captures all interfaces, so the packets of each are not known.
+    AllInterfaces,
+    /// A filter leaves packets out.
+    Filter,
+    /// Several workers share the packets.
+    Workers,
+    /// The interface was down since the capture started.
+    Down,
+    /// Packets are joined or split between the interface and the capture (TSO, GSO, GRO, LRO).
+    Offloads,
+    /// An XDP program may take packets away.
+    Xdp,
+    /// The kernel does not say whether packets are joined, split or taken away.
+    Unanswered,
+    /// Packets are counted in the kernel, not captured.
+    KernelPath,
+}
+
 /// The packets of a capture compared with those that its network interface counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Coverage {
     /// True if both can be compared: no filter left packets out, and none were joined or split in between.
     pub is_comparable: bool,
+    /// The reason why they cannot be compared, if it is known.
+    pub obstacle: Option<CoverageObstacle>,
     /// Packets that the capture delivered while they could be compared.
     pub delivered: u64,
     /// Packets that the interface received and sent meanwhile.
@@ -174,7 +197,7 @@ pub struct Coverage {
 impl Coverage {
     /// Adds a later part.
     pub(crate) fn add(&mut self, since: Self) {
-        self.is_comparable = since.is_comparable;
+        (self.is_comparable, self.obstacle) = (since.is_comparable, since.obstacle);
         self.delivered += since.delivered;
         self.on_interface += since.on_interface;
     }

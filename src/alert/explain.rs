@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Alert, AlertState, Peak};
-use crate::detect::{Kind, ScanEvidence, Span, Subject, Target};
+use crate::detect::{Kind, LargestPeer, ScanEvidence, Span, Subject, Target};
 use crate::packet::Protocol;
 use crate::services::protocol_name;
 
@@ -103,11 +103,10 @@ impl Alert {
             Subject::Destination(_) => ("received", "from"),
             Subject::Pair { .. } | Subject::Network(_) => ("carried", "to"),
         };
-        let (actor, window, Peak { bytes, limit, .. }) = (Actor(&self.subject), self.window(), self.shown());
-        let most = self.figures.first_targets.first().map(|peer| format!(", most of it {towards} {peer}"));
-        let most = most.unwrap_or_default();
-        let [bytes, limit] = distinguished(bytes as f64, limit);
-        format!("{actor} {did} {bytes} {window} (limit {limit}){most}")
+        let (actor, window, shown) = (Actor(&self.subject), self.window(), self.shown());
+        let peers = shown.largest_peer.map(|peer| PeersOfBytes(peer, towards).to_string()).unwrap_or_default();
+        let [bytes, limit] = distinguished(shown.bytes as f64, shown.limit);
+        format!("{actor} {did} {bytes} {window} (limit {limit}){peers}")
     }
 
     fn anomaly(&self) -> String {
@@ -182,6 +181,27 @@ impl fmt::Display for Actor<'_> {
             Subject::Source(address) | Subject::Destination(address) => write!(f, "{address}"),
             Subject::Pair { source, destination } => write!(f, "{source} → {destination}"),
             Subject::Network(network) => write!(f, "{network}"),
+        }
+    }
+}
+
+/// `, most of it to 10.0.0.5` above half of the bytes; else `, to 12 hosts, 10.0.0.5 the largest with 861 B`, or `, to many
+/// hosts, 10.0.0.5 the largest known with 861 B` if some had no entry in the table of pairs.
+struct PeersOfBytes(LargestPeer, &'static str);
+
+impl fmt::Display for PeersOfBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(peer, towards) = self;
+        let LargestPeer { address, bytes, least_bytes, peers, .. } = *peer;
+        if peer.has_most() {
+            return write!(f, ", most of it {towards} {address}");
+        }
+        let about = if least_bytes < bytes { "about " } else { "" };
+        let bytes = ShownBytes(bytes as f64, DECIMALS);
+        if peer.knows_all() {
+            write!(f, ", {towards} {about}{peers} hosts, {address} the largest with {about}{bytes}")
+        } else {
+            write!(f, ", {towards} many hosts, {address} the largest known with {about}{bytes}")
         }
     }
 }
@@ -437,13 +457,52 @@ mod tests {
         );
     }
 
+    /// The sentence about a sender of 2.75 MB and its largest peer.
+    fn with_peer(least_bytes: u64, bytes: u64, peers: usize, known_bytes: u64) -> String {
+        let address = "198.51.100.200".parse().unwrap();
+        let largest = LargestPeer { address, bytes, least_bytes, of_bytes: 2_750_000, peers, known_bytes };
+        let figures = Figures { bytes: 2_750_000, largest_peer: Some(largest), ..figures(2.75e6, 1e6, 170) };
+        alert(Kind::Bandwidth, source("10.0.0.5"), figures).explain()
+    }
+
     #[test]
-    fn a_download_names_the_host_that_received_most_of_it() {
-        let mut figures = Figures { bytes: 1_200_000_000, ..figures(1.2e9, 1e9, 170) };
-        figures.first_targets = vec![target("10.0.0.5", None, None), target("10.0.0.6", None, None)];
-        assert_eq!(
-            alert(Kind::Bandwidth, source("203.0.113.9"), figures).explain(),
-            "203.0.113.9 sent 1.2 GB in the last 170 s (limit 1 GB), most of it to 10.0.0.5"
-        );
+    fn most_of_the_bytes_is_said_only_above_half_of_them() {
+        let sent = "10.0.0.5 sent 2.75 MB in the last 170 s (limit 1 MB), ";
+        let most = format!("{sent}most of it to 198.51.100.200");
+        assert_eq!(with_peer(1_375_001, 1_375_001, 3, 2_750_000), most);
+        assert_eq!(with_peer(1_375_001, 1_375_001, 3, 2_000_000), most, "others are not known");
+        assert_eq!(with_peer(9, 2_750_000, 1, 2_750_000), most, "the only one");
+        let half = format!("{sent}to 3 hosts, 198.51.100.200 the largest with 1.37 MB");
+        assert_eq!(with_peer(1_375_000, 1_375_000, 3, 2_750_000), half);
+    }
+
+    #[test]
+    fn largest_of_many_peers_is_named_with_its_bytes() {
+        let sent = "10.0.0.5 sent 2.75 MB in the last 170 s (limit 1 MB), to ";
+        let largest = |text: &str| format!("{sent}{text}");
+        let all = largest("8001 hosts, 198.51.100.200 the largest with 861 B");
+        assert_eq!(with_peer(861, 861, 8_001, 2_750_000), all);
+        let about = largest("about 8001 hosts, 198.51.100.200 the largest with about 861 B");
+        assert_eq!(with_peer(700, 861, 8_001, 2_750_100), about);
+        let some = largest("many hosts, 198.51.100.200 the largest known with 861 B");
+        assert_eq!(with_peer(861, 861, 8_001, 2_700_000), some);
+    }
+
+    #[test]
+    fn resolved_alert_names_the_largest_peer_of_its_peak() {
+        let peer = |text: &str| LargestPeer {
+            address: text.parse().unwrap(),
+            bytes: 900,
+            least_bytes: 900,
+            of_bytes: 1_000,
+            peers: 2,
+            known_bytes: 1_000,
+        };
+        let figures = Figures { bytes: 1_000, largest_peer: Some(peer("10.0.0.7")), ..figures(1e3, 500.0, 170) };
+        let mut alert = alert(Kind::Bandwidth, source("203.0.113.9"), figures);
+        alert.peak = Peak { bytes: 2_000, largest_peer: Some(peer("10.0.0.6")), ..alert.peak };
+        assert!(alert.explain().ends_with("most of it to 10.0.0.7"), "{}", alert.explain());
+        alert.state = AlertState::Resolved;
+        assert!(alert.explain().ends_with("most of it to 10.0.0.6"), "{}", alert.explain());
     }
 }

@@ -10,7 +10,7 @@ use super::{
     Alert, AlertNames, AlertState, AlertView, Change, Config, DroppedDetections, Fingerprint, Peak, ResolvedAlerts,
     Side,
 };
-use crate::detect::{Detection, Kind, Level, Span, Subject};
+use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, Target};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
 
@@ -28,6 +28,8 @@ struct Active {
     due: Option<Timestamp>,
     /// True if the figure was clearly below its limit, and not above it since.
     is_under: bool,
+    /// The largest peers at the peak of a bandwidth alert; empty for others.
+    peak_peers: Vec<Target>,
 }
 
 /// The alerts that are pending or fire.
@@ -121,10 +123,10 @@ impl Alerts {
         fired
     }
 
-    fn remove(&mut self, key: &AlertKey) -> Option<Alert> {
-        let alert = self.active.remove(key)?.alert;
-        self.space.remove(alert.kind, alert.side);
-        Some(alert)
+    fn remove(&mut self, key: &AlertKey) -> Option<Active> {
+        let active = self.active.remove(key)?;
+        self.space.remove(active.alert.kind, active.alert.side);
+        Some(active)
     }
 
     fn forget_pending(&mut self) {
@@ -160,7 +162,10 @@ impl Alerts {
     }
 
     fn resolve(&mut self, key: &AlertKey, at: Timestamp) -> Option<Change> {
-        let mut alert = self.remove(key)?;
+        let Active { mut alert, peak_peers, .. } = self.remove(key)?;
+        if !peak_peers.is_empty() {
+            alert.figures.first_targets = peak_peers;
+        }
         alert.state = AlertState::Resolved;
         alert.ends_at = Some(at.max(alert.starts_at));
         self.resolved.push(alert.clone());
@@ -220,7 +225,7 @@ impl Alerts {
     /// Memory in bytes, with the copies of active alerts in the view that was published last.
     fn memory_bytes(&self) -> usize {
         let keys = self.active.len() * (size_of::<AlertKey>() + size_of::<(Timestamp, AlertKey)>());
-        let alerts = self.active.values().map(|active| size_of::<Active>() + 2 * active.alert.memory_bytes());
+        let alerts = self.active.values().map(|active| active.memory_bytes());
         keys + alerts.sum::<usize>() + self.resolved.memory_bytes()
     }
 }
@@ -244,7 +249,13 @@ impl Active {
             peak: Peak::of(detection),
             names: AlertNames::default(),
         };
-        Self { alert, since: detection.at, due: None, is_under: false }
+        let peak_peers = peers_of(detection).to_vec();
+        Self { alert, since: detection.at, due: None, is_under: false, peak_peers }
+    }
+
+    /// Memory in bytes, with the copy of the alert in the view that was published last.
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + 2 * self.alert.memory_bytes() + self.peak_peers.capacity() * size_of::<Target>()
     }
 
     fn fire(&mut self, at: Timestamp) -> Change {
@@ -257,15 +268,21 @@ impl Active {
     /// Takes over the figures of a detection. Targets and span are taken only from detections over the limit.
     fn update(&mut self, detection: &Detection) {
         let Alert { figures, peak, span, .. } = &mut self.alert;
-        if detection.level == Level::Over && detection.figures.value > peak.value {
-            *peak = Peak::of(detection);
-        }
+        let is_peak = detection.level == Level::Over && detection.figures.value > peak.value;
         let first_targets = std::mem::take(&mut figures.first_targets);
         let last_targets = std::mem::take(&mut figures.last_targets);
+        let largest_peer = figures.largest_peer;
         *figures = detection.figures.clone();
-        // The first targets are those of the whole episode.
-        if !first_targets.is_empty() {
+        // The first targets of a scan are those of the whole episode. Peers are those that were measured last.
+        if !first_targets.is_empty() && peers_of(detection).is_empty() {
             figures.first_targets = first_targets;
+        }
+        figures.largest_peer = figures.largest_peer.or(largest_peer);
+        if is_peak {
+            *peak = Peak { largest_peer: figures.largest_peer, ..Peak::of(detection) };
+            if figures.largest_peer.is_some() {
+                self.peak_peers.clone_from(&figures.first_targets);
+            }
         }
         if figures.last_targets.is_empty() || detection.level != Level::Over {
             figures.last_targets = last_targets;
@@ -292,6 +309,12 @@ impl Active {
     }
 }
 
+/// The largest peers of a detection; none if they were not measured.
+fn peers_of(detection: &Detection) -> &[Target] {
+    let Figures { largest_peer, first_targets, .. } = &detection.figures;
+    if largest_peer.is_some() { first_targets } else { &[] }
+}
+
 /// The smallest span that contains both.
 fn joined(one: Option<Span>, other: Option<Span>) -> Option<Span> {
     let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
@@ -308,6 +331,7 @@ impl Peak {
             bytes: figures.bytes,
             answered: figures.answered,
             scan: figures.scan,
+            largest_peer: figures.largest_peer,
             is_estimate: figures.is_estimate,
             at: *at,
         }

@@ -29,7 +29,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::detect::scan::MAXIMUM_EXCLUDED;
-use crate::detect::{Figures, Kind, ScanEvidence, Span, Subject, Target};
+use crate::detect::{Figures, Kind, LargestPeer, ScanEvidence, Span, Subject, Target};
 use crate::packet::Timestamp;
 pub use evidence::{EvidenceFile, EvidenceIndex};
 pub use exclusion::Exclusion;
@@ -157,6 +157,8 @@ pub struct Peak {
     pub answered: Option<u64>,
     /// The targets that a scan was found by at that moment; none for other rules.
     pub scan: Option<ScanEvidence>,
+    /// The largest peer of a subject over its bandwidth limit, as it was measured last at that moment.
+    pub largest_peer: Option<LargestPeer>,
     /// True if `value` and `answered` are estimates.
     pub is_estimate: bool,
     /// The moment at which the value was first so high.
@@ -188,7 +190,8 @@ pub struct Alert {
     pub ends_at: Option<Timestamp>,
     /// The first and the last packet that counted while the rule held.
     pub span: Option<Span>,
-    /// The latest figures. The first targets are those of the episode, the last ones the latest over the limit.
+    /// The latest figures. The first targets are those of the episode, the last ones the latest over the limit. For
+    /// bandwidth, the first targets are the largest peers as they were measured last; for a resolved alert, at its peak.
     pub figures: Figures,
     /// The highest figures so far.
     pub peak: Peak,
@@ -205,11 +208,11 @@ impl Alert {
 
     /// The figures to show, all of one moment: the latest while it fires, those of the peak once it has resolved.
     pub fn shown(&self) -> Peak {
-        let Figures { value, limit, bytes, answered, scan, is_estimate, .. } = self.figures;
+        let Figures { value, limit, bytes, answered, scan, largest_peer, is_estimate, .. } = self.figures;
         match self.state {
             AlertState::Resolved => self.peak,
             AlertState::Pending | AlertState::Firing => {
-                Peak { value, limit, bytes, answered, scan, is_estimate, at: self.peak.at }
+                Peak { value, limit, bytes, answered, scan, largest_peer, is_estimate, at: self.peak.at }
             }
         }
     }

@@ -66,6 +66,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
             live::user_filter(&config)?;
             start::check_source_file(&config)?;
             start::inspect_files(&config)?;
+            config.names.faults_of_files().iter().for_each(|fault| say(fault));
             start::locked_files(&config)?.iter().for_each(|locked| say(locked));
             start::web_access(&config)?.warnings().iter().for_each(|warning| say(warning));
             start::lockout(&config).iter().for_each(|lockout| say(lockout));

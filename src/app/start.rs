@@ -3,7 +3,6 @@
 //! Must not start or change anything.
 
 use std::fmt::Display;
-use std::fs::File;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::Path;
@@ -98,23 +97,7 @@ fn faults_of_files(config: &Config) -> impl Iterator<Item = String> + '_ {
     let receivers = config.notify.receivers.iter();
     let of_receivers = receivers
         .flat_map(|receiver| receiver.faults().into_iter().map(|fault| format!("receiver {}: {fault}", receiver.name)));
-    let of_names = config.names.files().filter_map(|file| fault_of_names_file(file));
-    of_receivers.chain(of_directories).chain(of_names)
-}
-
-/// The reason why a file with names cannot be read; none if it can.
-fn fault_of_names_file(file: &Path) -> Option<String> {
-    let name = file_name(file);
-    match file.metadata() {
-        Ok(metadata) if !metadata.is_file() => Some(format!("{name}: not a regular file; name a file")),
-        Ok(_) => File::open(file)
-            .err()
-            .map(|error| format!("{name}: cannot read the file: {error}; make it readable for this user")),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Some(format!("{name}: no such file; create it, or remove it from the settings of names"))
-        }
-        Err(error) => Some(format!("{name}: cannot use the file: {error}")),
-    }
+    of_receivers.chain(of_directories)
 }
 
 /// The reason why files cannot be made in a directory; none if they can.

@@ -42,28 +42,41 @@ pub fn packets(interface: &str) -> io::Result<Option<u64>> {
     Ok(packets_in(&fs::read(DEVICES)?, &names::to_bytes(interface)))
 }
 
-/// True if its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO,
-/// LRO, TSO, GSO), and no program may drop them (XDP). False also where the kernel does not know such an interface, or
-/// does not answer such a question.
+/// The reason why the packets of an interface are not the frames that a capture sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameDifference {
+    /// Frames are joined or split in between (GRO, LRO, TSO, GSO).
+    Offloads,
+    /// A program may drop frames (XDP).
+    Xdp,
+    /// The kernel does not know such an interface, or does not answer such a question.
+    Unanswered,
+}
+
+/// The reason why the packets of an interface are not the frames that a capture without filter sees; none if they are.
 ///
 /// # Errors
 /// When the kernel cannot be asked, because no file descriptor or memory is free.
-pub fn counts_frames(interface: &str) -> io::Result<bool> {
-    if !is_known_not(splits_or_joins(&names::to_bytes(interface)))? {
-        return Ok(false);
+pub fn frame_difference(interface: &str) -> io::Result<Option<FrameDifference>> {
+    let offloads = difference(splits_or_joins(&names::to_bytes(interface)), FrameDifference::Offloads)?;
+    if offloads.is_some() {
+        return Ok(offloads);
     }
-    is_known_not(network::xdp_place(interface).map(|place| place.is_some()).map_err(|error| match error {
+    let is_dropped = network::xdp_place(interface).map(|place| place.is_some()).map_err(|error| match error {
         network::Error::Kernel { source, .. } => source,
         network::Error::Answer { .. } => io::Error::other(error),
-    }))
+    });
+    difference(is_dropped, FrameDifference::Xdp)
 }
 
-/// True if the answer is `false`. Not true if the question failed, but an error that will pass is given.
-fn is_known_not(answer: io::Result<bool>) -> io::Result<bool> {
+/// The difference that the answer `true` means; none for `false`. A question that failed is an unknown difference, but an
+/// error that will pass is given.
+fn difference(answer: io::Result<bool>, of_true: FrameDifference) -> io::Result<Option<FrameDifference>> {
     const PASSING: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS, libc::EINTR];
     match answer {
+        Ok(is_true) => Ok(is_true.then_some(of_true)),
         Err(error) if error.raw_os_error().is_some_and(|code| PASSING.contains(&code)) => Err(error),
-        answer => Ok(answer.is_ok_and(|answer| !answer)),
+        Err(_) => Ok(Some(FrameDifference::Unanswered)),
     }
 }
 
@@ -103,14 +116,20 @@ mod tests {
 
     #[test]
     fn lack_of_descriptors_is_no_answer() {
-        assert!(is_known_not(Err(io::Error::from_raw_os_error(libc::EMFILE))).is_err());
-        assert!(!is_known_not(Err(io::Error::from_raw_os_error(libc::ENODEV))).unwrap());
-        assert!(is_known_not(Ok(false)).unwrap() && !is_known_not(Ok(true)).unwrap());
+        let found = |answer| difference(answer, FrameDifference::Xdp);
+        assert!(found(Err(io::Error::from_raw_os_error(libc::EMFILE))).is_err());
+        assert_eq!(found(Err(io::Error::from_raw_os_error(libc::ENODEV))).unwrap(), Some(FrameDifference::Unanswered));
+        assert_eq!([false, true].map(|answer| found(Ok(answer)).unwrap()), [None, Some(FrameDifference::Xdp)]);
     }
 
     #[test]
     fn any_counts_nothing() {
         assert_eq!(packets("any").unwrap(), None);
-        assert!(!counts_frames("any").unwrap());
+        assert_eq!(frame_difference("any").unwrap(), Some(FrameDifference::Unanswered));
+    }
+
+    #[test]
+    fn loopback_joins_and_splits_frames() {
+        assert_eq!(frame_difference("lo").unwrap(), Some(FrameDifference::Offloads));
     }
 }

@@ -156,6 +156,36 @@ pub struct ScanEvidence {
     pub silencing_value: u64,
 }
 
+/// The peer with the most bytes of a subject over its bandwidth limit. All figures are of one moment, the measuring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LargestPeer {
+    /// The peer.
+    pub address: IpAddr,
+    /// Bytes of the subject with this peer in the window. Too many by those of one cell of pairs at most, because pairs
+    /// have coarser cells than subjects.
+    pub bytes: u64,
+    /// Bytes that were certainly in the window.
+    pub least_bytes: u64,
+    /// Bytes of the subject in the window, with all of its peers.
+    pub of_bytes: u64,
+    /// Peers that are known.
+    pub peers: usize,
+    /// Bytes of all known peers; fewer than `of_bytes` if the table of pairs had no entry for some.
+    pub known_bytes: u64,
+}
+
+impl LargestPeer {
+    /// True if the peer has more than half of the bytes.
+    pub const fn has_most(&self) -> bool {
+        self.least_bytes > self.of_bytes / 2 || (self.peers == 1 && self.knows_all())
+    }
+
+    /// True if all peers are known.
+    pub const fn knows_all(&self) -> bool {
+        self.known_bytes >= self.of_bytes
+    }
+}
+
 /// The figures behind a detection.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
@@ -175,7 +205,10 @@ pub struct Figures {
     pub is_estimate: bool,
     /// The time of the packets that count in the window, if it is known.
     pub span: Option<Span>,
-    /// The first targets that counted, at most [`MAXIMUM_TARGETS`]. For bandwidth: the heaviest peers at `since`.
+    /// The largest peer of a subject over its bandwidth limit, if peers were measured.
+    pub largest_peer: Option<LargestPeer>,
+    /// The first targets that counted, at most [`MAXIMUM_TARGETS`]. For bandwidth: the peers with the most bytes, measured
+    /// together with `largest_peer`.
     pub first_targets: Vec<Target>,
     /// The last targets that counted, at most as many, the latest last. Empty for bandwidth.
     pub last_targets: Vec<Target>,

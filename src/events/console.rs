@@ -127,9 +127,22 @@ mod tests {
     use super::*;
     use crate::alert::tests::alert as firing;
     use crate::alert::{AlertNames, AlertState, EndNames, Side};
-    use crate::detect::{Figures, Kind, Span, Subject};
+    use crate::detect::{Figures, Kind, LargestPeer, Span, Subject};
     use crate::names::LocalProcess;
     use crate::packet::Protocol;
+
+    fn largest_peer() -> LargestPeer {
+        let address = "10.0.0.5".parse().unwrap();
+        let bytes = 1_900_000_000;
+        LargestPeer {
+            address,
+            bytes,
+            least_bytes: bytes,
+            of_bytes: 2_000_000_000,
+            peers: 3,
+            known_bytes: 2_000_000_000,
+        }
+    }
 
     fn alert(rule: &str) -> Alert {
         let subject = Subject::Source("203.0.113.5".parse().unwrap());
@@ -138,6 +151,7 @@ mod tests {
             limit: 1e9,
             window: Duration::from_millis(170_500),
             bytes: 2_000_000_000,
+            largest_peer: Some(largest_peer()),
             first_targets: vec![Target { address: "10.0.0.5".parse().unwrap(), protocol: None, port: None }],
             ..Figures::default()
         };

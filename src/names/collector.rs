@@ -3,12 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::dns::{ReverseDns, has_no_name};
 use super::figures::{LookupResult, NameSource, NamesFigures};
+use super::files;
 use super::hosts_file;
 use super::known::{HostName, HostNames, LocalProcess, LocalProcesses, ProcessEnds};
 use super::leases::{self, Lease, Leases};
@@ -18,7 +18,7 @@ use super::shown::{ShownFlow, ShownTraffic};
 use super::stop::StopSignal;
 use super::text::mac_text;
 use super::vendors::{self, Vendors};
-use super::watched::{Excess, WatchedFile};
+use super::watched::WatchedFile;
 use super::{Config, NamesReader};
 use crate::capture::network::{Neighbours, own_addresses};
 
@@ -26,12 +26,6 @@ use crate::capture::network::{Neighbours, own_addresses};
 const PASS_INTERVAL: Duration = Duration::from_secs(2);
 /// Time between two searches for processes.
 const PROCESS_INTERVAL: Duration = Duration::from_secs(4);
-
-/// The most bytes of files that are read.
-const MOST_LEASE_BYTES: u64 = 16 << 20;
-const MOST_HOSTS_BYTES: u64 = 16 << 20;
-const MOST_VENDOR_BYTES: u64 = 32 << 20;
-const MOST_DATABASE_BYTES: u64 = 512 << 20;
 
 /// All sources, as they were last read.
 pub(super) struct NameCollector {
@@ -57,8 +51,6 @@ pub(super) struct NameCollector {
 
 impl NameCollector {
     pub(super) fn new(config: &Config, dns: Option<Arc<ReverseDns>>, figures: Arc<NamesFigures>) -> Self {
-        let watched = |path: &Path, bytes| WatchedFile::new(path, bytes, Excess::Refuse);
-        let lease = |path: &Path| WatchedFile::new(path, MOST_LEASE_BYTES, Excess::KeepTail);
         let vendors = if config.neighbours || !config.lease_files.is_empty() {
             vendors::files(config.oui_file.as_deref())
         } else {
@@ -67,15 +59,15 @@ impl NameCollector {
         Self {
             config: config.clone(),
             figures,
-            leases: config.lease_files.iter().map(|path| (lease(path), Leases::default())).collect(),
-            hosts_file: config.hosts_file.as_ref().map(|path| watched(path, MOST_HOSTS_BYTES)),
+            leases: config.lease_files.iter().map(|path| (files::leases(path), Leases::default())).collect(),
+            hosts_file: config.hosts_file.as_ref().map(|path| files::hosts(path)),
             hosts: HashMap::new(),
             neighbours: HashMap::new(),
             broadcasts: HashSet::new(),
-            vendor_files: vendors.iter().map(|path| watched(path, MOST_VENDOR_BYTES)).collect(),
+            vendor_files: vendors.iter().map(|path| files::vendors(path)).collect(),
             vendors: Vendors::default(),
-            country_file: config.country_file.as_ref().map(|path| watched(path, MOST_DATABASE_BYTES)),
-            asn_file: config.asn_file.as_ref().map(|path| watched(path, MOST_DATABASE_BYTES)),
+            country_file: config.country_file.as_ref().map(|path| files::database(path)),
+            asn_file: config.asn_file.as_ref().map(|path| files::database(path)),
             places: Places::default(),
             dns,
             processes: Processes::default(),
@@ -169,7 +161,7 @@ impl NameCollector {
         }
         for (file, content) in self.vendor_files.iter_mut().zip(&mut contents) {
             if content.is_none() {
-                *file = WatchedFile::new(file.path(), MOST_VENDOR_BYTES, Excess::Refuse);
+                *file = files::vendors(file.path());
                 *content = changed(file, NameSource::Vendors, figures);
             }
         }
@@ -341,7 +333,7 @@ fn database(file: &mut WatchedFile, source: NameSource, figures: &NamesFigures) 
     let parsed = PlaceDatabase::parse(changed(file, source, figures)?);
     if let Err(error) = &parsed {
         figures.count(source, LookupResult::Failed);
-        file.complain(&error.to_string());
+        file.refuse(&error.to_string());
     }
     parsed.ok()
 }

@@ -7,6 +7,7 @@
 mod collector;
 mod dns;
 mod figures;
+mod files;
 mod hosts_file;
 mod known;
 mod leases;
@@ -95,10 +96,10 @@ impl Config {
         !(self.reverse_dns || self.neighbours || self.processes || has_file)
     }
 
-    /// The files that must be readable at the start.
-    pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        let single = [&self.hosts_file, &self.oui_file, &self.country_file, &self.asn_file];
-        self.lease_files.iter().chain(single.into_iter().flatten())
+    /// The configured files that cannot be used now, in sentences. They are no fault of the configuration: a server may
+    /// write them later, and names are found without them until then.
+    pub fn faults_of_files(&self) -> Vec<String> {
+        files::faults(self)
     }
 
     fn servers(&self) -> Vec<SocketAddr> {

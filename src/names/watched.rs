@@ -30,12 +30,17 @@ pub(super) struct WatchedFile {
     stamp: Option<Stamp>,
     /// The last fault that was logged.
     fault: Option<String>,
+    /// True if there are contents in use.
+    has_contents: bool,
+    /// True if there were before the last reading.
+    had_contents: bool,
 }
 
 impl WatchedFile {
     /// A file that has not been read yet.
     pub(super) fn new(path: &Path, most_bytes: u64, excess: Excess) -> Self {
-        Self { path: path.to_owned(), most_bytes, excess, stamp: None, fault: None }
+        let path = path.to_owned();
+        Self { path, most_bytes, excess, stamp: None, fault: None, has_contents: false, had_contents: false }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -47,21 +52,41 @@ impl WatchedFile {
         let read = self.read();
         match &read {
             Some(Err(error)) => self.complain(&error.to_string()),
-            Some(Ok(_)) => self.fault = None,
+            Some(Ok(_)) => {
+                self.fault = None;
+                self.had_contents = std::mem::replace(&mut self.has_contents, true);
+            }
             None => {}
         }
         read
     }
 
+    /// The bytes that were read last are of no use: logs the fault. The contents before them stay in use.
+    pub(super) fn refuse(&mut self, fault: &str) {
+        self.has_contents = self.had_contents;
+        self.complain(fault);
+    }
+
     /// Logs a fault of the file, unless it was the last one that was logged.
-    pub(super) fn complain(&mut self, fault: &str) {
+    fn complain(&mut self, fault: &str) {
         if self.fault.as_deref() != Some(fault) {
-            tracing::warn!("{}: cannot be used for names: {fault}; its last contents stay", file_name(&self.path));
+            tracing::warn!("{}", self.complaint(fault));
             self.fault = Some(fault.to_owned());
         }
     }
 
-    fn read(&mut self) -> Option<io::Result<Vec<u8>>> {
+    /// The sentence about a fault. It says what is in use instead.
+    pub(super) fn complaint(&self, fault: &str) -> String {
+        let instead = if self.has_contents {
+            "its last contents stay in use"
+        } else {
+            "names are found without it until it can be used"
+        };
+        format!("{}: cannot be used for names: {fault}; {instead}", file_name(&self.path))
+    }
+
+    /// As [`WatchedFile::read_if_changed`], without a line in the log.
+    pub(super) fn read(&mut self) -> Option<io::Result<Vec<u8>>> {
         let metadata = match self.path.metadata() {
             Ok(metadata) => metadata,
             Err(error) => return Some(Err(error)),
@@ -126,6 +151,30 @@ mod tests {
         std::fs::write(&other, "two").unwrap();
         std::fs::rename(&other, &path).unwrap();
         assert_eq!(file.read_if_changed().unwrap().unwrap(), b"two");
+    }
+
+    #[test]
+    fn complaint_says_whether_there_are_contents_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("asn.mmdb");
+        let mut file = watched(&path, 100, Excess::Refuse);
+        let instead = |file: &WatchedFile| file.complaint("a fault").rsplit_once("a fault; ").unwrap().1.to_owned();
+        let (without, last) = ("names are found without it until it can be used", "its last contents stay in use");
+        assert!(file.read_if_changed().unwrap().is_err());
+        assert_eq!(instead(&file), without, "missing from the start");
+        std::fs::write(&path, "broken").unwrap();
+        file.read_if_changed().unwrap().unwrap();
+        file.refuse("a fault");
+        assert_eq!(instead(&file), without, "broken from the start");
+        std::fs::write(&path, "whole").unwrap();
+        file.read_if_changed().unwrap().unwrap();
+        std::fs::write(&path, "broken again").unwrap();
+        file.read_if_changed().unwrap().unwrap();
+        file.refuse("a fault");
+        assert_eq!(instead(&file), last);
+        std::fs::remove_file(&path).unwrap();
+        assert!(file.read_if_changed().unwrap().is_err());
+        assert_eq!(instead(&file), last);
     }
 
     #[test]

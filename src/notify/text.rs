@@ -10,6 +10,7 @@ use super::notice::Notice;
 use super::runbook;
 use crate::alert::EvidenceFile;
 use crate::capture::printable::is_unsafe;
+use crate::detect::Kind;
 
 /// Stands in place of a character that cannot be seen.
 const UNSEEN: char = '\u{fffd}';
@@ -138,9 +139,15 @@ impl AlertText<'_> {
             of("origin", destination, destination_origin),
         ];
         let target = |(address, name): &(IpAddr, String)| format!("{address} is {}", harmless(name));
-        let targets = sentence("Targets", target_names.iter().take(NAMED_TARGETS).map(target));
+        let title = if self.has_peers() { "Largest peers" } else { "Targets" };
+        let targets = sentence(title, target_names.iter().take(NAMED_TARGETS).map(target));
         let processes = sentence("Local processes", processes.iter().map(|process| harmless(process)));
         ends.into_iter().flatten().chain(targets).chain(processes).collect::<Vec<_>>().join(" ")
+    }
+
+    /// True if the first targets are the largest peers of a subject over its bandwidth limit, which has no targets.
+    fn has_peers(&self) -> bool {
+        self.notice.kind == Kind::Bandwidth.label()
     }
 
     /// The known names, for receivers that show them as a list.
@@ -156,7 +163,8 @@ impl AlertText<'_> {
         let target = |(address, name): &(IpAddr, String)| format!("{address} {}", harmless(name));
         let targets: Vec<String> = self.notice.target_names.iter().map(target).collect();
         let processes: Vec<String> = self.notice.processes.iter().map(|process| harmless(process)).collect();
-        let lists = [("target_names", targets), ("processes", processes)];
+        let key = if self.has_peers() { "peer_names" } else { "target_names" };
+        let lists = [(key, targets), ("processes", processes)];
         ends.chain(lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| (key, list.join(", "))))
     }
 
@@ -183,7 +191,8 @@ impl AlertText<'_> {
         details.extend(self.notice.answered.map(|answered| ("answered", answered.to_string())));
         let targets = |targets: &[String]| plain(&targets.join(", "));
         let Notice { first_targets, last_targets, .. } = self.notice;
-        details.extend((!first_targets.is_empty()).then(|| ("first_targets", targets(first_targets))));
+        let first = if self.has_peers() { "largest_peers" } else { "first_targets" };
+        details.extend((!first_targets.is_empty()).then(|| (first, targets(first_targets))));
         details.extend((!last_targets.is_empty()).then(|| ("last_targets", targets(last_targets))));
         details.extend(self.evidence_details());
         details.extend(self.runbook_link().map(|link| ("runbook_url", link)));
@@ -385,6 +394,17 @@ mod tests {
             processes: vec![name.to_owned()],
             ..notice("host_scan")
         }
+    }
+
+    #[test]
+    fn peers_of_a_bandwidth_alert_are_not_called_targets() {
+        let peers =
+            Notice { first_targets: vec!["192.0.2.1".to_owned()], kind: "bandwidth".to_owned(), ..named("nas") };
+        assert!(text(&peers).description().contains(" Largest peers: 192.0.2.1 is nas. "));
+        let details = text(&peers).details();
+        assert!(details.contains(&("largest_peers", "192.0.2.1".to_owned())), "{details:?}");
+        assert!(details.contains(&("peer_names", "192.0.2.1 nas".to_owned())), "{details:?}");
+        assert!(!details.iter().any(|(key, _)| key.contains("target")), "{details:?}");
     }
 
     #[test]

@@ -3,61 +3,70 @@
 
 use std::io;
 
-use crate::account::snapshot::Coverage;
+use crate::account::snapshot::{Coverage, CoverageObstacle};
 use crate::capture::live::Statistics;
-use crate::capture::nic;
+use crate::capture::nic::{self, FrameDifference};
 
 /// The comparison of one open handle.
 pub(super) struct Comparison {
-    /// The interface's counter at the last reading; none for good once it cannot be compared.
+    /// The interface's counter at the last reading; none if no reading has succeeded yet.
     on_interface: Option<u64>,
-    /// The first reading failed and is still to be made.
-    is_unread: bool,
-    /// Packets delivered since then.
+    /// The reason why nothing is compared any more.
+    obstacle: Option<CoverageObstacle>,
+    /// Packets delivered since the last reading.
     delivered: u64,
 }
 
 impl Comparison {
-    /// Begins to compare if the handle is the only one of its interface and receives all packets.
-    pub(super) fn start(interface: &str, takes_all: bool) -> Self {
-        let counted = if takes_all { counted_frames(interface) } else { Ok(None) };
-        Self { is_unread: counted.is_err(), on_interface: counted.unwrap_or_default(), delivered: 0 }
+    /// Begins to compare, unless there is an obstacle, which stays for good.
+    pub(super) fn start(interface: &str, obstacle: Option<CoverageObstacle>) -> Self {
+        let mut comparison = Self { on_interface: None, obstacle, delivered: 0 };
+        if obstacle.is_none() {
+            comparison.compare(counted_frames(interface));
+        }
+        comparison
     }
 
     /// The handle is being closed.
     pub(super) fn end(&mut self) {
-        (self.on_interface, self.is_unread) = (None, false);
+        self.obstacle = Some(CoverageObstacle::Down);
     }
 
-    /// The growth of both counters since the last call. `holds` is true while the handle receives all packets and the
-    /// interface is up.
-    pub(super) fn next(&mut self, interface: &str, since: Statistics, holds: bool) -> Coverage {
+    /// The growth of both counters since the last call. There is no `obstacle` while the handle receives all packets and
+    /// the interface is up.
+    pub(super) fn next(&mut self, interface: &str, since: Statistics, obstacle: Option<CoverageObstacle>) -> Coverage {
         self.delivered += since.delivered();
-        if self.on_interface.is_none() && !self.is_unread {
-            return Coverage::default();
+        match (self.obstacle, obstacle) {
+            (Some(_), _) => Coverage { obstacle: self.obstacle, ..Coverage::default() },
+            (None, Some(obstacle)) => self.compare(Ok(Err(obstacle))),
+            (None, None) => self.compare(counted_frames(interface)),
         }
-        self.compare(if holds { counted_frames(interface) } else { Ok(None) })
     }
 
     /// A reading that failed is covered by the next one. A counter that has fallen was reset: its growth is unknown,
     /// and the comparison begins again.
-    fn compare(&mut self, counted: io::Result<Option<u64>>) -> Coverage {
+    fn compare(&mut self, counted: io::Result<Result<u64, CoverageObstacle>>) -> Coverage {
         let nothing_yet = Coverage { is_comparable: true, ..Coverage::default() };
         let Ok(counted) = counted else { return nothing_yet };
-        self.is_unread = false;
-        let before = std::mem::replace(&mut self.on_interface, counted);
+        self.obstacle = counted.err();
+        let before = std::mem::replace(&mut self.on_interface, counted.ok());
         let delivered = std::mem::take(&mut self.delivered);
-        let Some(now) = counted else { return Coverage::default() };
+        let Ok(now) = counted else { return Coverage { obstacle: self.obstacle, ..Coverage::default() } };
         match before.and_then(|before| now.checked_sub(before)) {
             None => nothing_yet,
-            Some(on_interface) => Coverage { is_comparable: true, delivered, on_interface },
+            Some(on_interface) => Coverage { delivered, on_interface, ..nothing_yet },
         }
     }
 }
 
-/// Packets that the interface has counted; none where its packets are not the frames that a capture sees.
-fn counted_frames(interface: &str) -> io::Result<Option<u64>> {
-    if nic::counts_frames(interface)? { nic::packets(interface) } else { Ok(None) }
+/// Packets that the interface has counted, or the reason why these are not the frames that a capture sees.
+fn counted_frames(interface: &str) -> io::Result<Result<u64, CoverageObstacle>> {
+    Ok(match nic::frame_difference(interface)? {
+        Some(FrameDifference::Offloads) => Err(CoverageObstacle::Offloads),
+        Some(FrameDifference::Xdp) => Err(CoverageObstacle::Xdp),
+        Some(FrameDifference::Unanswered) => Err(CoverageObstacle::Unanswered),
+        None => nic::packets(interface)?.ok_or(CoverageObstacle::Unanswered),
+    })
 }
 
 #[cfg(test)]
@@ -65,19 +74,19 @@ mod tests {
     use super::*;
 
     fn comparison(on_interface: u64, delivered: u64) -> Comparison {
-        Comparison { on_interface: Some(on_interface), is_unread: false, delivered }
+        Comparison { on_interface: Some(on_interface), obstacle: None, delivered }
     }
 
     fn compared(delivered: u64, on_interface: u64) -> Coverage {
-        Coverage { is_comparable: true, delivered, on_interface }
+        Coverage { is_comparable: true, delivered, on_interface, obstacle: None }
     }
 
     #[test]
     fn interface_counter_that_starts_over_starts_the_comparison_over() {
         let mut comparison = comparison(1_000, 5);
-        assert_eq!(comparison.compare(Ok(Some(3))), compared(0, 0));
+        assert_eq!(comparison.compare(Ok(Ok(3))), compared(0, 0));
         comparison.delivered = 4;
-        assert_eq!(comparison.compare(Ok(Some(7))), compared(4, 4));
+        assert_eq!(comparison.compare(Ok(Ok(7))), compared(4, 4));
     }
 
     #[test]
@@ -85,17 +94,31 @@ mod tests {
         let mut comparison = comparison(10, 5);
         assert_eq!(comparison.compare(Err(io::Error::from_raw_os_error(24))), compared(0, 0));
         comparison.delivered += 2;
-        assert_eq!(comparison.compare(Ok(Some(17))), compared(7, 7));
-        assert_eq!(comparison.compare(Ok(None)), Coverage::default());
-        assert_eq!(comparison.on_interface, None, "not comparable until the handle is opened again");
+        assert_eq!(comparison.compare(Ok(Ok(17))), compared(7, 7));
+        let offloads = Coverage { obstacle: Some(CoverageObstacle::Offloads), ..Coverage::default() };
+        assert_eq!(comparison.compare(Ok(Err(CoverageObstacle::Offloads))), offloads);
+        let next = comparison.next("lo", Statistics::default(), None);
+        assert_eq!(next, offloads, "not comparable until the handle is opened again");
+    }
+
+    #[test]
+    fn obstacle_at_the_start_is_named() {
+        for (interface, obstacle, expected) in [
+            ("lo", None, CoverageObstacle::Offloads),
+            ("lo", Some(CoverageObstacle::Filter), CoverageObstacle::Filter),
+            ("no such", None, CoverageObstacle::Unanswered),
+        ] {
+            let next = Comparison::start(interface, obstacle).next(interface, Statistics::default(), None);
+            assert_eq!(next, Coverage { obstacle: Some(expected), ..Coverage::default() });
+        }
     }
 
     #[test]
     fn comparison_begins_with_the_first_reading_that_succeeds() {
-        let mut comparison = Comparison { on_interface: None, is_unread: true, delivered: 3 };
+        let mut comparison = Comparison { on_interface: None, obstacle: None, delivered: 3 };
         assert_eq!(comparison.compare(Err(io::Error::from_raw_os_error(24))), compared(0, 0));
-        assert_eq!(comparison.compare(Ok(Some(50))), compared(0, 0));
+        assert_eq!(comparison.compare(Ok(Ok(50))), compared(0, 0));
         comparison.delivered = 2;
-        assert_eq!(comparison.compare(Ok(Some(52))), compared(2, 2));
+        assert_eq!(comparison.compare(Ok(Ok(52))), compared(2, 2));
     }
 }

@@ -14,7 +14,7 @@ impl Host {
     fn count(&mut self, name: &str, frames: u64) -> InterfaceId {
         let id = self.interfaces.find_or_register(name);
         self.interfaces.get_mut(id).unwrap().frames.add(FrameCounters { frames, bytes: 100 * frames });
-        let coverage = Coverage { is_comparable: true, delivered: frames, on_interface: frames };
+        let coverage = Coverage { is_comparable: true, delivered: frames, on_interface: frames, obstacle: None };
         self.interfaces.record_capture(
             id,
             name,

@@ -29,11 +29,49 @@ fn an_alert_keeps_its_highest_and_its_latest_figures() {
     assert_eq!((firing.figures.value, firing.starts_at), (95.0, at(1)));
     assert_eq!(
         firing.peak,
-        Peak { value: 108.0, limit: 100.0, bytes: 0, answered: Some(7), scan: None, is_estimate: false, at: at(8) }
+        Peak {
+            value: 108.0,
+            limit: 100.0,
+            bytes: 0,
+            answered: Some(7),
+            scan: None,
+            largest_peer: None,
+            is_estimate: false,
+            at: at(8)
+        }
     );
     assert_eq!(firing.figures.first_targets, [target(1)], "what it began with");
     assert_eq!(firing.figures.last_targets, [target(4)]);
     assert_eq!(firing.fingerprint, Fingerprint::of(Kind::HostScan, "scan", &source(1)));
+}
+
+#[test]
+fn a_bandwidth_alert_has_the_peers_that_were_measured_last_and_then_those_of_its_peak() {
+    let target = |host: u8| Target { address: [192, 0, 2, host].into(), protocol: None, port: None };
+    let measured = |second, value, peer: Option<u8>| {
+        let mut reading = reading(1, second, Over);
+        reading.figures.value = value;
+        reading.figures.first_targets = peer.map(target).into_iter().collect();
+        reading.figures.largest_peer = peer.map(|host| LargestPeer {
+            address: target(host).address,
+            bytes: 9,
+            least_bytes: 9,
+            of_bytes: 9,
+            peers: 1,
+            known_bytes: 9,
+        });
+        reading
+    };
+    let mut alerts = Alerts::new(&config(0, 0));
+    let peers = |alert: &Alert| (alert.figures.first_targets.clone(), alert.shown().largest_peer.unwrap().address);
+    alerts.apply(&[measured(1, 101.0, Some(1)), measured(2, 300.0, Some(2)), measured(3, 200.0, Some(3))], at(3));
+    assert_eq!(peers(&alerts.view().firing[0]), (vec![target(3)], target(3).address));
+    // Between two measurings an alert keeps its peers, also at a new peak.
+    alerts.apply(&[measured(4, 400.0, None), measured(5, 350.0, Some(5))], at(5));
+    assert_eq!(peers(&alerts.view().firing[0]), (vec![target(5)], target(5).address));
+    let changes = alerts.apply(&[reading(1, 6, Under)], at(6));
+    let Change::Resolved(alert) = &changes[0] else { panic!("{changes:?}") };
+    assert_eq!(peers(alert), (vec![target(3)], target(3).address), "those of the peak");
 }
 
 /// A limit of a scan grows with the contacts that are answered, so that a higher value may be no peak.

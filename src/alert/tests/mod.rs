@@ -27,6 +27,7 @@ pub(crate) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
             bytes: figures.bytes,
             answered: figures.answered,
             scan: figures.scan,
+            largest_peer: figures.largest_peer,
             is_estimate: figures.is_estimate,
             at: at(100),
         },

@@ -33,7 +33,16 @@ fn alert(kind: Kind, subject: Subject) -> Alert {
         ends_at: None,
         span: None,
         figures: Figures::default(),
-        peak: Peak { value: 20.0, limit: 15.0, bytes: 0, answered: None, scan: None, is_estimate: false, at: at(12) },
+        peak: Peak {
+            value: 20.0,
+            limit: 15.0,
+            bytes: 0,
+            answered: None,
+            scan: None,
+            largest_peer: None,
+            is_estimate: false,
+            at: at(12),
+        },
         names: AlertNames::default(),
     }
 }

@@ -58,6 +58,8 @@ struct Scope {
     destinations: Option<Window<Host>>,
     totals: Option<Window<u16>>,
     pairs: Option<Window<Pair>>,
+    /// The end of the cell at which the peers of all subjects over their limits were measured last.
+    measured: Option<Timestamp>,
 }
 
 /// Bytes of sources, destinations and networks in their windows.
@@ -180,6 +182,7 @@ impl Bandwidth {
             scope.destinations.iter_mut().for_each(|window| window.restart(to));
             scope.totals.iter_mut().for_each(|window| window.restart(to));
             scope.pairs.iter_mut().for_each(|window| window.restart(to));
+            scope.measured = None;
         }
     }
 
@@ -230,6 +233,7 @@ impl Scope {
             destinations: (config.direction != BandwidthDirection::Source).then(|| hosts(limits)),
             totals: rules.iter().any(|rule| rule.total.is_some()).then(|| totals(interval, rules, seeds)),
             pairs: (!config.no_destinations).then(|| pairs(config, interval, charted, seeds)),
+            measured: None,
         }
     }
 
@@ -242,8 +246,10 @@ impl Scope {
         if let Some(totals) = &mut self.totals {
             read(totals, watermark, rules, found, |rule, _| rule.total.map(Subject::Network));
         }
+        let mut measured = self.measured;
+        peers::name(found, from, self, &mut measured);
+        self.measured = measured;
         if let Some(pairs) = &mut self.pairs {
-            peers::name(found, from, pairs);
             pairs.advance(watermark, |_| {});
         }
     }

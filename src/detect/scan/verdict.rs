@@ -146,6 +146,7 @@ pub(super) fn figures(
         scan: is_by_evidence.then(|| comparison.evidence(&addresses, limit, setting)),
         is_estimate: tally.is_estimate,
         span: tally.begun.map(|begun| span(begun, tally, trail)),
+        largest_peer: None,
         first_targets: first.into_iter().take(MAXIMUM_TARGETS).collect(),
         last_targets: last_targets(&targets, last),
     }

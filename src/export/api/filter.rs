@@ -5,14 +5,14 @@
 //! A word in quotes without a key is always part of a name.
 
 use std::net::IpAddr;
-use std::str::FromStr as _;
 
 use ipnet::IpNet;
 
 use super::ApiInputs;
+use super::filter_address::{looks_like_address, mac, network};
 use super::filter_word::{FilterWord, QuotedValue, words};
 use super::flow::RangeFlow;
-use super::query::{BadParameter, quoted};
+use super::query::{BadParameter, quoted, visible};
 use crate::locality::Direction;
 use crate::names::{HostNames, LocalProcess};
 use crate::packet::Protocol;
@@ -264,6 +264,10 @@ fn of_key(word: &str, key: &str, value: &str) -> Result<FlowCondition, BadParame
 
 /// Part of a name. A name has no slash, so a word with one is a network that was mistyped.
 fn text(word: &str) -> Result<FlowCondition, BadParameter> {
+    if looks_like_address(word) {
+        let problem = format!("{} is not an address; write it in double quotes if it is part of a name", quoted(word));
+        return Err(mistake(problem));
+    }
     if word.contains('/') {
         return Err(mistake(format!("{} is not a network such as 10.0.0.0/8", quoted(word))));
     }
@@ -272,7 +276,8 @@ fn text(word: &str) -> Result<FlowCondition, BadParameter> {
 
 fn keyed(key: &str, value: &str) -> Result<FlowCondition, BadParameter> {
     let address = || {
-        let problem = || format!("{key}:{} is not an address or network such as 10.0.0.5 or 10.0.0.0/8", shown(value));
+        let problem =
+            || format!("{key}:{} is not an address or network such as 10.0.0.5 or 10.0.0.0/8", visible(value));
         network(value).ok_or_else(|| mistake(problem()))
     };
     Ok(match key {
@@ -281,13 +286,15 @@ fn keyed(key: &str, value: &str) -> Result<FlowCondition, BadParameter> {
         "dst" => FlowCondition::Destination(address()?),
         "port" => match value.parse() {
             Ok(port @ 1..) => FlowCondition::Port(port),
-            _ => return Err(mistake(format!("port:{} is not a port from 1 to 65535", shown(value)))),
+            _ => return Err(mistake(format!("port:{} is not a port from 1 to 65535", visible(value)))),
         },
         "service" => FlowCondition::Service(value.to_ascii_lowercase()),
         "protocol" => FlowCondition::Protocol(protocol(value)?),
         "direction" => FlowCondition::Direction(direction(value)?),
         "interface" => FlowCondition::Interface(value.to_owned()),
-        _ => FlowCondition::Mac(value.to_ascii_lowercase().replace('-', ":")),
+        _ => FlowCondition::Mac(mac(value).ok_or_else(|| {
+            mistake(format!("mac:{} is not a MAC address such as 02:00:00:00:00:05", visible(value)))
+        })?),
     })
 }
 
@@ -295,7 +302,7 @@ fn protocol(value: &str) -> Result<Protocol, BadParameter> {
     let word = value.to_ascii_lowercase();
     let by_name = || (0..=u8::MAX).map(Protocol).find(|&protocol| protocol_name(protocol) == Some(&word));
     let protocol = word.parse().ok().map(Protocol).or_else(by_name);
-    protocol.ok_or_else(|| mistake(format!("protocol:{} is not a protocol such as tcp, udp or 47", shown(value))))
+    protocol.ok_or_else(|| mistake(format!("protocol:{} is not a protocol such as tcp, udp or 47", visible(value))))
 }
 
 fn direction(value: &str) -> Result<Direction, BadParameter> {
@@ -303,19 +310,8 @@ fn direction(value: &str) -> Result<Direction, BadParameter> {
     let direction = Direction::ALL.into_iter().find(|direction| direction.label() == word);
     direction.ok_or_else(|| {
         let known = Direction::ALL.map(Direction::label).join(", ");
-        mistake(format!("direction:{} is not one of {known}", shown(value)))
+        mistake(format!("direction:{} is not one of {known}", visible(value)))
     })
-}
-
-/// An address or a network, with the bits behind its prefix cleared.
-fn network(text: &str) -> Option<IpNet> {
-    let address = || IpAddr::from_str(text).ok().map(IpNet::from);
-    address().or_else(|| IpNet::from_str(text).ok().map(|network| network.trunc()))
-}
-
-/// A value in a message, without the quotes that its word has none of.
-fn shown(value: &str) -> String {
-    quoted(value).trim_matches('"').to_owned()
 }
 
 fn mistake(problem: String) -> BadParameter {

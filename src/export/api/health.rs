@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::ApiInputs;
+use super::words::listed;
+use super::{ApiInputs, uncovered};
 use crate::account::snapshot::{Capture, InterfaceEntry, Snapshot};
 use crate::export::units::Units;
 use crate::history::HistoryRange;
@@ -90,11 +91,18 @@ pub(super) fn present(accounts: &Snapshot) -> impl Iterator<Item = &InterfaceEnt
     accounts.interfaces.iter().filter(|interface| interface.gone_since.is_none())
 }
 
-/// The worst status. The sentence is that of the first check with it; if all is well, it says what was looked at.
+/// The worst status. The sentence is that of the first check with it; if all is well, it says what was looked at. What is
+/// known about drops comes before something that is not known.
 fn worst(checks: &[Check], inputs: &ApiInputs<'_>) -> (Status, String) {
     let status = checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok);
-    let first = checks.iter().find(|check| check.status == status).filter(|_| status > Status::Ok);
-    (status, first.map_or_else(|| all_is_well(inputs), |check| check.sentence.clone()))
+    let Some(first) = checks.iter().find(|check| check.status == status).filter(|_| status > Status::Ok) else {
+        return (status, all_is_well(inputs));
+    };
+    let known = checks.iter().find(|check| check.name == "drops" && check.status < status);
+    match known.filter(|_| status == Status::Unknown) {
+        Some(drops) => (status, format!("{} {}", drops.sentence, first.sentence)),
+        None => (status, first.sentence.clone()),
+    }
 }
 
 fn all_is_well(inputs: &ApiInputs<'_>) -> String {
@@ -162,12 +170,7 @@ fn interfaces(inputs: &ApiInputs<'_>) -> Check {
 
 /// `eth1 is`, `eth1 and eth2 are`, `eth1, eth2 and 3 more are`.
 fn are(names: &[&str]) -> String {
-    match names {
-        [] => "nothing is".to_owned(),
-        [one] => format!("{one} is"),
-        [one, two] => format!("{one} and {two} are"),
-        [one, two, more @ ..] => format!("{one}, {two} and {} more are", more.len()),
-    }
+    format!("{} {}", listed(names), if names.len() == 1 { "is" } else { "are" })
 }
 
 /// The time that the history of an hour covers.
@@ -198,7 +201,7 @@ fn coverage(accounts: &Snapshot) -> Check {
     let ratio = |(interface, capture): (_, Capture)| Some((interface, capture.coverage.ratio()?));
     let known: Vec<(&InterfaceEntry, f64)> = captures(accounts).filter_map(ratio).collect();
     let Some((lowest, ratio)) = known.iter().copied().min_by(|one, other| one.1.total_cmp(&other.1)) else {
-        return check("coverage", Status::Unknown, unknown_coverage(accounts));
+        return check("coverage", Status::Unknown, uncovered::sentence(&captures(accounts).collect::<Vec<_>>()));
     };
     let status = match ratio {
         _ if ratio >= GOOD_COVERAGE => Status::Ok,
@@ -219,15 +222,6 @@ fn coverage(accounts: &Snapshot) -> Check {
         others => format!("; the coverage of {others} others is not known"),
     };
     check("coverage", status, format!("{seen}{unknown}."))
-}
-
-/// The reason why no coverage is known.
-fn unknown_coverage(accounts: &Snapshot) -> &'static str {
-    if captures(accounts).any(|(_, capture)| capture.coverage.is_comparable) {
-        "Coverage is not known yet: no captured interface has counted a packet since the start."
-    } else {
-        "Coverage is not known: no captured interface has counters that the capture can be compared with."
-    }
 }
 
 fn file(inputs: &ApiInputs<'_>) -> Check {

@@ -7,6 +7,7 @@ mod alerts;
 mod amount;
 mod cell;
 mod filter;
+mod filter_address;
 mod filter_word;
 mod flow;
 mod graph;
@@ -21,6 +22,7 @@ mod snapshot;
 mod sums;
 mod tables;
 mod traffic;
+mod uncovered;
 mod words;
 
 use std::io::{self, Write};

@@ -9,6 +9,9 @@ const MAXIMUM_VALUE: usize = 1_000;
 /// The most characters of a value that a message repeats.
 const MAXIMUM_QUOTED: usize = 40;
 
+/// Characters that a message repeats as they are, though Rust escapes them.
+const NOT_ESCAPED: &str = "\"'\\";
+
 /// A mistake in a request, as a sentence that names the parameter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -21,13 +24,26 @@ impl BadParameter {
     }
 }
 
-/// The first characters of a value, in quotes, for a message.
+/// The first characters of a value as it was typed, for a message, in quotes that a filter does not use.
 pub(super) fn quoted(value: &str) -> String {
-    let mut shown: String = value.chars().take(MAXIMUM_QUOTED).collect();
-    if shown.len() < value.len() {
+    format!("‘{}’", visible(value))
+}
+
+/// The first characters of a value as it was typed, for a message. Characters that would not be seen, or that would change
+/// how the others are seen, are written as escapes: `\n`, `\u{202e}`.
+pub(super) fn visible(value: &str) -> String {
+    let mut shown = String::new();
+    for letter in value.chars().take(MAXIMUM_QUOTED) {
+        if NOT_ESCAPED.contains(letter) {
+            shown.push(letter);
+        } else {
+            shown.extend(letter.escape_debug());
+        }
+    }
+    if value.chars().nth(MAXIMUM_QUOTED).is_some() {
         shown.push('…');
     }
-    format!("{shown:?}")
+    shown
 }
 
 /// The parameters of one request, each given at most once.
@@ -146,7 +162,7 @@ mod tests {
     fn mistakes_are_sentences_that_name_the_parameter() {
         let long = format!("filter={}", "x".repeat(1_001));
         for (query, message) in [
-            ("sort=bytes", "\"sort\": unknown parameter; known are filter, limit, order"),
+            ("sort=bytes", "‘sort’: unknown parameter; known are filter, limit, order"),
             ("limit=1&limit=2", "limit: given twice; give it once"),
             ("filter=%ff", "filter: not UTF-8 behind its % signs"),
             (long.as_str(), "filter: longer than 1000 bytes"),
@@ -154,9 +170,23 @@ mod tests {
             assert_eq!(parsed(query).unwrap_err(), message);
         }
         let none = Parameters::parse("a=1", &[]).unwrap_err().to_string();
-        assert_eq!(none, "\"a\": unknown parameter; this path has none");
+        assert_eq!(none, "‘a’: unknown parameter; this path has none");
         let hostile = parsed(&format!("{}%0a%1b[31m=1", "<b>".repeat(50))).unwrap_err();
         assert!(hostile.len() < 200 && hostile.chars().all(|letter| !letter.is_control()), "{hostile}");
+    }
+
+    #[test]
+    fn values_are_repeated_as_they_were_typed() {
+        for (typed, shown) in [
+            (r#""john"#, r#"‘"john’"#),
+            (r#"a\"b\\'c'"#, r#"‘a\"b\\'c'’"#),
+            ("Büro 你", "‘Büro 你’"),
+            ("a\nb\u{1b}[31m\u{202e}\0", r"‘a\nb\u{1b}[31m\u{202e}\0’"),
+            (&"x".repeat(40), &format!("‘{}’", "x".repeat(40))),
+            (&"é".repeat(41), &format!("‘{}…’", "é".repeat(40))),
+        ] {
+            assert_eq!(quoted(typed), shown);
+        }
     }
 
     #[test]
@@ -165,7 +195,7 @@ mod tests {
         assert_eq!((limit(""), limit("limit=1"), limit("limit=500")), (Ok(100), Ok(1), Ok(500)));
         for value in ["0", "501", "-1", "1.5", "x", "99999999999999999999", "1e2"] {
             let message = limit(&format!("limit={value}")).unwrap_err();
-            assert_eq!(message, format!("limit: \"{value}\" is not a whole number from 1 to 500"));
+            assert_eq!(message, format!("limit: ‘{value}’ is not a whole number from 1 to 500"));
         }
     }
 
@@ -176,6 +206,6 @@ mod tests {
             parameters.choice("order", &[("desc", true), ("asc", false)]).map_err(|error| error.to_string())
         };
         assert_eq!((order(""), order("order=asc")), (Ok(true), Ok(false)));
-        assert_eq!(order("order=DESC").unwrap_err(), "order: \"DESC\" is not one of desc, asc");
+        assert_eq!(order("order=DESC").unwrap_err(), "order: ‘DESC’ is not one of desc, asc");
     }
 }

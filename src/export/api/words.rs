@@ -1,4 +1,5 @@
-//! Protocols, ports and services as cells. Takes numbers; gives text. Must not know the tables.
+//! Protocols, ports and services as cells, and names in a sentence. Takes numbers and names; gives text. Must not know the
+//! tables.
 
 use super::cell::CellValue;
 use crate::packet::Protocol;
@@ -36,4 +37,14 @@ pub(super) fn service_text(protocol: Protocol, port: Option<u16>) -> Option<&'st
 /// The name of a port as [`service_text`] gives it.
 pub(super) fn service_cell(protocol: Protocol, port: Option<u16>) -> CellValue<'static> {
     CellValue::text(service_text(protocol, port))
+}
+
+/// `eth1`, `eth1 and eth2`, `eth1, eth2 and 3 more`.
+pub(super) fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        [one] => (*one).to_owned(),
+        [one, two] => format!("{one} and {two}"),
+        [one, two, more @ ..] => format!("{one}, {two} and {} more", more.len()),
+    }
 }

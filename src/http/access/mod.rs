@@ -184,6 +184,7 @@ impl WebAccess {
         };
         match denial {
             Denial::Of(reason) => self.figures.count_denied(reason),
+            Denial::WrongPair => self.figures.count_denied(DenialReason::Credentials),
             Denial::Busy => self.figures.count_denied(DenialReason::Checks),
         }
         Err(denial.answer())
@@ -207,7 +208,8 @@ impl WebAccess {
             return Ok(());
         }
         self.passwords.check(&users, request.headers(), client).await.map_err(|refusal| match refusal {
-            CheckRefusal::Wrong => Denial::Of(DenialReason::Credentials),
+            CheckRefusal::Missing => Denial::Of(DenialReason::Credentials),
+            CheckRefusal::Wrong => Denial::WrongPair,
             CheckRefusal::TooMany => Denial::Of(DenialReason::Checks),
             CheckRefusal::Busy => Denial::Busy,
         })
@@ -230,6 +232,8 @@ fn now() -> i64 {
 /// A request that is not let in.
 enum Denial {
     Of(DenialReason),
+    /// A user and a password were sent, and one of them is wrong.
+    WrongPair,
     /// A password could not be checked in time.
     Busy,
 }
@@ -246,12 +250,14 @@ impl Denial {
             Self::Of(DenialReason::Forged) => {
                 page(StatusCode::FORBIDDEN, PLAIN, "requests from pages of other sites are refused\n")
             }
-            Self::Of(_) => {
-                let mut answer =
-                    page(StatusCode::UNAUTHORIZED, PLAIN, "unauthorized: a user and a password are needed\n");
-                answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
-                answer
-            }
+            Self::WrongPair => unauthorized("unauthorized: the user or the password is wrong\n"),
+            Self::Of(_) => unauthorized("unauthorized: a user and a password are needed\n"),
         }
     }
+}
+
+fn unauthorized(text: &'static str) -> Answer {
+    let mut answer = page(StatusCode::UNAUTHORIZED, PLAIN, text);
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+    answer
 }

@@ -31,7 +31,9 @@ type PairDigest = [u8; 32];
 /// The reason why a request is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CheckRefusal {
-    /// No pair, or a wrong one.
+    /// No pair that can be read.
+    Missing,
+    /// A wrong pair.
     Wrong,
     /// The client asked for too many checks.
     TooMany,
@@ -77,7 +79,7 @@ impl PasswordChecks {
         headers: &HeaderMap,
         client: ClientId,
     ) -> Result<(), CheckRefusal> {
-        let credentials = Credentials::of(headers).ok_or(CheckRefusal::Wrong)?;
+        let credentials = Credentials::of(headers).ok_or(CheckRefusal::Missing)?;
         let digest = self.digest(&credentials, users.get(&credentials.user));
         if let Some(known) = self.known(&credentials.user, &digest) {
             return known;
@@ -188,7 +190,7 @@ mod tests {
             let refused = checks.check(&users, &headers(user, password), client(1)).await;
             assert_eq!(refused, Err(CheckRefusal::Wrong), "{user}:{password}");
         }
-        assert_eq!(checks.check(&users, &HeaderMap::new(), client(1)).await, Err(CheckRefusal::Wrong));
+        assert_eq!(checks.check(&users, &HeaderMap::new(), client(1)).await, Err(CheckRefusal::Missing));
     }
 
     #[tokio::test]

@@ -25,7 +25,7 @@ impl CaptureLoop {
         self.exchange.rename(name);
         self.interface.clone_from(name);
         self.record_packets(session);
-        session.comparison = Comparison::start(&self.interface, self.takes_all(plan));
+        session.comparison = Comparison::start(&self.interface, self.coverage_obstacle(plan));
         Ok(())
     }
 

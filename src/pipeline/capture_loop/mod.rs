@@ -317,7 +317,7 @@ impl CaptureLoop {
         if self.worker > 0 {
             since.dropped_by_interface = 0;
         }
-        let holds = self.takes_all(&session.plan);
-        self.exchange.record(since, session.comparison.next(&self.interface, since, holds));
+        let obstacle = self.coverage_obstacle(&session.plan);
+        self.exchange.record(since, session.comparison.next(&self.interface, since, obstacle));
     }
 }

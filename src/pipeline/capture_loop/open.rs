@@ -10,6 +10,7 @@ use super::super::coverage::Comparison;
 use super::super::rings::{self, Ring};
 use super::resize::Resizing;
 use super::{CHECK_INTERVAL, CaptureLoop, Session};
+use crate::account::snapshot::CoverageObstacle;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::savefile::link_type_name;
 use crate::capture::{self, Selection};
@@ -33,7 +34,7 @@ impl CaptureLoop {
         let index = live.index();
         self.check_identity(&plan, index)?;
         live.attach(self.filter(&plan), self.user_filter.as_deref())?;
-        let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
+        let comparison = Comparison::start(&self.interface, self.coverage_obstacle(&plan));
         membership.begin_capturing();
         let recorded = Statistics::default();
         let resizing = Resizing::default();
@@ -72,11 +73,16 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// True if every frame of the interface comes to this handle.
-    pub(super) fn takes_all(&self, plan: &Plan) -> bool {
-        let is_one = self.config.selection != Selection::Any;
+    /// The reason why not every frame of the interface comes to this handle; none if all do.
+    pub(super) fn coverage_obstacle(&self, plan: &Plan) -> Option<CoverageObstacle> {
         let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None)) && self.user_filter.is_none();
-        is_one && is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
+        let obstacles = [
+            (self.config.selection == Selection::Any, CoverageObstacle::AllInterfaces),
+            (!is_unfiltered, CoverageObstacle::Filter),
+            (self.config.workers != 1, CoverageObstacle::Workers),
+            (!plan.up.contains(&self.interface), CoverageObstacle::Down),
+        ];
+        obstacles.into_iter().find(|(is_there, _)| *is_there).map(|(_, obstacle)| obstacle)
     }
 
     pub(super) fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {

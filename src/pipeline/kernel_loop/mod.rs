@@ -15,7 +15,7 @@ use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
 use super::opening::{FirstTry, Opening};
 use crate::account::interval::KernelSums;
-use crate::account::snapshot::Coverage;
+use crate::account::snapshot::{Coverage, CoverageObstacle};
 use crate::capture::Selection;
 use crate::capture::live::Statistics;
 use crate::decode::{Decoder, UnsupportedLinkType};
@@ -320,7 +320,8 @@ impl KernelLoop {
             captured.report(&self.decoder, self.policy.as_deref(), &part);
             captured.count(began, &self.decoder, &part);
             let received = std::mem::take(&mut captured.received);
-            captured.exchange.record(Statistics { received, ..Statistics::default() }, Coverage::default());
+            let coverage = Coverage { obstacle: Some(CoverageObstacle::KernelPath), ..Coverage::default() };
+            captured.exchange.record(Statistics { received, ..Statistics::default() }, coverage);
             captured.exchange.hand_over_patiently();
             captured.exchange.pass(clock, Duration::ZERO);
         }

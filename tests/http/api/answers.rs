@@ -296,7 +296,7 @@ fn wrong_parameters_are_refused_in_a_sentence_that_names_them() {
         ("flows?filter=%ff%fe", "filter"),
         (long.as_str(), "filter"),
         ("flows?range=all&filter=interface:x", "filter"),
-        ("flows?nodes=1", "\"nodes\""),
+        ("flows?nodes=1", "‘nodes’"),
         ("history?range=all", "range"),
         ("graph?nodes=501", "nodes"),
         ("graph?edges=2001", "edges"),
@@ -304,9 +304,9 @@ fn wrong_parameters_are_refused_in_a_sentence_that_names_them() {
         ("alerts?state=gone", "state"),
         ("alerts?limit=1001", "limit"),
         ("search?limit=51", "limit"),
-        ("snapshot?_=1", "\"_\""),
-        ("events?x", "\"x\""),
-        ("health?%00%1b[31m=1", "\"\\0\\u{1b}[31m\""),
+        ("snapshot?_=1", "‘_’"),
+        ("events?x", "‘x’"),
+        ("health?%00%1b[31m=1", "‘\\0\\u{1b}[31m’"),
     ] {
         let answer = ask(&exporter, resource, &[]);
         assert_eq!((answer.status, answer.header("content-type")), (400, "application/json"), "{resource}");

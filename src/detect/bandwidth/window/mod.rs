@@ -11,6 +11,7 @@
 mod eviction;
 mod judging;
 mod pool;
+mod sums;
 
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
@@ -317,28 +318,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         } else {
             self.refused += 1;
         }
-    }
-
-    /// The sums of all subjects at the end of the last judged cell, in no particular order, without those of 0.
-    pub(crate) fn sums(&self) -> impl Iterator<Item = (K, u64)> + '_ {
-        self.sums_to(self.judged.unwrap_or_default())
-    }
-
-    /// As [`Window::sums`], with the bytes that came since.
-    pub(crate) fn sums_so_far(&self) -> impl Iterator<Item = (K, u64)> + '_ {
-        self.sums_to(self.newest.max(self.judged).unwrap_or_default())
-    }
-
-    /// The sums from the last judged window on, up to `last`.
-    fn sums_to(&self, last: Cell) -> impl Iterator<Item = (K, u64)> + '_ {
-        let (last, last_out) = (low(last), low(self.last_out()));
-        let is_in = move |of: LowCell| of.is_after(last_out) && !of.is_after(last);
-        let used = self.entries.iter().map(|(_, entry)| entry).filter(|entry| entry.state != EntryState::Free);
-        used.filter_map(move |entry| {
-            let listed = self.pool.cells(entry.list).filter(|(of, _)| is_in(*of)).map(|(_, bytes)| bytes).sum::<u64>();
-            let bytes = listed.saturating_add(if is_in(entry.cell) { entry.bytes } else { 0 });
-            (bytes > 0).then_some((entry.key, bytes))
-        })
     }
 }
 

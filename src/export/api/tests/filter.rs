@@ -22,6 +22,10 @@ fn each_word_of_the_filter_language_selects_its_flows() {
         ("10.0.0.5", 3),
         ("10.0.0.0/24", 4),
         ("10.0.0.77/24", 4),
+        ("10.0.0", 4),
+        ("-10.0.0.", 1),
+        ("host:10.0", 4),
+        ("2001:db8:", 1),
         ("host:10.0.0.6", 2),
         ("src:10.0.0.5", 2),
         ("dst:10.0.0.5", 1),
@@ -50,6 +54,7 @@ fn each_word_of_the_filter_language_selects_its_flows() {
         ("room%20living", 2),
         ("\"room%20living\"", 0),
         ("\"10.0.0.5\"", 0),
+        ("\"10.0.0.300\"", 0),
         ("\"port:443\"", 0),
         ("host:\"10.0.0.6\"", 2),
         ("!port:\"443\"", 2),
@@ -66,23 +71,28 @@ fn words_without_meaning_are_refused_in_a_sentence() {
     for (filter, message) in [
         ("host:nas", "filter: host:nas is not an address or network such as 10.0.0.5 or 10.0.0.0/8"),
         ("src:10.0.0.0/33", "filter: src:10.0.0.0/33 is not an address or network such as 10.0.0.5 or 10.0.0.0/8"),
-        ("10.0.0.0/33", "filter: \"10.0.0.0/33\" is not a network such as 10.0.0.0/8"),
+        ("10.0.0.0/33", "filter: ‘10.0.0.0/33’ is not a network such as 10.0.0.0/8"),
         ("port:0", "filter: port:0 is not a port from 1 to 65535"),
         ("port:65536", "filter: port:65536 is not a port from 1 to 65535"),
-        ("port:", "filter: \"port:\" has no value"),
+        ("port:", "filter: ‘port:’ has no value"),
         ("protocol:256", "filter: protocol:256 is not a protocol such as tcp, udp or 47"),
-        ("interface:\"a%20b", "filter: \"interface:\\\"a b\" has no closing quote"),
-        ("\"a\"b", "filter: \"\\\"a\\\"b\" goes on behind its closing quote; write a blank there"),
-        ("port:\"\"", "filter: \"port:\\\"\\\"\" has no value"),
-        ("\"\"", "filter: \"\\\"\\\"\" has no value"),
+        ("interface:\"a%20b", "filter: ‘interface:\"a b’ has no closing quote"),
+        ("\"a\"b", "filter: ‘\"a\"b’ goes on behind its closing quote; write a blank there"),
+        ("port:\"\"", "filter: ‘port:\"\"’ has no value"),
+        ("\"\"", "filter: ‘\"\"’ has no value"),
         ("direction:up", "filter: direction:up is not one of incoming, outgoing, local, transit"),
-        ("-", "filter: \"-\" negates nothing; write it before a word"),
+        ("10.0.0.300", "filter: ‘10.0.0.300’ is not an address; write it in double quotes if it is part of a name"),
+        ("-1.2.3.4.5", "filter: ‘1.2.3.4.5’ is not an address; write it in double quotes if it is part of a name"),
+        ("host:300.1", "filter: host:300.1 is not an address or network such as 10.0.0.5 or 10.0.0.0/8"),
+        ("mac:zz", "filter: mac:zz is not a MAC address such as 02:00:00:00:00:05"),
+        ("mac:02:00", "filter: mac:02:00 is not a MAC address such as 02:00:00:00:00:05"),
+        ("-", "filter: ‘-’ negates nothing; write it before a word"),
         (many.as_str(), "filter: more than 32 words"),
     ] {
         assert_eq!(refusal(Resource::Flows, &format!("filter={filter}")), message);
     }
     let unknown = refusal(Resource::Flows, "filter=color:red");
-    assert!(unknown.starts_with("filter: \"color:red\" is neither an address nor begins with one of host:, src:"));
+    assert!(unknown.starts_with("filter: ‘color:red’ is neither an address nor begins with one of host:, src:"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::account::snapshot::{Capture, Coverage, InterfaceEntry};
+use crate::account::snapshot::{Capture, Coverage, CoverageObstacle, InterfaceEntry};
 use crate::events::log::EventLogFigures;
 use crate::export::api::filter::FlowFilter;
 
@@ -17,7 +17,7 @@ fn with_interfaces(interfaces: Vec<InterfaceEntry>) -> Served {
 }
 
 fn covering(delivered: u64) -> Coverage {
-    Coverage { is_comparable: true, delivered, on_interface: 1_000 }
+    Coverage { is_comparable: true, delivered, on_interface: 1_000, obstacle: None }
 }
 
 /// Status and sentence of all checks together.
@@ -80,12 +80,17 @@ fn coverage_and_drops_without_a_measurement_are_not_known() {
     let idle = Coverage { is_comparable: true, ..Coverage::default() };
     for (coverage, start) in [
         (idle, "Coverage is not known yet: "),
-        (Coverage::default(), "Coverage is not known: no captured interface has"),
+        (
+            Coverage { obstacle: Some(CoverageObstacle::Xdp), ..Coverage::default() },
+            "Coverage cannot be measured on a (an XDP program",
+        ),
     ] {
         let served = with_interfaces(vec![interface("a", true, coverage)]);
         let (status, sentence) = summary(&served);
-        assert_eq!(of_check(&served, "coverage"), (status.clone(), sentence.clone()));
-        assert!(status == "unknown" && sentence.starts_with(start), "{status}: {sentence}");
+        let (of_coverage, why) = of_check(&served, "coverage");
+        assert_eq!((status.as_str(), of_coverage.as_str()), ("unknown", "unknown"));
+        assert!(why.starts_with(start), "{why}");
+        assert_eq!(sentence, format!("No packet was dropped since the start. {why}"), "what is known comes first");
     }
     let mut served = with_interfaces(vec![interface("a", true, covering(1_000))]);
     assert_eq!(of_check(&served, "drops").0, "ok");

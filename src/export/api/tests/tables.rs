@@ -102,7 +102,7 @@ fn rows_are_sorted_by_any_column_and_cut_into_pages() {
             }
         }
     }
-    assert!(refusal(Resource::Hosts, "sort=names").starts_with("sort: \"names\" is not one of address, is_local"));
+    assert!(refusal(Resource::Hosts, "sort=names").starts_with("sort: ‘names’ is not one of address, is_local"));
 }
 
 #[test]
