@@ -1,5 +1,5 @@
 //! The names that an alert is told with. Takes an alert and the known names; gives the names of its ends, its targets
-//! and its local processes. Must not know who reads them: detection, fingerprints and labels never have a name.
+//! and its local processes. Must not know their readers: detection, fingerprints and labels never have a name.
 
 use std::net::IpAddr;
 

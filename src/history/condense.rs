@@ -2,13 +2,13 @@
 //!
 //! Takes rows and a number; gives at most that many rows. Must not know cells.
 //!
-//! The light rows are folded in three steps, as far as they must. First each row could keep one of its ends, with its
-//! service; then either that end or the port; at last only its protocol. Of two parts that could stay, the one with more
-//! bytes among the light rows does: of the flows of a busy server that is the server, of a scan the scanner, and of name
-//! resolution by many hosts the port. Interface, direction, and reply or not always stay.
+//! There are three steps. The first one opens one end of a row, the second one its last end or its port, the third one
+//! both ends and the port. A step is taken only if the rows are still too many. Where two parts could stay, the part with
+//! more bytes among the light rows stays: the server of many clients, the source of a scan, the port of a service that
+//! many hosts use. Interface, direction, and reply or not always stay.
 //!
-//! Of the rows that become equal so, the largest groups are folded first, until all rows have room. So a scan becomes a
-//! row, and the few flows of a quiet host beside it stay as they are.
+//! In each step, rows with equal keys form a group. The largest groups are added up first, and no more than necessary. A
+//! scan becomes one row, and the few flows of a quiet host keep their rows.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ use crate::tables::hashing::{self, State};
 use crate::tables::sampling::Sampling;
 use crate::tables::top::keep_top;
 
-/// Makes `rows` at most `most` rows, in no particular order; gives the traffic of rows that even then are too many. As
-/// many of the heaviest rows as `kept` says are set apart in each of the three steps.
+/// Makes `rows` at most `most` rows, in no particular order. Gives the traffic of the rows that are still too many after
+/// the last step. `kept` is the number of the heaviest rows that each step leaves as they are.
 pub(super) fn condense(rows: &mut Vec<HistoryRow>, most: usize, kept: [usize; 3], state: &Sampling) -> DirectionSums {
     let state = hashing::state(state.hash_one(rows.len()));
     let mut steps = kept.into_iter().zip([keep_one_end, keep_end_or_port, keep_protocol]);
@@ -58,8 +58,8 @@ struct Candidate {
     bytes: u64,
 }
 
-/// Changes the keys of rows as `fold` says, those of the largest groups of equal keys first, until `excess` rows are one
-/// with another. No row that would stay alone is changed.
+/// Gives rows the keys of `fold`, the largest groups of equal keys first, until merging saves `excess` rows. A row whose
+/// new key no other row has is not changed.
 fn fold_largest(rows: &mut [HistoryRow], excess: usize, fold: fn(&mut [Candidate], &State), state: &State) {
     let mut folded: Vec<Candidate> = rows.iter().map(|row| Candidate { key: row.key, bytes: row.bytes }).collect();
     fold(&mut folded, state);
@@ -82,7 +82,7 @@ fn fold_largest(rows: &mut [HistoryRow], excess: usize, fold: fn(&mut [Candidate
     }
 }
 
-/// The size from which on groups must be folded so that `excess` rows are one with another; 2 if even that is too little.
+/// The least size of the groups to fold, so that merging them saves `excess` rows; 2 if all groups together save fewer.
 fn least_size(sizes: &[usize], excess: usize) -> usize {
     let mut groups: BTreeMap<usize, usize> = BTreeMap::new();
     sizes.iter().for_each(|size| *groups.entry(*size).or_default() += 1);

@@ -65,8 +65,8 @@ impl OpenRows {
 
     /// The closed cell, of at most `most` rows. The open one is empty afterwards.
     ///
-    /// Of more rows than that, the heaviest half stay as they are. Of the others those that have most in common are added
-    /// up, by host, by service, and by protocol, as far as they must.
+    /// If there are more rows, the heaviest half keep their places. Of the others, those with the most in common are added
+    /// up, by host, by service or by protocol.
     pub(super) fn close(&mut self, most: usize, start: Timestamp, seconds: u32, state: &Sampling) -> RowsCell {
         let mut unlisted = std::mem::take(&mut self.unlisted);
         let mut rows: Vec<HistoryRow> = self.table.iter().chain(&self.evicted).copied().collect();

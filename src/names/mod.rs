@@ -1,5 +1,5 @@
 //! Names of hosts and processes, for people. Takes the hosts and flows that are shown, and local files, tables of the
-//! kernel and DNS; gives the known names, which readers load without a lock. Must not know packets, nor who shows names.
+//! kernel and DNS; gives the known names, which readers load without a lock. Must not know packets, nor the pages.
 //!
 //! Names never reach labels of metrics, nor the detection. All sources are read on threads of this room. Only
 //! [`dns`] sends packets, and only if it is switched on.

@@ -115,8 +115,8 @@ export interface HostRow extends Traffic {
   sent_bytes: number;
   received_bytes: number;
   peers: number;
-  /** True where sums of small flows hide peers; earlier exporters do not have it. */
-  peers_is_lower_bound?: boolean;
+  /** True if sums of small flows hide further peers. */
+  peers_is_lower_bound: boolean;
   alerts: number;
 }
 
@@ -129,8 +129,8 @@ export interface DeviceRow extends Traffic {
   sent_bytes: number;
   received_bytes: number;
   peers: number;
-  /** True where sums of small flows hide peers; earlier exporters do not have it. */
-  peers_is_lower_bound?: boolean;
+  /** True if sums of small flows hide further peers. */
+  peers_is_lower_bound: boolean;
 }
 
 export interface PairRow extends Traffic {

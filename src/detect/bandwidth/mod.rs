@@ -246,9 +246,7 @@ impl Scope {
         if let Some(totals) = &mut self.totals {
             read(totals, watermark, rules, found, |rule, _| rule.total.map(Subject::Network));
         }
-        let mut measured = self.measured;
-        peers::name(found, from, self, &mut measured);
-        self.measured = measured;
+        self.measured = peers::name(&mut found[from..], self).or(self.measured);
         if let Some(pairs) = &mut self.pairs {
             pairs.advance(watermark, |_| {});
         }

@@ -31,24 +31,21 @@ struct PeersOfSubject {
     peers: Vec<PeerBytes>,
 }
 
-/// Writes the peers with the most bytes into detections over a limit, from the position `from` on: into the first one of
-/// each subject. After a measuring, only subjects whose rule has just become true are measured before [`PAUSE`] is over:
-/// an alert keeps the peers that it has. `measured` is the end of the cell of the last measuring.
-pub(super) fn name(found: &mut [Detection], from: usize, scope: &Scope, measured: &mut Option<Timestamp>) {
-    let Some(pairs) = &scope.pairs else { return };
-    let Some(latest) = found[from..].iter().map(|found| found.at).max() else { return };
-    let is_due = measured.is_none_or(|before| latest < before || latest.since(before) >= PAUSE);
+/// Writes the peers with the most bytes into the first detection of each subject over a limit. Within [`PAUSE`] after a
+/// measuring of all subjects, only those whose rule has just become true are measured: an alert keeps the peers that it
+/// has. Gives the end of the cell if all were measured.
+pub(super) fn name(found: &mut [Detection], scope: &Scope) -> Option<Timestamp> {
+    let pairs = scope.pairs.as_ref()?;
+    let latest = found.iter().map(|found| found.at).max()?;
+    let is_due = scope.measured.is_none_or(|before| latest < before || latest.since(before) >= PAUSE);
     let mut named = BTreeSet::new();
-    let mut first: Vec<&mut Detection> = found[from..]
+    let mut first: Vec<&mut Detection> = found
         .iter_mut()
         .filter(|found| found.level == Level::Over && (is_due || found.since == found.at))
         .filter(|found| named.insert(found.subject))
         .collect();
     if first.is_empty() {
-        return;
-    }
-    if is_due {
-        *measured = Some(latest);
+        return None;
     }
     let peers = collect(&first, scope, pairs);
     for detection in &mut first {
@@ -56,6 +53,7 @@ pub(super) fn name(found: &mut [Detection], from: usize, scope: &Scope, measured
             of_subject.write_into(detection);
         }
     }
+    is_due.then_some(latest)
 }
 
 /// The peers of the subjects of detections.

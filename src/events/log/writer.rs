@@ -1,8 +1,8 @@
 //! The thread of the event log: takes events from the queue, writes them, and logs summaries.
 //!
 //! Takes events; gives lines to a file or to the console. Lines are gathered and written at least once a second. While
-//! the file cannot be written, no events are taken, so that the queue fills and counts what is lost. Must not know who
-//! sends events.
+//! the file cannot be written, no events are taken, so that the queue fills and counts what is lost. Must not know
+//! the senders of events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
 //! The processes behind flows of this host. Takes the shown flows, the open sockets and `/proc`; gives the process of each
-//! flow. Must not know who shows them.
+//! flow. Must not know the pages.
 //!
 //! A socket's inode is looked for among the open files of all processes. That takes long on a host with many files, so
 //! a pass has a time budget, and the next one goes on where it ended.

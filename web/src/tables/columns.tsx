@@ -4,24 +4,13 @@
 
 import type { ComponentChildren } from "preact";
 import type { DeviceRow, FlowRow, HostRow, PairRow, ProtocolRow, ServiceRow } from "../api.ts";
-import { interfaceWord, macWord, portWord, protocolWord } from "../filter.ts";
-import {
-  ago,
-  bytes,
-  count,
-  dateTime,
-  moment,
-  NONE,
-  rate,
-  shortened,
-  shortTime,
-  visible,
-  type Unit,
-} from "../format.ts";
+import { interfaceWord, macWord, protocolWord } from "../filter.ts";
+import { bytes, count, NONE, rate, shortened, visible, type Unit } from "../format.ts";
 import { FilterLink, Host } from "../parts.tsx";
 import type { TableName } from "../state.ts";
-import { DIRECTION_NAMES, originText, processText } from "../words.ts";
-import { sumName } from "./labels.ts";
+import { DIRECTION_NAMES, processText } from "../words.ts";
+import { Ago, Bytes, end, origin, service, Time } from "./cells.tsx";
+import type { Rows } from "./rows.ts";
 
 export interface CellContext {
   unit: Unit;
@@ -48,38 +37,6 @@ interface Traffic {
   bytes_per_second: number;
   first_seen: string | null;
   last_seen: string | null;
-}
-
-function Bytes(properties: { value: number; most: number }): ComponentChildren {
-  const width = properties.most > 0 ? `${(100 * properties.value) / properties.most}%` : "0";
-  return (
-    <span class="bytes">
-      <span class="bytes-bar" style={{ width }} aria-hidden="true" />
-      <span>{bytes(properties.value)}</span>
-    </span>
-  );
-}
-
-function Ago(properties: { at: string | null; now: number }): ComponentChildren {
-  const time = moment(properties.at);
-  return time === null ? (
-    NONE
-  ) : (
-    <time dateTime={properties.at ?? ""} title={dateTime(time)}>
-      {ago(time, properties.now)}
-    </time>
-  );
-}
-
-function Time(properties: { at: string | null; now: number }): ComponentChildren {
-  const time = moment(properties.at);
-  return time === null ? (
-    NONE
-  ) : (
-    <time dateTime={properties.at ?? ""} title={dateTime(time)}>
-      {shortTime(time, properties.now)}
-    </time>
-  );
 }
 
 const number = <Row,>(key: keyof Row & string, title: string, rank: 1 | 2 | 3): Column<Row> => ({
@@ -132,38 +89,6 @@ function traffic<Row extends Traffic>(): Column<Row>[] {
   ];
 }
 
-const PORT_TEXT = 28;
-
-/** An end of a flow; "other" in a sum of flows that differ in it. */
-const end = (address: string | null, name: string | null): ComponentChildren =>
-  address === null ? <span class="muted">other</span> : <Host address={address} name={name} />;
-
-function service(row: { protocol: string; port: number | null; service: string | null }): ComponentChildren {
-  if (row.port === null)
-    return (
-      <>
-        <FilterLink word={protocolWord(row.protocol)}>{visible(row.protocol)}</FilterLink>
-        {row.service !== null && <bdi class="name">{shortened(sumName(row.protocol, row.service), PORT_TEXT)}</bdi>}
-      </>
-    );
-  return (
-    <>
-      <FilterLink word={portWord(row.port)}>{`${visible(row.protocol)}/${row.port}`}</FilterLink>
-      {row.service !== null && <bdi class="name">{shortened(row.service, PORT_TEXT)}</bdi>}
-    </>
-  );
-}
-
-/** The country of a host, and the owner of its address. */
-function origin({ names, is_local }: HostRow): ComponentChildren {
-  const text = originText(names);
-  return text === "" ? (
-    <span class="muted">{is_local ? "local" : NONE}</span>
-  ) : (
-    <bdi title={visible(text)}>{shortened(text, 32)}</bdi>
-  );
-}
-
 const AT_LEAST = "At least so many: peers within sums of small flows have no row and are not counted.";
 
 /** The peers of a host or device; sums of small flows may hide some. */
@@ -173,7 +98,7 @@ const PEERS: Column<HostRow | DeviceRow> = {
   rank: 3,
   kind: "number",
   cell: ({ peers, peers_is_lower_bound }) =>
-    peers_is_lower_bound === true ? <span title={AT_LEAST}>{count(peers)}+</span> : count(peers),
+    peers_is_lower_bound ? <span title={AT_LEAST}>{count(peers)}+</span> : count(peers),
 };
 
 const HOSTS: Column<HostRow>[] = [
@@ -341,15 +266,6 @@ export interface TableShape<Row> {
   columns: Column<Row>[];
   keyOf(row: Row): string;
 }
-
-type Rows = {
-  hosts: HostRow;
-  devices: DeviceRow;
-  pairs: PairRow;
-  flows: FlowRow;
-  services: ServiceRow;
-  protocols: ProtocolRow;
-};
 
 export const SHAPES: { [Name in TableName]: TableShape<Rows[Name]> } = {
   hosts: { title: "Hosts", columns: HOSTS, keyOf: (row) => row.address },

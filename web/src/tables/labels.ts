@@ -2,8 +2,9 @@
  * Rows in words, for people who hear the page. It takes rows and gives text, and knows no element of the page.
  */
 
-import type { DeviceRow, FlowRow, HostRow, PairRow, ProtocolRow, ServiceRow } from "../api.ts";
+import type { FlowRow, ServiceRow } from "../api.ts";
 import type { TableName } from "../state.ts";
+import type { Rows } from "./rows.ts";
 
 /** Protocols that have ports. */
 const HAVE_PORTS = ["tcp", "udp", "sctp", "dccp", "udplite"];
@@ -27,15 +28,6 @@ function flowLabel(row: FlowRow): string {
   ];
   return parts.filter((part) => part !== "").join(", ");
 }
-
-type Rows = {
-  hosts: HostRow;
-  devices: DeviceRow;
-  pairs: PairRow;
-  flows: FlowRow;
-  services: ServiceRow;
-  protocols: ProtocolRow;
-};
 
 const LABELS: { [Name in TableName]: (row: Rows[Name]) => string } = {
   hosts: ({ address }) => address,

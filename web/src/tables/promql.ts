@@ -2,10 +2,10 @@
  * Expressions of PromQL for what a table shows. It takes rows and gives text, and knows no element of the page.
  */
 
-import type { DeviceRow, FlowRow, HostRow, PairRow, ProtocolRow, ServiceRow } from "../api.ts";
 import type { Unit } from "../format.ts";
 import type { Range, TableName } from "../state.ts";
 import { product, quoted, selectorsOf } from "./selectors.ts";
+import type { Rows } from "./rows.ts";
 
 const FLOWS = "trafficmonitor_flow_bytes_total";
 const HOSTS = "trafficmonitor_host_bytes_total";
@@ -19,15 +19,6 @@ const WINDOWS: Record<Range, string> = { live: "5m", "5m": "5m", "1h": "1h", all
 
 const perSecond = (series: string, range: Range): string => `rate(${series}[${WINDOWS[range]}])`;
 const inUnit = (expression: string, unit: Unit): string => (unit === "bits" ? `8 * ${expression}` : expression);
-
-type Rows = {
-  hosts: HostRow;
-  devices: DeviceRow;
-  pairs: PairRow;
-  flows: FlowRow;
-  services: ServiceRow;
-  protocols: ProtocolRow;
-};
 
 const equal = (label: string, text: string): string => `${label}=${quoted(text)}`;
 const atEnds = (matcher: string): string[][] => [[`source${matcher}`], [`destination${matcher}`]];

@@ -3,21 +3,12 @@
  * the page.
  */
 
-import type { DeviceRow, FlowRow, HostRow, PairRow, ProtocolRow, ServiceRow } from "../api.ts";
 import { read as readWords, words } from "../filter.ts";
 import type { TableName } from "../state.ts";
 import { isName } from "./selectors.ts";
+import type { Rows } from "./rows.ts";
 
 type Text = string | null;
-
-type Rows = {
-  hosts: HostRow;
-  devices: DeviceRow;
-  pairs: PairRow;
-  flows: FlowRow;
-  services: ServiceRow;
-  protocols: ProtocolRow;
-};
 
 const serviceTexts = (row: { protocol: string; port: number | null; service: string | null }): Text[] => [
   row.port === null ? row.protocol : `${row.protocol}/${row.port}`,
