@@ -27,7 +27,7 @@ own_groups=(captures live prometheus)
 group_seconds=2400
 
 passed=0 failed=0 skipped=0
-failures=() refusals=()
+failures=() failed_logs=() refusals=()
 
 # --- what a group needs: a line why it cannot run, nothing when it can ---
 
@@ -159,7 +159,7 @@ count() {
     fi
     # A group that fails without a failed test: it did not compile, was killed, or is no cargo test.
     if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
-    if [ "$bad" != 0 ]; then failures+=("$group: see $log"); fi
+    if [ "$bad" != 0 ]; then failures+=("$group: see $log") failed_logs+=("$log"); fi
     # Those that the common targets ignore are run by the group `live`.
     [ "$group" != "unit and integration" ] || ignored=0
     if [ "$ignored" != 0 ]; then forbid_skips "$group"; fi
@@ -190,6 +190,11 @@ forbid_skips() {
     skips_fail || return 0
     failed=$((failed + 1))
     failures+=("$1: skipped, but as root and with $captures nothing may be")
+}
+
+# The first lines of what the failed tests said.
+print_messages() {
+    grep -h -A4 -E '^(test|thread) .*( FAILED$| panicked at )|^error' "${failed_logs[@]}" | cut -c1-1000 | head -n 100
 }
 
 run() {
@@ -224,6 +229,6 @@ done
 
 printf '\n'
 [ "${#refusals[@]}" = 0 ] || printf 'SKIPPED %s\n' "${refusals[@]}"
-[ "${#failures[@]}" = 0 ] || printf 'FAILED %s\n' "${failures[@]}"
+[ "${#failures[@]}" = 0 ] || { print_messages; printf 'FAILED %s\n' "${failures[@]}"; }
 printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ]

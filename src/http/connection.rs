@@ -54,6 +54,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest time for which a client may read nothing of an answer. The kernel keeps this limit, because hyper has none.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for a client that goes on reading to read the part of an answer that only the kernel still has.
+const REMAINDER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time to finish answers when the program stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// Pause after the kernel failed to accept a connection, as it does when file descriptors run out.
@@ -304,7 +306,8 @@ async fn answer_all(
     if cut.is_some() && !is_outstanding {
         return cut;
     }
-    let is_read = matches!(timeout(HEAD_TIMEOUT, transfer.wait_until_read()).await, Ok(true));
+    let reading = transfer.wait_while_reading(STALL_TIMEOUT);
+    let is_read = matches!(timeout(REMAINDER_TIMEOUT, reading).await, Ok(true));
     if is_read && is_outstanding {
         context.client.complete_scrape();
     }

@@ -109,6 +109,29 @@ impl Transfer {
         matches!(unacknowledged_bytes(self.second_handle.as_fd()), Ok(0))
     }
 
+    /// [Waits until all is read](Self::wait_until_read), while the client goes on reading: false once it has
+    /// acknowledged nothing for `stall`.
+    pub(super) async fn wait_while_reading(&self, stall: Duration) -> bool {
+        tokio::select! {
+            is_read = self.wait_until_read() => is_read,
+            () = self.wait_for_stall(stall) => false,
+        }
+    }
+
+    /// Resolves once the client has acknowledged nothing for `stall`, at the latest after twice that time.
+    async fn wait_for_stall(&self, stall: Duration) {
+        let unacknowledged = || unacknowledged_bytes(self.second_handle.as_fd()).unwrap_or_default();
+        let mut before = unacknowledged();
+        loop {
+            sleep(stall).await;
+            let now = unacknowledged();
+            if now >= before {
+                return;
+            }
+            before = now;
+        }
+    }
+
     /// Shuts the sending direction down and waits until the client closes the connection. True if the client has read
     /// all: a client that closes with unread bytes resets the connection.
     pub(super) async fn wait_until_read(&self) -> bool {
@@ -199,5 +222,52 @@ impl Write for Wire {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.stream().poll_write_vectored(context, bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use super::*;
+
+    const BYTES: usize = 200_000;
+
+    /// A connection whose kernel has bytes that the client, with its small buffer, has not read yet.
+    async fn unread() -> (Arc<Transfer>, StdStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        client.set_recv_buffer_size(20_000).unwrap();
+        client.connect(&listener.local_addr().unwrap().into()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        socket2::SockRef::from(&server).set_send_buffer_size(2 * BYTES).unwrap();
+        server.write_all(&[b'x'; BYTES]).unwrap();
+        server.set_nonblocking(true).unwrap();
+        let (_, transfer) =
+            Wire::new(ClientStream::accept(TcpStream::from_std(server).unwrap(), None).await.unwrap()).unwrap();
+        (transfer, client.into())
+    }
+
+    #[tokio::test]
+    async fn slow_client_is_waited_for_while_it_goes_on_reading() {
+        let (transfer, mut client) = unread().await;
+        let stall = Duration::from_secs(2);
+        let reading = tokio::task::spawn_blocking(move || {
+            // Longer than two stalls.
+            for _ in 0..20 {
+                std::thread::sleep(stall / 8);
+                client.read_exact(&mut [0; BYTES / 20]).unwrap();
+            }
+            assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        });
+        assert!(transfer.wait_while_reading(stall).await);
+        reading.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn client_that_stops_reading_is_given_up() {
+        let (transfer, mut client) = unread().await;
+        client.read_exact(&mut [0; BYTES / 2]).unwrap();
+        assert!(!transfer.wait_while_reading(Duration::from_millis(300)).await);
     }
 }

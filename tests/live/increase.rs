@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use socket2::Socket;
+
 use super::common::client;
 use super::common::exposition::{Family, family, parse, sum};
 use super::common::metrics::UDP_4;
@@ -113,11 +115,22 @@ fn is_other(labels: &Labels) -> bool {
     labels.iter().any(|(_, value)| value == "other")
 }
 
-/// A connection on which so little waits in the kernel as there may.
 fn connected(pair: &Pair, source: Ipv4Addr) -> TcpStream {
-    let open = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
-    let socket = pair.host.enter(open).unwrap();
+    connect(open(pair), source)
+}
+
+/// A connection on which as little waits in the kernel as possible. Reading a whole page from it may take long.
+fn connected_with_small_buffer(pair: &Pair, source: Ipv4Addr) -> TcpStream {
+    let socket = open(pair);
     socket.set_recv_buffer_size(1).unwrap();
+    connect(socket, source)
+}
+
+fn open(pair: &Pair) -> Socket {
+    pair.host.enter(|| Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)).unwrap()
+}
+
+fn connect(socket: Socket, source: Ipv4Addr) -> TcpStream {
     socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
     socket.connect(&ADDRESS.parse::<SocketAddr>().unwrap().into()).unwrap();
     let stream = TcpStream::from(socket);
@@ -155,7 +168,7 @@ fn ask(stream: &mut TcpStream) {
 
 /// Asks, reads a little of the answer and goes. The answer is far larger than the buffers on this side.
 fn break_off(pair: &Pair, source: Ipv4Addr) {
-    let mut stream = connected(pair, source);
+    let mut stream = connected_with_small_buffer(pair, source);
     ask(&mut stream);
     stream.read_exact(&mut [0; 600]).unwrap();
 }
