@@ -65,7 +65,7 @@ impl Networks {
     fn ask(&self) {
         for number in 1..=COUNT {
             let socket = self.inside.udp(&format!("{}:0", inside(CLIENT)));
-            socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
             // One question alone would be like a sweep of services.
             for name in ["www.test", "mail.test", "ftp.test"] {
                 socket.send_to(&dns_question(name), (server(number), 53)).unwrap();

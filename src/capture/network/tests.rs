@@ -106,7 +106,7 @@ fn a_made_namespace_is_read_as_made() {
 /// The kernel says a little later that a link which was set up is running.
 fn read_when_running(name: &str) -> Network {
     let changes = Changes::open().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let network = Network::read().unwrap();
         if network.named(name).unwrap().running || Instant::now() > deadline {
