@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use trafficmonitor::cli::options::{all, by_long, by_short};
 use trafficmonitor::config::declarations::settings;
@@ -311,5 +312,25 @@ fn every_flag_key_and_metric_of_the_older_programs_has_a_row() {
         let found: BTreeSet<&str> = firsts.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
         let missing: Vec<&str> = names.split_whitespace().filter(|name| !found.contains(name)).collect();
         assert_eq!(missing, [""; 0], "{page}");
+    }
+}
+
+/// The YAML blocks of a Markdown text.
+fn yaml_blocks(text: &str) -> Vec<&str> {
+    text.split("```yaml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect()
+}
+
+#[test]
+fn every_piece_of_configuration_in_the_tasks_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(root().join("docs/configuring.md")).unwrap();
+    let blocks = yaml_blocks(&text);
+    assert!(blocks.len() > 5);
+    for block in blocks {
+        let path = folder.path().join("block.yml");
+        fs::write(&path, block).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trafficmonitor"));
+        let ended = command.env_clear().arg("-c").arg(&path).arg("config").output().unwrap();
+        assert!(ended.status.success(), "{block}\n{}", String::from_utf8_lossy(&ended.stderr));
     }
 }

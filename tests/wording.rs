@@ -51,9 +51,10 @@ const WITHOUT_PER: &[&str] = &[
 ];
 
 /// The documents for people who run the program.
-const FOR_USERS: [&str; 19] = [
+const FOR_USERS: [&str; 20] = [
     "README.md",
     "docs/configuration.md",
+    "docs/configuring.md",
     "docs/counting.md",
     "docs/detection.md",
     "docs/event-logs.md",
