@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use trafficmonitor::cli::options::{all, by_long, by_short};
 use trafficmonitor::config::declarations::settings;
@@ -29,7 +30,7 @@ fn root() -> &'static Path {
 
 /// The Markdown documents, by path.
 fn documents() -> Vec<PathBuf> {
-    let folders = [root().to_owned(), root().join("docs"), root().join("fuzz")];
+    let folders = ["", "docs", "docs/migrating", "fuzz"].map(|folder| root().join(folder));
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
     let mut documents: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
     documents.sort();
@@ -276,4 +277,60 @@ fn every_link_in_the_documents_leads_somewhere() {
     };
     let broken: Vec<String> = texts().into_iter().flat_map(of_document).collect();
     assert!(broken.is_empty(), "these links lead nowhere: {broken:#?}");
+}
+
+/// Flags, keys and metrics of the older programs, with the pages about them.
+const OLDER: [(&str, &str); 4] = [
+    (
+        "trafficmonitor",
+        "-filter -iface -localIPs -localNetworks -promHTTP -promRefresh -promisc -snaplen hosts_src_dst total_incoming \
+         total_outgoing",
+    ),
+    (
+        "trafficalerted",
+        "TrafficInterval ByteLimit NoDestinations NumberContactedIPs AnalyzePorts NumContactedPorts PortInterval \
+         ContactedIPsAnalyze ChartMinBytes ExcludedInterfaces",
+    ),
+    (
+        "wherefore",
+        "-anom_active_size -anom_gv_cap -anom_lower_bound -anom_methods -anom_n_seasons -anom_sensitivity \
+         -anom_upper_bound -archive_dir -daq -f -filter_bool -filter_dst -filter_ip_CIDR -filter_src -i -l -log_packets \
+         -loglevel -max_pcap_log_size -max_pcap_rotations -pcapfile -s -slack_channel -slack_emoji -slack_icon -slack_url \
+         -transfer_interval -w",
+    ),
+    (
+        "traffic-monitor-xdp",
+        "--interface -i --config -c --drop-packets --verbose -v --log-format --log-file --log-buffer-size permitted_cidrs",
+    ),
+];
+
+#[test]
+fn every_flag_key_and_metric_of_the_older_programs_has_a_row() {
+    for (page, names) in OLDER {
+        let text = fs::read_to_string(root().join(format!("docs/migrating/{page}.md"))).unwrap();
+        let firsts = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+        let found: BTreeSet<&str> = firsts.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+        let missing: Vec<&str> = names.split_whitespace().filter(|name| !found.contains(name)).collect();
+        assert_eq!(missing, [""; 0], "{page}");
+    }
+}
+
+/// The YAML blocks of a Markdown text.
+fn yaml_blocks(text: &str) -> Vec<&str> {
+    text.split("```yaml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect()
+}
+
+#[test]
+fn every_piece_of_configuration_in_the_tasks_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(root().join("docs/configuring.md")).unwrap();
+    let blocks = yaml_blocks(&text);
+    assert!(blocks.len() > 5);
+    for block in blocks {
+        let path = folder.path().join("block.yml");
+        fs::write(&path, block).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trafficmonitor"));
+        let ended = command.env_clear().arg("-c").arg(&path).arg("config").output().unwrap();
+        assert!(ended.status.success(), "{block}\n{}", String::from_utf8_lossy(&ended.stderr));
+    }
 }

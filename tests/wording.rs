@@ -51,9 +51,10 @@ const WITHOUT_PER: &[&str] = &[
 ];
 
 /// The documents for people who run the program.
-const FOR_USERS: [&str; 15] = [
+const FOR_USERS: [&str; 20] = [
     "README.md",
     "docs/configuration.md",
+    "docs/configuring.md",
     "docs/counting.md",
     "docs/detection.md",
     "docs/event-logs.md",
@@ -61,6 +62,10 @@ const FOR_USERS: [&str; 15] = [
     "docs/install.md",
     "docs/metrics.md",
     "docs/migrating.md",
+    "docs/migrating/traffic-monitor-xdp.md",
+    "docs/migrating/trafficalerted.md",
+    "docs/migrating/trafficmonitor.md",
+    "docs/migrating/wherefore.md",
     "docs/notifications.md",
     "docs/operating.md",
     "docs/replay.md",
