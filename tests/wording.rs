@@ -51,7 +51,7 @@ const WITHOUT_PER: &[&str] = &[
 ];
 
 /// The documents for people who run the program.
-const FOR_USERS: [&str; 15] = [
+const FOR_USERS: [&str; 16] = [
     "README.md",
     "docs/configuration.md",
     "docs/counting.md",
@@ -59,6 +59,7 @@ const FOR_USERS: [&str; 15] = [
     "docs/event-logs.md",
     "docs/grafana.md",
     "docs/install.md",
+    "docs/kubernetes.md",
     "docs/metrics.md",
     "docs/migrating.md",
     "docs/notifications.md",

@@ -146,7 +146,20 @@ mod tests {
 
     #[test]
     fn invalid_address_is_refused() {
-        for text in ["", "8888", "localhost", ":", ":x", ":+1", ":65536", "::1:8888", "[::1]", "[x]:1", "[10.0.0]:1", "http://a:1"] {
+        for text in [
+            "",
+            "8888",
+            "localhost",
+            ":",
+            ":x",
+            ":+1",
+            ":65536",
+            "::1:8888",
+            "[::1]",
+            "[x]:1",
+            "[10.0.0]:1",
+            "http://a:1",
+        ] {
             assert_eq!(text.parse::<ListenAddress>(), Err(InvalidListenAddress(text.to_owned())), "{text}");
         }
     }
