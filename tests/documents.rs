@@ -17,7 +17,8 @@ const OF_OTHERS: [&str; 9] = ["-sS", "-sT", "-sU", "-sF", "-sn", "-T2", "-sA", "
 /// Variables of the tests.
 const OF_TESTS: [&str; 1] = ["TRAFFICMONITOR_CAPTURES"];
 /// The ends of file names, which look like keys.
-const FILE_TYPES: [&str; 11] = ["leases", "rs", "yml", "json", "md", "toml", "sh", "conf", "pcap", "txt", "prom"];
+const FILE_TYPES: [&str; 12] =
+    ["leases", "rs", "yml", "yaml", "json", "md", "toml", "sh", "conf", "pcap", "txt", "prom"];
 /// Stands for what is left out of a name.
 const ELLIPSIS: char = '…';
 

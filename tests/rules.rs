@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/golden.rs"]
+#[allow(dead_code, reason = "keeps a whole file only")]
+mod golden;
 #[path = "common/grafana.rs"]
 mod grafana;
 #[path = "common/source.rs"]
@@ -240,6 +243,43 @@ fn every_metric_that_a_rule_names_is_declared() {
     let expressions: Vec<String> = rules().iter().map(|rule| text(&rule["expr"])).collect();
     assert!(expressions.len() > 10, "{expressions:?}");
     are_declared(&expressions);
+}
+
+// ---- The Prometheus operator ---------------------------------------------------------------------------------------------
+
+const OF_THE_OPERATOR: &str = "examples/kubernetes/base/prometheusrule.yaml";
+/// The text in front of the groups, which are indented below it.
+const OBJECT: &str = "\
+# The rules of alerts.rules.yml for the Prometheus operator. Written by `UPDATE_GOLDEN=1 cargo test --test rules`: change
+# alerts.rules.yml instead. site/kustomization.yaml sets the `url` of the first rule.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: trafficmonitor
+  labels:
+    app.kubernetes.io/name: trafficmonitor
+spec:
+";
+
+#[test]
+fn rules_of_the_operator_are_those_of_prometheus() {
+    let text = read("alerts.rules.yml");
+    let groups = &text[text.find("\ngroups:\n").unwrap() + 1..];
+    let indented = groups.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") });
+    golden::is_document(OF_THE_OPERATOR, &format!("{OBJECT}{}", indented.collect::<String>()));
+    let object: Value = serde_saphyr::from_str(&read(OF_THE_OPERATOR)).unwrap();
+    let file: Value = serde_saphyr::from_str(&text).unwrap();
+    assert_eq!(object["spec"], file);
+}
+
+#[test]
+fn every_metric_of_the_exporter_in_the_rules_about_pods_is_declared() {
+    let file: Value = serde_saphyr::from_str(&read("examples/kubernetes/base/prometheusrule-pods.yaml")).unwrap();
+    let rules = file["spec"]["groups"][0]["rules"].as_array().unwrap();
+    let metrics = rules.iter().flat_map(|rule| named(&text(&rule["expr"])).metrics.into_keys());
+    let own: BTreeSet<String> = metrics.filter(|name| name.starts_with("trafficmonitor_")).collect();
+    assert_eq!(own.len(), 2, "{own:?}");
+    assert_eq!(own.iter().find(|name| family(name).is_none()), None);
 }
 
 /// The lines of the blocks of a document that have this language, without comments.

@@ -51,7 +51,7 @@ const WITHOUT_PER: &[&str] = &[
 ];
 
 /// The documents for people who run the program.
-const FOR_USERS: [&str; 20] = [
+const FOR_USERS: &[&str] = &[
     "README.md",
     "docs/configuration.md",
     "docs/configuring.md",
@@ -60,6 +60,7 @@ const FOR_USERS: [&str; 20] = [
     "docs/event-logs.md",
     "docs/grafana.md",
     "docs/install.md",
+    "docs/kubernetes.md",
     "docs/metrics.md",
     "docs/migrating.md",
     "docs/migrating/traffic-monitor-xdp.md",

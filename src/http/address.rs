@@ -41,7 +41,8 @@ impl FromStr for ListenAddress {
         let digits_only = port.bytes().all(|byte| byte.is_ascii_digit());
         let port = port.parse().ok().filter(|_| digits_only).ok_or_else(invalid)?;
         let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(inside) => inside.parse::<Ipv6Addr>().map_err(|_| invalid())?.to_string(),
+            // IPv6 needs the brackets, IPv4 may have them: a template need not know the version.
+            Some(inside) => inside.parse::<IpAddr>().map_err(|_| invalid())?.to_string(),
             None if host.contains([':', '[', ']', '/', ' ']) => return Err(invalid()),
             None => host.to_owned(),
         };
@@ -140,11 +141,25 @@ mod tests {
             assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
         }
         assert_eq!("[::]:1".parse::<ListenAddress>().unwrap().host.as_deref(), Some("::"));
+        assert_eq!("[10.0.0.1]:1".parse::<ListenAddress>().unwrap().to_string(), "10.0.0.1:1");
     }
 
     #[test]
     fn invalid_address_is_refused() {
-        for text in ["", "8888", "localhost", ":", ":x", ":+1", ":65536", "::1:8888", "[::1]", "[x]:1", "http://a:1"] {
+        for text in [
+            "",
+            "8888",
+            "localhost",
+            ":",
+            ":x",
+            ":+1",
+            ":65536",
+            "::1:8888",
+            "[::1]",
+            "[x]:1",
+            "[10.0.0]:1",
+            "http://a:1",
+        ] {
             assert_eq!(text.parse::<ListenAddress>(), Err(InvalidListenAddress(text.to_owned())), "{text}");
         }
     }
