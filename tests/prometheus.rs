@@ -163,7 +163,12 @@ fn the_example_of_a_configuration_is_right() {
 #[test]
 fn promtool_has_nothing_against_the_rules_and_they_do_as_their_cases_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (words, file) in [("check", "alerts.rules.yml"), ("test", "tests/rules/alerts.test.yml")] {
+    for (words, file) in [
+        ("check", "alerts.rules.yml"),
+        ("test", "tests/rules/alerts.test.yml"),
+        ("check", "examples/recording.rules.yml"),
+        ("test", "tests/rules/recording.test.yml"),
+    ] {
         let output = Command::new(tool("promtool")).args([words, "rules"]).arg(root.join(file)).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&said));

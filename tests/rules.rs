@@ -5,6 +5,8 @@
 
 #[path = "common/grafana.rs"]
 mod grafana;
+#[path = "rules/recording.rs"]
+mod recording;
 #[path = "common/source.rs"]
 mod source;
 
