@@ -34,6 +34,7 @@ SCRAPE_SECONDS = 5
 LISTS = [f"trafficmonitor_source_{name}" for name in
          ("window_bytes", "contacted_hosts", "contacted_ports", "unanswered_contacts")]
 TOP_SOURCES = 20
+FEW_SOURCES = "--detect.top_sources=5"
 # New flows per second while remote write is measured.
 NEW_FLOWS = 20
 
@@ -139,22 +140,23 @@ def value(page, name):
     return int(float(next(line for line in samples(page) if line.startswith(name + " ")).rsplit(" ", 1)[1]))
 
 
-def is_full(page, flows, hosts, detects):
+def is_full(page, flows, hosts, listed):
     rows = {"trafficmonitor_series": flows, "trafficmonitor_host_series": hosts}
-    lists = detects and any(page.decode().count(f"\n{name}{{") < TOP_SOURCES for name in LISTS)
-    return not lists and all(value(page, name) == limit for name, limit in rows.items())
+    return (all(value(page, name) == limit for name, limit in rows.items())
+            and all(page.decode().count(f"\n{name}{{") == listed for name in LISTS))
 
 
-def full_page(flows, hosts, detects=True):
-    """A scrape once the budgets of rows are used up."""
+def full_page(flows, hosts, listed=TOP_SOURCES):
+    """A scrape once the budgets of rows and the lists of sources are used up."""
     send_flows(sender())
-    wait_until(lambda: is_full(get("/metrics"), flows, hosts, detects), "the budget of rows is not used up")
+    wait_until(lambda: is_full(get("/metrics"), flows, hosts, listed), "the budget of rows is not used up")
     return get("/metrics")
 
 
 def measure(binary, interfaces, flows, hosts, *options):
     with tempfile.TemporaryDirectory() as folder, exporter(binary, folder, interfaces, flows, hosts, *options):
-        page = full_page(flows, hosts, "--detect.enabled=false" not in options)
+        lists = {"--detect.enabled=false": 0, FEW_SOURCES: 5}
+        page = full_page(flows, hosts, next((lists[option] for option in options if option in lists), TOP_SOURCES))
         packed = get("/metrics", coding="gzip")
         assert len(gzip.decompress(packed)) > len(page) * 9 // 10
         print(f"| {flows} | {hosts} | {interfaces} | {' '.join(options) or '–'} | {len(samples(page))} "
@@ -172,6 +174,7 @@ def series(binary):
     hosts = measure(binary, 1, 1, 11, seed)
     eight = measure(binary, 8, 1, 1, seed)
     bare = measure(binary, 1, 1, 1, seed, "--detect.enabled=false")
+    measure(binary, 1, 20, 10, seed, FEW_SOURCES)
     measure(binary, 1, 20, 10, seed)
     measure(binary, 1, 100, 50, seed)
     measure(binary, 1, 1_000, 200, seed)

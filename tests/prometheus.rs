@@ -10,6 +10,8 @@ mod common;
 mod chain;
 #[path = "prometheus/churn.rs"]
 mod churn;
+#[path = "prometheus/fleet.rs"]
+mod fleet;
 #[path = "prometheus/grafana.rs"]
 mod grafana;
 #[path = "prometheus/pushed.rs"]

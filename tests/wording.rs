@@ -51,7 +51,7 @@ const WITHOUT_PER: &[&str] = &[
 ];
 
 /// The documents for people who run the program.
-const FOR_USERS: [&str; 15] = [
+const FOR_USERS: [&str; 16] = [
     "README.md",
     "docs/configuration.md",
     "docs/counting.md",
@@ -65,6 +65,7 @@ const FOR_USERS: [&str; 15] = [
     "docs/operating.md",
     "docs/replay.md",
     "docs/runbooks.md",
+    "docs/scaling.md",
     "docs/testing-rules.md",
     "docs/troubleshooting.md",
 ];
