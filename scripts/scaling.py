@@ -4,6 +4,8 @@
     scripts/scaling.py series BINARY            samples and bytes of a scrape, by limits and interfaces
     scripts/scaling.py remote-write BINARY      bytes of a sample on the wire and on disk, new series per hour; needs
                                                 prometheus and victoria-metrics (scripts/unpack.sh) on PATH
+    scripts/scaling.py rules BINARY             CPU time of examples/recording.rules.yml for many instances; needs
+                                                prometheus on PATH
 
 The exporter captures veth interfaces of a network namespace, which have more flows and hosts than it may export.
 """
@@ -13,6 +15,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -21,6 +24,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+
+import yaml
 
 ADDRESS = "127.0.0.1:8888"
 # Twelve peers each: below the limit of 15 hosts from which on a source would be a scanner.
@@ -206,8 +211,9 @@ def metric(address, name, label=""):
     return sum(float(line.rsplit(" ", 1)[1]) for line in found)
 
 
-def query(expression, address="127.0.0.1:8428"):
-    answer = json.loads(get(f"/api/v1/query?query={urllib.request.quote(expression)}", address))
+def query(expression, address="127.0.0.1:8428", at=None):
+    at = f"&time={at}" if at else ""
+    answer = json.loads(get(f"/api/v1/query?query={urllib.request.quote(expression)}{at}", address))
     return sum(float(result["value"][1]) for result in answer["data"]["result"])
 
 
@@ -244,7 +250,7 @@ def report(folder, sent):
     endpoint = sender()
     number = 0
     while time.monotonic() < started + REMOTE_WRITE_SECONDS:
-        # New flows all the time, each heavier than those before.
+        # Heavier than many flows that have a row.
         for _ in range(NEW_FLOWS):
             number += 1
             endpoint.send(frame(number % HOSTS, 20_000 + number, 1_000))
@@ -270,8 +276,70 @@ def report(folder, sent):
         sys.exit("scaling: samples were lost on their way")
 
 
+# ---- Recording rules --------------------------------------------------------------------------------------------------
+
+
+RULES = pathlib.Path(__file__).resolve().parent.parent / "examples" / "recording.rules.yml"
+INSTANCES = 200
+MINUTES = 6
+
+
+def blocks_of(page, folder):
+    """Blocks of Prometheus as if INSTANCES had given this page each minute, each with addresses of its own."""
+    now = int(time.time()) // 60 * 60 - 600
+    by_name = {}
+    for line in samples(page):
+        name = line.split("{")[0].split(" ")[0]
+        by_name.setdefault(name, []).append(line[len(name):].rsplit(" ", 1)[0].strip("{}"))
+    text = pathlib.Path(folder, "samples.om")
+    with text.open("w") as file:
+        for name, rows in by_name.items():
+            file.write(f"# TYPE {name} gauge\n")
+            for number in range(INSTANCES):
+                for row in rows:
+                    own = re.sub(r'(source|destination|host)="(?!other")', rf'\1="{number}-', row)
+                    labels = ",".join(filter(None, [own, f'instance="{number}",job="trafficmonitor",cluster="north"']))
+                    for minute in range(MINUTES):
+                        file.write(f"{name}{{{labels}}} {minute * 600} {now + 60 * minute}\n")
+        file.write("# EOF\n")
+    run("promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(text),
+        str(pathlib.Path(folder, "tsdb")))
+    return now + 60 * (MINUTES - 1)
+
+
+def expressions():
+    """The expression of each rule, with its name."""
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    return [(group["name"], rule["record"], rule["expr"]) for group in groups for rule in group["rules"]]
+
+
+def rules(binary):
+    add_interfaces(1)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        with exporter(binary, folder, 1, 100, 50, "--metrics.seed=false"):
+            page = full_page(100, 50)
+        end = blocks_of(page, folder)
+        pathlib.Path(folder, "prometheus.yml").write_text("")
+        command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
+                   "--storage.tsdb.retention.time=30d", "--web.listen-address=127.0.0.1:9090"]
+        stack.enter_context(running(command, f"{folder}/prometheus.log"))
+        wait_until(lambda: get("/-/ready", "127.0.0.1:9090"), "prometheus is not ready")
+        cpu = lambda: metric("127.0.0.1:9090", "process_cpu_seconds_total")
+        print(f"{INSTANCES} instances, {len(samples(page))} samples each")
+        spent = {}
+        for group, record, expression in expressions():
+            # The sums of recorded series read few of them; here they have none.
+            before = cpu()
+            query(expression, "127.0.0.1:9090", end)
+            spent[group] = spent.get(group, 0) + cpu() - before
+        for group, seconds in spent.items():
+            print(f"{group}: {seconds:.2f} s of CPU")
+        found = query("count(rate(trafficmonitor_flow_bytes_total[5m]))", "127.0.0.1:9090", end)
+        assert found >= INSTANCES * 100, f"only {found} rows of flows are in the blocks"
+
+
 def main():
-    kinds = {"series": series, "remote-write": remote_write}
+    kinds = {"series": series, "remote-write": remote_write, "rules": rules}
     if len(sys.argv) != 3 or sys.argv[1] not in kinds:
         sys.exit(__doc__)
     binary = str(pathlib.Path(sys.argv[2]).resolve())

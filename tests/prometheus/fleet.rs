@@ -11,11 +11,12 @@ use super::common::exporter::wait_for;
 use super::common::monitor::Monitor;
 use super::common::namespace::{End, Namespace, connect};
 use super::common::webhook::Webhook;
-use super::{Prometheus, send_on, start, tool, value, values};
+use super::{Prometheus, start, tool, value, values};
 
 const STORE: &str = "127.0.0.1:8428";
 /// The exporter.
 const MONITOR: &str = "127.0.0.1:8888";
+const PACKETS: usize = 10;
 
 /// VictoriaMetrics, which takes what is written to it; killed when it is dropped, or when the test is.
 struct Store<'a> {
@@ -27,8 +28,12 @@ struct Store<'a> {
 impl<'a> Store<'a> {
     fn start(namespace: &'a Namespace) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            [format!("-storageDataPath={}", folder.path().join("data").display()), format!("-httpListenAddr={STORE}")];
+        let options = [
+            format!("-storageDataPath={}", folder.path().join("data").display()),
+            format!("-httpListenAddr={STORE}"),
+            // A query sees the newest samples, too.
+            "-search.latencyOffset=0s".to_owned(),
+        ];
         let process = start(namespace, &[tool("victoria-metrics")], &options, &folder.path().join("log"));
         Self { namespace, process, _folder: folder }
     }
@@ -37,8 +42,7 @@ impl<'a> Store<'a> {
     fn query(&self, expression: &str) -> Vec<Value> {
         let mut command = Command::new("curl");
         command.args(["--silent", "--max-time", "20", "--get", "--data-urlencode", &format!("query={expression}")]);
-        // The newest sample, however new.
-        command.args(["--data-urlencode", "latency_offset=0s"]).arg(format!("http://{STORE}/api/v1/query"));
+        command.arg(format!("http://{STORE}/api/v1/query"));
         let output = self.namespace.enter(|| command.output()).expect("the tests need curl");
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         answer["data"]["result"].as_array().cloned().unwrap_or_default()
@@ -93,7 +97,8 @@ fn a_server_of_a_fleet_sends_the_sums_to_the_store_and_keeps_the_rows() {
     let monitor = Monitor::start(&inside, &["-iface", "near"]);
     let prometheus = Prometheus::running(&inside, &configuration(folder.path()));
     prometheus.gives("up", &vec![1], values);
-    send_on(&outside, "far");
+    let socket = outside.udp("10.9.0.2:40053");
+    (0..PACKETS).for_each(|_| assert_eq!(socket.send_to(&[0; 100], "10.9.0.1:53").unwrap(), 100));
 
     let bytes = "sum(cluster_job_direction:trafficmonitor_traffic_bytes:rate5m{cluster='north'}) > 0";
     wait_for("the store has the rate of the cluster", || store.query(bytes).first().map(|_| ()));
