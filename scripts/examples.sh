@@ -59,7 +59,19 @@ block README.md 2 yaml >"$scratch/rules.yml"
     block README.md 1 promql | grep -v '^#' | sed "s/.*/      - {record: 'query', expr: '&'}/"
 } >"$scratch/queries.yml"
 
+# vmagent has no rules and takes the store as an option.
+sed -n '/^scrape_configs:/,/^remote_write:/{/^remote_write:/d;p}' examples/prometheus-fleet.yml >"$scratch/scrape.yml"
+
 check "prometheus.yml" promtool check config --syntax-only examples/prometheus.yml
+check "prometheus-fleet.yml" promtool check config --syntax-only examples/prometheus-fleet.yml
+check "prometheus-fleet.yml: vmagent reads its targets" vmagent -promscrape.config="$scratch/scrape.yml" \
+    -promscrape.config.strictParse -promscrape.config.dryRun
+check "recording.rules.yml" promtool check rules examples/recording.rules.yml
+check "recording.rules.yml: its cases" promtool test rules tests/rules/recording.test.yml
+check "recording.rules.yml: vmalert reads it" vmalert -dryRun -rule=examples/recording.rules.yml
+check "alerts.rules.yml: vmalert reads it" vmalert -dryRun -rule=alerts.rules.yml
+check "vector.yaml, fluent-bit.conf, clickhouse.sql" target/tools/pipelines/bin/python scripts/pipelines.py \
+    "$binaries/trafficmonitor"
 check "alertmanager.yml" amtool check-config examples/alertmanager.yml
 check "trafficmonitor.service: systemd reads it" systemd-analyze verify "$unit"
 check "trafficmonitor.service: names no interface" names_no_interface

@@ -113,12 +113,12 @@ live_group() {
 }
 
 prometheus_group() {
-    scripts/unpack.sh prometheus prometheus-alertmanager && scripts/prometheus-client.sh &&
+    scripts/unpack.sh prometheus prometheus-alertmanager victoria-metrics && scripts/prometheus-client.sh &&
         cargo_test --test prometheus -- --test-threads=1 --show-output --skip soak
 }
 
 examples_group() {
-    scripts/unpack.sh prometheus prometheus-alertmanager &&
+    scripts/unpack.sh prometheus prometheus-alertmanager victoria-metrics && scripts/pipelines.sh &&
         cargo build --locked --examples --bins &&
         scripts/examples.sh "$CARGO_TARGET_DIR/debug"
 }

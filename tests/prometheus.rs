@@ -10,6 +10,8 @@ mod common;
 mod chain;
 #[path = "prometheus/churn.rs"]
 mod churn;
+#[path = "prometheus/fleet.rs"]
+mod fleet;
 #[path = "prometheus/grafana.rs"]
 mod grafana;
 #[path = "prometheus/pushed.rs"]
@@ -163,7 +165,12 @@ fn the_example_of_a_configuration_is_right() {
 #[test]
 fn promtool_has_nothing_against_the_rules_and_they_do_as_their_cases_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (words, file) in [("check", "alerts.rules.yml"), ("test", "tests/rules/alerts.test.yml")] {
+    for (words, file) in [
+        ("check", "alerts.rules.yml"),
+        ("test", "tests/rules/alerts.test.yml"),
+        ("check", "examples/recording.rules.yml"),
+        ("test", "tests/rules/recording.test.yml"),
+    ] {
         let output = Command::new(tool("promtool")).args([words, "rules"]).arg(root.join(file)).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         assert!(output.status.success(), "{file}: {}", String::from_utf8_lossy(&said));

@@ -8,6 +8,8 @@
 mod golden;
 #[path = "common/grafana.rs"]
 mod grafana;
+#[path = "rules/recording.rs"]
+mod recording;
 #[path = "common/source.rs"]
 mod source;
 

@@ -71,6 +71,7 @@ const FOR_USERS: &[&str] = &[
     "docs/operating.md",
     "docs/replay.md",
     "docs/runbooks.md",
+    "docs/scaling.md",
     "docs/testing-rules.md",
     "docs/troubleshooting.md",
 ];

@@ -18,6 +18,8 @@ const TARGETS: u32 = 40;
 
 pub(super) const ALERTMANAGER: &str = "127.0.0.1:9093";
 pub(super) const WEBHOOK: &str = "127.0.0.1:9099";
+/// It speaks to no other.
+const ALONE: &str = "--cluster.listen-address=";
 
 /// A datagram to each of so many hosts from `first` on, behind a host that is no router and drops silently.
 pub(super) fn scan(socket: &UdpSocket, first: u32, targets: u32) {
@@ -47,23 +49,45 @@ fn shipped_inhibit_rules() -> String {
 /// Alertmanager, which notifies the webhook; killed when it is dropped, or when the test is.
 pub(super) struct Alertmanager {
     process: Child,
+    address: &'static str,
     _folder: tempfile::TempDir,
 }
 
 impl Alertmanager {
+    /// The addresses of the members of a cluster.
+    pub(super) const CLUSTER: [&str; 2] = [ALERTMANAGER, "127.0.0.1:9193"];
+    /// The addresses at which they speak to each other.
+    const GOSSIP: [&str; 2] = ["127.0.0.1:9094", "127.0.0.1:9194"];
+
     pub(super) fn telling(namespace: &Namespace) -> Self {
-        Self::started(namespace, &[], &[&format!("http://{ALERTMANAGER}")])
+        Self::started(namespace, ALERTMANAGER, &[ALONE.to_owned()], &[&format!("http://{ALERTMANAGER}")])
+    }
+
+    /// Two that tell each other of which they have notified; the second one waits a second for the first.
+    pub(super) fn cluster(namespace: &Namespace) -> [Self; 2] {
+        [(0, 1), (1, 0)].map(|(own, other)| {
+            let options = [
+                format!("--cluster.listen-address={}", Self::GOSSIP[own]),
+                format!("--cluster.advertise-address={}", Self::GOSSIP[own]),
+                format!("--cluster.peer={}", Self::GOSSIP[other]),
+                "--cluster.peer-timeout=1s".to_owned(),
+                "--cluster.gossip-interval=50ms".to_owned(),
+            ];
+            let address = Self::CLUSTER[own];
+            Self::started(namespace, address, &options, &[&format!("http://{address}")])
+        })
     }
 
     /// The same over TLS, with a certificate and its key; `authority` has signed it.
     pub(super) fn telling_over_tls(namespace: &Namespace, web_configuration: &Path, authority: &Path) -> Self {
         let option = format!("--web.config.file={}", web_configuration.display());
         let authority = authority.to_str().unwrap();
-        Self::started(namespace, &[option], &["--cacert", authority, &format!("https://{ALERTMANAGER}")])
+        let curl = ["--cacert", authority, &format!("https://{ALERTMANAGER}")];
+        Self::started(namespace, ALERTMANAGER, &[ALONE.to_owned(), option], &curl)
     }
 
     /// Started, and asked by curl until it is ready.
-    fn started(namespace: &Namespace, options: &[String], curl: &[&str]) -> Self {
+    fn started(namespace: &Namespace, address: &'static str, options: &[String], curl: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let configuration = format!(
@@ -75,9 +99,7 @@ impl Alertmanager {
         let own_options = [
             format!("--config.file={}", path("alertmanager.yml")),
             format!("--storage.path={}", path("data")),
-            format!("--web.listen-address={ALERTMANAGER}"),
-            // Alone: it speaks to no other.
-            "--cluster.listen-address=".to_owned(),
+            format!("--web.listen-address={address}"),
         ];
         let log = folder.path().join("log");
         let options = [&own_options, options].concat();
@@ -90,7 +112,7 @@ impl Alertmanager {
             command.args(["--silent", "--fail"]).args(curl).arg(format!("{url}/-/ready"));
             namespace.enter(|| command.output()).unwrap().status.success().then_some(())
         });
-        Self { process, _folder: folder }
+        Self { process, address, _folder: folder }
     }
 }
 
@@ -103,9 +125,9 @@ impl Drop for Alertmanager {
 
 impl Alertmanager {
     /// The alerts that it knows of: name, whether another one hides it.
-    fn alerts(&self, namespace: &Namespace) -> Vec<(String, bool)> {
+    pub(super) fn alerts(&self, namespace: &Namespace) -> Vec<(String, bool)> {
         let mut command = Command::new("curl");
-        command.args(["--silent", "--max-time", "20", &format!("http://{ALERTMANAGER}/api/v2/alerts")]);
+        command.args(["--silent", "--max-time", "20", &format!("http://{}/api/v2/alerts", self.address)]);
         let output = namespace.enter(|| command.output()).expect("the tests need curl");
         let alerts: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let known = alerts.as_array().into_iter().flatten().map(|alert| {
