@@ -45,8 +45,19 @@ build: ## build the release binary
 	$(CARGO) build --release --locked
 
 .PHONY: release
-release: build ## build the release binary into bin/
-	install -D -m 755 $(BINARY) bin/trafficmonitor
+release: ## build the stripped release binary into bin/, and the files of a release into dist/
+	@scripts/install.sh release
+	@scripts/release.sh
+
+.PHONY: deb
+deb: release ## build a Debian package into dist/
+	@scripts/install.sh deb
+	@scripts/deb.sh $(BINARY)
+
+.PHONY: static
+static: ## build a binary for musl that needs no library of the host into dist/
+	@scripts/install.sh static
+	@scripts/static.sh
 
 .PHONY: web
 web: ## build the dashboard page into web/dist, which is committed (needs Node.js and npm)
@@ -92,7 +103,7 @@ fmt: ## format the code
 .PHONY: clean
 clean: ## remove what was built
 	$(CARGO) clean
-	rm -rf bin
+	rm -rf bin dist
 
 .PHONY: help
 help: ## show this

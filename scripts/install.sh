@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing for building, running or testing, through apt; does nothing where nothing is missing.
 #
-#   scripts/install.sh build|run|test|fuzz
+#   scripts/install.sh build|run|test|fuzz|release|deb|static
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -49,6 +49,12 @@ newer_rust() {
         printf '%s is not rustup'"'"'s; install Rust from https://rustup.rs beside it, then open a new shell or: . "$HOME/.cargo/env"' \
             "$(command -v rustc)"
     fi
+}
+
+want_debhelper() {
+    want dh debhelper
+    want dpkg-buildpackage dpkg-dev
+    want lintian lintian
 }
 
 # Rust is the one thing that is not installed here: people choose how to.
@@ -109,10 +115,27 @@ test)
     want npm npm
     want node nodejs
     want chromium chromium
+    # What `make release`, `make deb` and the Dockerfile make is installed and run in roots of its own.
+    want objcopy binutils
+    want_debhelper
+    want debootstrap debootstrap
+    want buildah buildah
     fc-list 2>/dev/null | grep -q . || packages+=(fontconfig fonts-dejavu-core)
     ;;
 fuzz) want c++ g++ ;;
-*) die "usage: scripts/install.sh build|run|test|fuzz" ;;
+release)
+    want objcopy binutils
+    want python3 python3
+    ;;
+deb) want_debhelper ;;
+static)
+    want musl-gcc musl-tools
+    want dpkg-source dpkg-dev
+    want make make
+    want flex flex
+    want bison bison
+    ;;
+*) die "usage: scripts/install.sh build|run|test|fuzz|release|deb|static" ;;
 esac
 install_packages
 

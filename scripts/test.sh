@@ -11,7 +11,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
-groups=(format lint deny "unit and integration" captures live prometheus examples grafana dashboard instructions)
+groups=(format lint deny "unit and integration" captures live prometheus examples grafana dashboard instructions packages)
 [ $# -eq 0 ] || groups=("$@")
 
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
@@ -135,6 +135,17 @@ dashboard_group() {
 # A guard against slowly growing slower: instructions do not depend on what else runs.
 instructions_group() { scripts/instructions.sh; }
 
+# The group before builds the release binary. Where it did not, the debug binary does.
+packages_group() {
+    local binary=$CARGO_TARGET_DIR/release/trafficmonitor commit
+    commit=$(git rev-parse --short=12 HEAD 2>/dev/null)
+    if ! "$binary" --version 2>/dev/null | grep -qx "commit $commit"; then
+        cargo build --locked --bins || return
+        binary=$CARGO_TARGET_DIR/debug/trafficmonitor
+    fi
+    scripts/packages.sh "$binary"
+}
+
 # --- running and counting ---
 
 # Adds up cargo's `test result:` lines of a log: passed, failed, ignored.
@@ -221,7 +232,7 @@ for group in "${groups[@]}"; do
     captures) run "$group" "captures" ;;
     grafana) run "$group" "schema" ;;
     dashboard) run "$group" "root namespaces browser" ;;
-    live) run "$group" "root namespaces" ;;
+    live | packages) run "$group" "root namespaces" ;;
     prometheus) run "$group" "root" ;;
     *) printf 'test: no such group: %s\n' "$group" >&2 && exit 2 ;;
     esac

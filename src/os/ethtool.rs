@@ -104,7 +104,7 @@ fn ask(interface: &[u8], answer: &mut [u32]) -> io::Result<()> {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        let result = libc::ioctl(fd, libc::SIOCETHTOOL, std::ptr::from_mut(&mut request));
+        let result = libc::ioctl(fd, libc::SIOCETHTOOL as libc::Ioctl, std::ptr::from_mut(&mut request));
         let error = io::Error::last_os_error();
         libc::close(fd);
         if result == 0 { Ok(()) } else { Err(error) }

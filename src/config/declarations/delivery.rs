@@ -28,7 +28,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .help("File that contains the URL of the Slack incoming webhook, in place of -slack_url"),
     setting(&[("notify", "slack_channel")], access!(OrNil(FREE_TEXT), config.slack.channel))
         .named("slack_channel", "TRAFFICMONITOR_SLACK_CHANNEL", "CHANNEL", "#wherefore")
-        .help("Slack channel, where the webhook allows to choose it; nil means that of the webhook"),
+        .help("Slack channel, where the webhook lets you choose it; nil means that of the webhook"),
     setting(&[("notify", "slack_emoji")], access!(OrNil(FREE_TEXT), config.slack.emoji))
         .named("slack_emoji", "TRAFFICMONITOR_SLACK_EMOJI", "EMOJI", ":warning:")
         .help("Emoji to use as the icon of Slack messages; nil means the icon below"),
