@@ -35,6 +35,23 @@ names_no_interface() {
 
 wrong_usage_ends_it() { grep -qx 'RestartPreventExitStatus=2' "$unit"; }
 
+# A hung service is ended by the watchdog, and both that and a failure start it again.
+hung_service_is_restarted() {
+    grep -qx 'Type=notify' "$unit" && grep -qE '^WatchdogSec=[0-9]+s$' "$unit" && grep -qx 'Restart=on-failure' "$unit"
+}
+
+# Each directory that the comments of the unit offer is one that systemd makes for the service.
+directories_are_made() {
+    local directory made
+    made=$(sed -nE 's,^StateDirectory=,/var/lib/,p; s,^LogsDirectory=,/var/log/,p' "$unit" | sed 's, , /var/lib/,g' | tr ' ' '\n')
+    grep -oE '/var/(lib|log)/[a-z/.]*' "$unit" | sed 's,/[a-z]*\.[a-z]*$,,' | sort -u | while read -r directory; do
+        grep -qx "$directory" <<<"$made" || return 1
+    done
+}
+
+# $1 tenths of exposure at most. The score of the unit and of what is beside it as drop-ins.
+exposure() { systemd-analyze security --offline=yes --threshold="$1" "$unit"; }
+
 kernel_path_is_allowed() {
     local lines=$unit.d/kernel-path.conf
     for capability in CAP_BPF CAP_NET_ADMIN CAP_PERFMON; do
@@ -77,10 +94,13 @@ check "trafficmonitor.service: systemd reads it" systemd-analyze verify "$unit"
 check "trafficmonitor.service: names no interface" names_no_interface
 check "trafficmonitor.service: no restart after wrong usage" wrong_usage_ends_it
 check "trafficmonitor.service: one capability" only_capability_is_net_raw
-check "trafficmonitor.service: exposure under 3 of 10" systemd-analyze security --offline=yes --threshold=30 "$unit"
+check "trafficmonitor.service: a hung service is restarted" hung_service_is_restarted
+check "trafficmonitor.service: its directories are made" directories_are_made
+check "trafficmonitor.service: exposure of 2 of 10 at most" exposure 20
 cp -r examples/trafficmonitor.service.d "$scratch"
 check "kernel-path.conf: systemd reads it" systemd-analyze verify "$unit"
 check "kernel-path.conf: what the program asks for" kernel_path_is_allowed
+check "kernel-path.conf: exposure of 2 of 10 at most" exposure 20
 check "trafficmonitor.yml" "$binaries/trafficmonitor" --config.file examples/trafficmonitor.yml --config.check
 check "cases.yml" "$binaries/trafficmonitor" test examples/cases.yml
 check "README.md: configuration of Prometheus" promtool check config --syntax-only "$scratch/prometheus.yml"

@@ -62,6 +62,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("csv", &["events"]),
     ("flate2", &["capture", "events", "http"]),
     ("rustix", &["app"]),
+    ("sd_notify", &["app"]),
     ("socket2", &["http"]),
     ("tokio", &["notify", "http", "app"]),
     ("serde_saphyr", &["config"]),

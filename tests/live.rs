@@ -33,6 +33,8 @@ mod exact;
 mod filters;
 #[path = "live/flood.rs"]
 mod flood;
+#[path = "live/held.rs"]
+mod held;
 #[path = "live/host.rs"]
 mod host;
 #[path = "live/increase.rs"]
@@ -78,10 +80,14 @@ mod scanners;
 #[allow(dead_code)]
 #[path = "command_line/seeds.rs"]
 mod seeds;
+#[path = "live/service_manager.rs"]
+mod service_manager;
 #[path = "live/start.rs"]
 mod start;
 #[path = "live/supervision.rs"]
 mod supervision;
+#[path = "live/systemd/mod.rs"]
+mod systemd;
 #[path = "../benches/support/tasks.rs"]
 mod tasks;
 #[path = "../benches/support/trace.rs"]

@@ -8,6 +8,7 @@ mod log;
 mod naming;
 mod output;
 mod replay;
+mod service_manager;
 mod signals;
 mod start;
 mod test;

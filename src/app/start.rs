@@ -237,7 +237,7 @@ fn scans(detect: &detect::Config) -> String {
 }
 
 /// Comma-separated, the first few.
-fn list(items: impl Iterator<Item = impl Display>) -> String {
+pub(super) fn list(items: impl Iterator<Item = impl Display>) -> String {
     let mut items: Vec<String> = items.map(|item| item.to_string()).collect();
     let more = items.len().saturating_sub(MOST_LISTED);
     items.truncate(MOST_LISTED);

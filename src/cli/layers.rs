@@ -17,7 +17,8 @@ use crate::config::kinds::numbers::WORKERS;
 use crate::config::{Error, Given, Settings, declarations, environment, file};
 use crate::events::analysis::LogFormat;
 
-/// Reads the file that is named, the environment, the words and the options; or gives the first mistake in them.
+/// Reads what systemd provides, the file that is named, the environment, the words and the options; or gives the first
+/// mistake in them.
 pub(crate) fn read(
     occurrences: &[Occurrence],
     variables: &[(OsString, OsString)],
@@ -30,7 +31,8 @@ pub(crate) fn read(
         None => Settings::default(),
     };
     let of_environment = of_environment.alerting_on_anomalies();
-    Ok(of_file.merge(of_environment).merge(words.settings).merge(of_options.alerting_on_anomalies()))
+    let of_manager = environment::of_service_manager(variables, std::process::id())?;
+    Ok(of_manager.merge(of_file).merge(of_environment).merge(words.settings).merge(of_options.alerting_on_anomalies()))
 }
 
 /// The layer of the options. All that was given for one option is read together.

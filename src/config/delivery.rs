@@ -4,6 +4,8 @@
 //! files.
 
 use super::declaration::FileKey;
+use super::environment::STATE_DIRECTORY;
+use super::given::SettingOrigin;
 use super::slack::SLACK;
 use super::{Config, Error, Settings};
 use crate::detect::Kind;
@@ -51,10 +53,19 @@ fn complete_receivers(settings: &Settings, config: &mut Config) -> Result<(), Er
     let notices: Vec<String> = idle.map(|(receiver, mismatch)| idle_notice(settings, receiver, mismatch)).collect();
     config.notices.extend(notices);
     if config.notify.state_dir.is_some() && config.notify.receivers.is_empty() {
-        let place = settings.place(("state", "dir"));
-        config.notices.push(format!("{place}: no effect without receivers of alerts"));
+        note_idle_state_dir(settings, config);
     }
     Ok(())
+}
+
+/// Notes that the directory has no effect without receivers, unless systemd provides it: then it is not used.
+fn note_idle_state_dir(settings: &Settings, config: &mut Config) {
+    const KEY: FileKey = ("state", "dir");
+    if settings.value(KEY).is_some_and(|given| given.origin == SettingOrigin::Variable(STATE_DIRECTORY)) {
+        config.notify.state_dir = None;
+    } else {
+        config.notices.push(format!("{}: no effect without receivers of alerts", settings.place(KEY)));
+    }
 }
 
 /// The kinds of alerts that can be raised.

@@ -3,7 +3,7 @@
 //! Takes all variables and the declarations; gives the settings, and notices about misspelt names. Must not know what a
 //! setting does.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::declaration::Declaration;
 use super::given::{Given, SettingOrigin};
@@ -12,6 +12,10 @@ use super::{Error, Settings};
 
 /// The beginning of all our variables.
 const PREFIX: &str = "TRAFFICMONITOR_";
+/// The directories that systemd made for the service (`StateDirectory=`), with `:` between them.
+pub const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
+/// The process that systemd started. A process below it inherits the variables, but the directories are not its own.
+const STARTED_PROCESS: &str = "SYSTEMD_EXEC_PID";
 
 /// Reads the variables that `declarations` name; a blank one counts as not set.
 ///
@@ -27,6 +31,20 @@ pub fn read(
     }
     let names = variables.iter().filter_map(|(name, _)| name.to_str());
     settings.notices = names.filter_map(|name| misspelt(name, declarations.clone())).collect();
+    Ok(settings)
+}
+
+/// The layer below all others: what systemd provides for the process with this number, if it started that process. The
+/// first state directory is that of undelivered alerts.
+pub fn of_service_manager(variables: &[(OsString, OsString)], process: u32) -> Result<Settings, Error> {
+    let value = |name: &str| variables.iter().find(|(given, _)| given == name)?.1.to_str();
+    let mut settings = Settings::default();
+    let is_started = value(STARTED_PROCESS).is_some_and(|started| started == process.to_string());
+    let first = value(STATE_DIRECTORY).and_then(|list| list.split(':').next());
+    if let Some(directory) = first.filter(|directory| is_started && directory.starts_with('/')) {
+        let given = Given::argument(OsStr::new(directory), SettingOrigin::Variable(STATE_DIRECTORY));
+        settings.give_key(("state", "dir"), given)?;
+    }
     Ok(settings)
 }
 
@@ -57,6 +75,7 @@ fn misspelt(name: &str, mut declarations: impl Iterator<Item = &'static Declarat
 #[cfg(test)]
 mod tests {
     use super::super::declarations::settings;
+    use super::super::{Config, Role};
     use super::*;
 
     fn read_all(variables: &[(&str, &str)]) -> Result<Settings, Error> {
@@ -92,6 +111,41 @@ mod tests {
             error.to_string(),
             "TRAFFICMONITOR_SNAPLEN=big: expected a number from 0 to 65535 (0, 65536 and 262144 mean 65535)"
         );
+    }
+
+    fn state_directory(variables: &[(&str, &str)]) -> Option<std::path::PathBuf> {
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let mut config = Config::default();
+        if let Some(given) = of_service_manager(&variables, 7).unwrap().value(("state", "dir")) {
+            let Role::Setting(access) = super::super::declarations::by_key(("state", "dir")).unwrap().role else {
+                panic!()
+            };
+            (access.apply)(&mut config, given).unwrap();
+        }
+        config.notify.state_dir
+    }
+
+    #[test]
+    fn first_state_directory_of_the_service_is_the_default() {
+        let lists = ["/var/lib/trafficmonitor", "/var/lib/trafficmonitor:/var/lib/trafficmonitor/evidence"];
+        for list in lists {
+            let given = state_directory(&[("STATE_DIRECTORY", list), ("SYSTEMD_EXEC_PID", "7")]);
+            assert_eq!(given, Some("/var/lib/trafficmonitor".into()), "{list}");
+        }
+    }
+
+    #[test]
+    fn state_directory_of_another_process_or_no_directory_is_left_alone() {
+        assert_eq!(state_directory(&[("STATE_DIRECTORY", "/var/lib/other")]), None);
+        assert_eq!(state_directory(&[("STATE_DIRECTORY", "/var/lib/other"), ("SYSTEMD_EXEC_PID", "8")]), None);
+        assert_eq!(state_directory(&[("SYSTEMD_EXEC_PID", "7")]), None);
+        for nonsense in ["", ":", "relative", ":/var/lib/other"] {
+            assert_eq!(
+                state_directory(&[("STATE_DIRECTORY", nonsense), ("SYSTEMD_EXEC_PID", "7")]),
+                None,
+                "{nonsense}"
+            );
+        }
     }
 
     #[test]

@@ -36,9 +36,10 @@ use stop::StopSignal;
 
 /// The file with the servers of this host.
 const RESOLVER_FILE: &str = "/etc/resolv.conf";
-/// The file that says which rights this process has, and the bit of CAP_SYS_PTRACE in it (capabilities(7)).
+/// The file that says which rights this process has, and the bits in it that open files of other users' processes take
+/// (capabilities(7)): CAP_DAC_READ_SEARCH to list them, CAP_SYS_PTRACE to see which they are.
 const OWN_STATUS: &str = "/proc/self/status";
-const SYS_PTRACE: u64 = 1 << 19;
+const SEE_ALL: u64 = 1 << 2 | 1 << 19;
 
 /// Settings of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,7 +190,7 @@ pub fn sees_all_processes() -> bool {
     let status = std::fs::read_to_string(OWN_STATUS).unwrap_or_default();
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let rights = effective.and_then(|rights| u64::from_str_radix(rights.trim(), 16).ok());
-    rights.is_some_and(|rights| rights & SYS_PTRACE != 0)
+    rights.is_some_and(|rights| rights & SEE_ALL == SEE_ALL)
 }
 
 #[cfg(test)]

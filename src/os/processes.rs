@@ -15,7 +15,8 @@ const MOST_ANCESTORS: usize = 64;
 pub struct OwnedSockets {
     /// Inodes of the sockets.
     pub inodes: BTreeSet<u64>,
-    /// Processes of these programs that do not show their sockets to this user.
+    /// Processes of these programs that do not show their sockets to this user. If `/proc` itself hides processes of other
+    /// users (hidepid, proc(5)), they count as one.
     pub hidden_processes: usize,
 }
 
@@ -24,7 +25,8 @@ pub struct OwnedSockets {
 /// # Errors
 /// When the processes cannot be listed.
 pub fn sockets_of(programs: &[&str]) -> io::Result<OwnedSockets> {
-    let mut owned = OwnedSockets::default();
+    let hidden_processes = usize::from(hides_processes(Path::new("/proc")));
+    let mut owned = OwnedSockets { hidden_processes, ..OwnedSockets::default() };
     for entry in fs::read_dir("/proc")?.flatten() {
         let is_process = entry.file_name().as_bytes().iter().all(u8::is_ascii_digit);
         let process = entry.path();
@@ -39,6 +41,11 @@ pub fn sockets_of(programs: &[&str]) -> io::Result<OwnedSockets> {
         }
     }
     Ok(owned)
+}
+
+/// True if processes of other users do not show in `proc`: then the first process of the system, which never ends, is one.
+fn hides_processes(proc: &Path) -> bool {
+    !proc.join("1").exists()
 }
 
 /// True if a process has the name of one of these programs, or its file has. Others may read the name, not the file.
@@ -106,6 +113,12 @@ mod tests {
         let program = file.file_name().unwrap().to_str().unwrap();
         assert!(sockets_of(&["no-such-program", program]).unwrap().inodes.contains(&inode));
         assert_eq!(sockets_of(&["no-such-program"]).unwrap(), OwnedSockets::default());
+    }
+
+    #[test]
+    fn proc_without_the_first_process_hides_others() {
+        assert!(!hides_processes(Path::new("/proc")));
+        assert!(hides_processes(Path::new("/proc/self")));
     }
 
     #[test]

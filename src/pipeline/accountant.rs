@@ -11,7 +11,7 @@ use super::alarms::Alarms;
 use super::clock::ClockObserver as _;
 use super::control::{ControlBlock, Plan};
 use super::handover::{FullInterval, WorkerMessage};
-use super::watchdog::Heartbeat;
+use super::heartbeat::Heartbeat;
 use super::watermarks::Watermarks;
 use crate::account::InterfaceId;
 use crate::account::delivery::{Deliveries, Delivery};

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 
+use super::heartbeat::Heartbeats;
 use crate::capture::once::Origins;
 use crate::locality::Classifier;
 use crate::policy::Networks;
@@ -77,6 +78,7 @@ pub(super) struct ControlBlock {
     next_policy: Mutex<Option<Arc<Networks>>>,
     /// Interface and worker of each thread that could not open an interface that is up: one entry a thread at most.
     refused: Mutex<BTreeSet<(String, usize)>>,
+    heartbeats: Arc<Heartbeats>,
 }
 
 impl ControlBlock {
@@ -127,6 +129,11 @@ impl ControlBlock {
 
     fn refused(&self) -> MutexGuard<'_, BTreeSet<(String, usize)>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The heartbeats of all threads.
+    pub(super) fn heartbeats(&self) -> &Arc<Heartbeats> {
+        &self.heartbeats
     }
 
     pub(super) fn stop(&self) {

@@ -11,6 +11,7 @@ mod coverage;
 mod dropped_alerts;
 mod fanout;
 mod handover;
+pub mod heartbeat;
 mod kernel_loop;
 mod notices;
 mod opening;

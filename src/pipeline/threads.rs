@@ -9,7 +9,7 @@ use super::Error;
 use super::capture_loop::CaptureLoop;
 use super::control::{CaptureNumber, Plan};
 use super::fanout::Fanout;
-use super::kernel_loop::KernelLoop;
+use super::kernel_loop::{self, KernelLoop};
 
 /// The capture threads that have been started and not joined yet.
 pub(super) struct Threads {
@@ -47,16 +47,16 @@ impl Threads {
     }
 
     pub(super) fn start(&mut self, capture_loop: CaptureLoop) -> Result<(), Error> {
-        let CaptureLoop { number, worker, ref interface, .. } = capture_loop;
-        let interface = interface.clone();
-        let handle = spawn(&thread_name(&interface, worker, self.workers), move || capture_loop.run())?;
+        let CaptureLoop { number, worker, .. } = capture_loop;
+        let (interface, name) = (capture_loop.interface.clone(), capture_loop.name.clone());
+        let handle = spawn(&name, move || capture_loop.run())?;
         self.running.insert((number, worker), CaptureThread { interface, handle });
         Ok(())
     }
 
     /// Starts the thread of the kernel path.
     pub(super) fn start_kernel(&mut self, kernel_loop: KernelLoop) -> Result<(), Error> {
-        self.kernel = Some(spawn("kernel", move || kernel_loop.run())?);
+        self.kernel = Some(spawn(kernel_loop::THREAD, move || kernel_loop.run())?);
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl Threads {
 }
 
 /// `capture-eth0`, or `capture-eth0-1` and so on if there are several workers.
-fn thread_name(interface: &str, worker: usize, workers: usize) -> String {
+pub(super) fn thread_name(interface: &str, worker: usize, workers: usize) -> String {
     if workers == 1 { format!("capture-{interface}") } else { format!("capture-{interface}-{}", worker + 1) }
 }
 

@@ -5,12 +5,12 @@
 //! a clock that was set cost one check at most, because the watchdog was stopped as well.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use super::Error;
 use super::control::ControlBlock;
+use super::heartbeat::{Heartbeat, LastChecks, ThreadFailure};
 use super::threads::spawn;
 use crate::export::vitals::Vitals;
 
@@ -20,59 +20,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PATIENCE: u32 = 30;
 /// Time for which a failed thread shows in `/-/healthy` and `/metrics` before the program ends.
 const FAILURE_SHOWN: Duration = Duration::from_secs(2);
-
-#[derive(Debug, Default)]
-pub(super) struct Heartbeat {
-    beats: AtomicU64,
-    has_ended: AtomicBool,
-}
-
-impl Heartbeat {
-    /// Notes that the thread has made progress, or has nothing to do.
-    pub(super) fn beat(&self) {
-        self.beats.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The guard that the thread keeps for as long as it runs. A panic drops it as well.
-    pub(super) fn running_guard(self: &Arc<Self>) -> RunningGuard {
-        RunningGuard(Arc::clone(self))
-    }
-}
-
-/// Marks a thread as ended when it is dropped.
-pub(super) struct RunningGuard(Arc<Heartbeat>);
-
-impl Drop for RunningGuard {
-    fn drop(&mut self) {
-        self.0.has_ended.store(true, Ordering::Release);
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ThreadFailure {
-    Ended,
-    Stuck,
-}
-
-struct WatchedThread {
-    name: &'static str,
-    heartbeat: Arc<Heartbeat>,
-    beats: u64,
-    /// Checks since its last progress.
-    idle: u32,
-}
-
-impl WatchedThread {
-    fn check(&mut self) -> Option<ThreadFailure> {
-        if self.heartbeat.has_ended.load(Ordering::Acquire) {
-            return Some(ThreadFailure::Ended);
-        }
-        let beats = self.heartbeat.beats.load(Ordering::Relaxed);
-        self.idle = if beats == self.beats { self.idle + 1 } else { 0 };
-        self.beats = beats;
-        (self.idle >= PATIENCE).then_some(ThreadFailure::Stuck)
-    }
-}
 
 /// Starts the thread that watches the accountant and the supervisor. `on_failure` is called when one of them has
 /// failed.
@@ -90,7 +37,7 @@ pub(super) fn start(
 }
 
 pub(super) struct Watchdog {
-    watched: Vec<WatchedThread>,
+    watched: Vec<(&'static str, Arc<Heartbeat>, LastChecks)>,
     vitals: Vitals,
 }
 
@@ -103,7 +50,7 @@ impl Watchdog {
     /// Starts to watch the thread with this heartbeat; it counts as working.
     pub(super) fn watch(&mut self, name: &'static str, heartbeat: &Arc<Heartbeat>) {
         self.vitals.set_thread_up(name, true);
-        self.watched.push(WatchedThread { name, heartbeat: Arc::clone(heartbeat), beats: 0, idle: 0 });
+        self.watched.push((name, Arc::clone(heartbeat), LastChecks::default()));
     }
 
     /// The body of the thread: calls `on_failure` when a thread has failed, unless the program stops.
@@ -125,7 +72,8 @@ impl Watchdog {
 
     /// Checks every thread once; gives those that have failed.
     fn check(&mut self) -> Vec<(&'static str, ThreadFailure)> {
-        self.watched.iter_mut().filter_map(|thread| Some((thread.name, thread.check()?))).collect()
+        let watched = self.watched.iter_mut();
+        watched.filter_map(|(name, heartbeat, checks)| Some((*name, checks.check(heartbeat, PATIENCE)?))).collect()
     }
 
     fn report(&self, thread: &str, failure: ThreadFailure) {

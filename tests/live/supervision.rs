@@ -25,6 +25,7 @@ use super::common::client;
 use super::common::metrics::{Metrics, Packets};
 use super::common::monitor::Monitor;
 use super::common::namespace::{DEADLINE, End, Namespace, connect, wait_for};
+use super::held::Held;
 use super::traffic::{Flood, Pair, send};
 
 const STALE: &str = "trafficmonitor_network_stale";
@@ -166,32 +167,6 @@ fn interface_without_memory_for_its_ring_is_refused_and_counted() {
 
 // ---- Threads -------------------------------------------------------------------------------------------------------------
 
-/// A thread of the program that is stopped, as a debugger does it: the others go on.
-struct Held(libc::pid_t);
-
-impl Held {
-    fn hold(monitor: &Monitor<'_>, name: &str) -> Self {
-        let threads = fs::read_dir(format!("/proc/{}/task", monitor.pid())).unwrap().flatten();
-        let is_named = |thread: &fs::DirEntry| {
-            fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
-        };
-        let thread = threads.into_iter().find(is_named).unwrap_or_else(|| panic!("no thread {name}"));
-        let number: libc::pid_t = thread.file_name().to_str().unwrap().parse().unwrap();
-        for request in [libc::PTRACE_SEIZE, libc::PTRACE_INTERRUPT] {
-            // SAFETY: these requests take no memory; the thread is one of a child's.
-            let done = unsafe { libc::ptrace(request, number, 0, 0) };
-            assert_eq!(done, 0, "the tests need ptrace: {}", std::io::Error::last_os_error());
-        }
-        Self(number)
-    }
-
-    /// Takes note of its end, without which its process stays.
-    fn reap(&self) {
-        // SAFETY: no status is asked for.
-        unsafe { libc::waitpid(self.0, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) };
-    }
-}
-
 #[test]
 fn thread_that_hangs_ends_the_program() {
     let pair = Pair::new();
@@ -200,7 +175,7 @@ fn thread_that_hangs_ends_the_program() {
         assert_eq!(monitor.metrics().value("trafficmonitor_thread_up", &[("thread", thread)]), Some(1));
     }
     let start = Instant::now();
-    let held = Held::hold(&monitor, "accountant");
+    let held = Held::hold(monitor.pid(), "accountant");
     let deadline = start + Duration::from_secs(60);
     let health = loop {
         let answer = monitor.ask("GET", "/-/healthy").expect("it still answers");
@@ -217,7 +192,7 @@ fn thread_that_hangs_ends_the_program() {
     let metrics = monitor.metrics();
     let is_up = |thread| metrics.value("trafficmonitor_thread_up", &[("thread", thread)]);
     assert_eq!((is_up("accountant"), is_up("supervisor")), (Some(0), Some(1)));
-    let path = format!("/proc/{}/task/{}", monitor.pid(), held.0);
+    let path = format!("/proc/{}/task/{}", monitor.pid(), held.thread);
     wait_for("the thread has ended", || {
         held.reap();
         (!fs::exists(&path).unwrap()).then_some(())

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::time::timeout;
 
-use super::{Exporter, ExporterEnd, explain};
+use super::{Exporter, ExporterEnd, explain, manager};
 use crate::alert::AlertSink;
 use crate::app::alerting::AlertOutputs;
 use crate::app::replay::{ReadOutputs, history_of_files};
@@ -30,7 +30,8 @@ const LAST_READ: Duration = Duration::from_millis(500);
 
 /// Reads the file and serves its accounts meanwhile, then the final ones.
 pub(super) fn read(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Result<ExporterEnd> {
-    let Exporter { published, site, alerts, stop, runtime } = exporter;
+    let Exporter { published, site, alerts, stop, runtime, .. } = exporter;
+    manager::ready_to_read(&exporter.manager, file)?;
     let meanwhile = Meanwhile::of(file, config, published, site);
     let reading = start_reading(file.to_owned(), config.clone(), alerts.clone(), meanwhile, stop.clone())?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {

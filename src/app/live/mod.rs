@@ -2,6 +2,7 @@
 //! Must not know the threads of the pipeline, nor the contents of pages.
 
 mod file;
+mod manager;
 mod reload;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
 use super::alerting::{AlertOutputs, Alerting};
+use super::service_manager::ServiceManager;
 use super::signals::{ENDS_WITHIN, ENDS_WITHIN_OF_KERNEL, Stop};
 use super::{DONE, FAILED, random_seed, say, start};
 use crate::account::ledger::Ledger;
@@ -86,11 +88,13 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     for address in addresses {
         tracing::info!(%address, "serving /metrics");
     }
-    let exporter = Exporter { published, site, alerts: alerting.outputs(), stop, runtime };
+    let manager = ServiceManager::from_environment();
+    let exporter = Exporter { published, site, alerts: alerting.outputs(), stop, runtime, manager };
     let end = match &config.source {
         Some(file) => file::read(file, &config, &exporter),
         None => capture_interfaces(config, (filter, kernel), (scraped, vitals, alerting.recording()), &exporter),
     };
+    exporter.manager.stopping();
     drop(names);
     alerting.finish(exporter.stop.outputs_end());
     let ExporterEnd { status, summary } = end?;
@@ -106,11 +110,13 @@ struct Exporter {
     alerts: AlertOutputs,
     stop: Stop,
     runtime: Runtime,
+    manager: ServiceManager,
 }
 
 impl Exporter {
     fn wait_for_a_signal(&self) {
         self.runtime.block_on(self.stop.clone().received());
+        self.manager.stopping();
     }
 }
 
@@ -179,7 +185,8 @@ fn capture_interfaces(
     };
     let site = Arc::clone(&exporter.site);
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
-    Reload { running: settings, input: running.policy_input(), vitals }.start()?;
+    Reload { running: settings, input: running.policy_input(), vitals, manager: exporter.manager.clone() }.start()?;
+    manager::ready_to_capture(exporter, &running)?;
     exporter.wait_for_a_signal();
     running.stop();
     Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?, drops_packets) })

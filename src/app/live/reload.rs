@@ -8,6 +8,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::SystemTime;
 
+use crate::app::service_manager::ServiceManager;
 use crate::app::signals;
 use crate::capture::library_version;
 use crate::cli::{self, Invocation};
@@ -22,6 +23,8 @@ pub(super) struct Reload {
     pub(super) running: Config,
     pub(super) input: PolicyInput,
     pub(super) vitals: Vitals,
+    /// Learns of each reload.
+    pub(super) manager: ServiceManager,
 }
 
 impl Reload {
@@ -32,6 +35,8 @@ impl Reload {
         // Never joined: the thread waits for HUP until the process ends.
         thread::Builder::new().name("reload".to_owned()).spawn(move || {
             for () in requested {
+                let manager = self.manager.clone();
+                let _reloading = manager.reloading();
                 self.reload();
             }
         })?;

@@ -52,7 +52,8 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .help("After a restart, resolve alerts at their receivers that have not fired again for this long"),
     setting(&[("state", "dir")], access!(DIRECTORY, optional config.notify.state_dir))
         .named("state.dir", "TRAFFICMONITOR_STATE_DIR", "DIR", "")
-        .help("Directory that keeps undelivered alerts over a restart; without it they are kept in memory only"),
+        .help("Directory that keeps undelivered alerts over a restart; without it they are kept in memory only. In a systemd \
+               service the default is its first StateDirectory"),
     setting(&[("evidence", "archive_dir")], access!(DIRECTORY, optional config.evidence.archive_dir))
         .named("archive_dir", "TRAFFICMONITOR_ARCHIVE_DIR", "DIR", "")
         .help("Directory for the packets of each alert, as a capture file, and for logged packets of anomalous traffic; implies \

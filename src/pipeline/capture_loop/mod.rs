@@ -22,6 +22,7 @@ use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
+use super::heartbeat::Heartbeat;
 use super::notices::log_stopped;
 use super::opening::{FirstTry, Opening};
 use super::rings::{Ring, Rings};
@@ -108,6 +109,9 @@ pub(super) struct CaptureLoop {
     pub interface: String,
     /// Number of this worker of the interface, from 0.
     pub worker: usize,
+    /// The name of its thread.
+    pub name: String,
+    pub heartbeat: Arc<Heartbeat>,
     pub fanout: Arc<Fanout>,
     pub config: capture::Config,
     pub rings: Arc<Rings>,
@@ -143,6 +147,7 @@ impl CaptureLoop {
     pub(super) fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while self.is_wanted() {
+            self.heartbeat.beat();
             self.adopt_name();
             match self.open() {
                 Ok(session) => {
@@ -240,6 +245,7 @@ impl CaptureLoop {
         let plan = self.control.plan();
         let until = Instant::now() + pause;
         while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.control.plan()) {
+            self.heartbeat.beat();
             thread::sleep(CHECK_INTERVAL.min(until.saturating_duration_since(Instant::now())));
         }
     }
@@ -265,6 +271,7 @@ impl CaptureLoop {
     fn capture_until_unwanted(&mut self, session: &mut Session) -> Result<(), Error> {
         let mut next_tick = Instant::now();
         while self.is_wanted() && !self.is_another(session) {
+            self.heartbeat.beat();
             self.follow(session)?;
             if !self.resize(session)? {
                 return Ok(());

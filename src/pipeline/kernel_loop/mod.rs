@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use super::cells::Cells;
 use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
+use super::heartbeat::Heartbeat;
 use super::opening::{FirstTry, Opening};
 use crate::account::interval::KernelSums;
 use crate::account::snapshot::{Coverage, CoverageObstacle};
@@ -26,6 +27,8 @@ use crate::policy::Networks;
 use crate::time_grid::TimeGrid;
 use captured::Captured;
 
+/// The name of the thread.
+pub(super) const THREAD: &str = "kernel";
 /// Interval at which the kernel's rings are read.
 const READ_INTERVAL: Duration = Duration::from_millis(20);
 /// Pause before an interface that cannot be attached is tried again.
@@ -67,6 +70,7 @@ pub(super) struct KernelLoop {
     refused: BTreeMap<CaptureNumber, (String, Instant)>,
     /// The time of the next check of the attachments.
     next_check: Instant,
+    heartbeat: Arc<Heartbeat>,
 }
 
 impl KernelLoop {
@@ -94,6 +98,7 @@ impl KernelLoop {
             since: now(),
             refused: BTreeMap::new(),
             next_check: Instant::now() + CHECK_INTERVAL,
+            heartbeat: control.heartbeats().of_new_thread(THREAD),
             control,
         }
     }
@@ -102,6 +107,7 @@ impl KernelLoop {
     pub(super) fn run(mut self) {
         self.cells = Cells::of(self.exchanges.grids.clone());
         while !self.control.is_stopping() {
+            self.heartbeat.beat();
             self.follow();
             self.first_try = None;
             self.keep_attached();
@@ -119,6 +125,7 @@ impl KernelLoop {
         let until = Instant::now() + self.time_left();
         let plan = Arc::clone(&self.plan);
         while Instant::now() < until && !self.control.is_stopping() && Arc::ptr_eq(&plan, &self.control.plan()) {
+            self.heartbeat.beat();
             self.kernel.wait_for_records(READ_INTERVAL.min(until.saturating_duration_since(Instant::now())));
             self.kernel.read_rings();
         }
@@ -323,6 +330,7 @@ impl KernelLoop {
             let coverage = Coverage { obstacle: Some(CoverageObstacle::KernelPath), ..Coverage::default() };
             captured.exchange.record(Statistics { received, ..Statistics::default() }, coverage);
             captured.exchange.hand_over_patiently();
+            self.heartbeat.beat();
             captured.exchange.pass(clock, Duration::ZERO);
         }
     }

@@ -15,13 +15,14 @@ use super::alarms::Alarms;
 use super::clock::ClockObserver as _;
 use super::control::ControlBlock;
 use super::handover::WorkerMessage;
+use super::heartbeat::{Heartbeat, PipelineProgress};
 use super::notices::Notices;
 use super::opening::check_first_tries;
 use super::planner::Planner;
 use super::reading::Readings;
 use super::rings::Rings;
 use super::threads::{Threads, spawn};
-use super::watchdog::{self, Heartbeat};
+use super::watchdog;
 use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
 use crate::account::delivery::Deliveries;
@@ -106,6 +107,11 @@ impl Running {
         PolicyInput(Arc::clone(&self.control))
     }
 
+    /// The progress of the threads, to be checked regularly.
+    pub fn thread_progress(&self) -> PipelineProgress {
+        PipelineProgress::new(Arc::clone(self.control.heartbeats()))
+    }
+
     /// Stops all threads.
     pub fn stop(&self) {
         self.control.stop();
@@ -146,7 +152,7 @@ pub fn start<T: AlertSink + Send + 'static>(
     let mut notices = Notices::default();
     let control = first_control(&planner, &network, &mut notices, Arc::clone(&setup.stop));
     let (full, messages) = channel();
-    let heartbeats = [(); 2].map(|()| Arc::new(Heartbeat::default()));
+    let heartbeats = ["accountant", "supervisor"].map(|thread| control.heartbeats().of_new_thread(thread));
     let vitals = setup.vitals.clone();
     let planning = (planner, notices, Arc::clone(&control));
     let supervisor = new_supervisor(&mut setup, planning, (network, changes), full, &heartbeats[1]);

@@ -17,14 +17,14 @@ use crate::pipeline::Error;
 use crate::pipeline::capture_loop::CaptureLoop;
 use crate::pipeline::control::{CaptureNumber, ControlBlock, Plan};
 use crate::pipeline::handover::{Exchange, WorkerMessage};
+use crate::pipeline::heartbeat::Heartbeat;
 use crate::pipeline::kernel_loop::{Exchanges, KernelLoop};
 use crate::pipeline::notices::{Notices, log_changes};
 use crate::pipeline::opening::{FirstTry, Opening};
 use crate::pipeline::planner::Planner;
 use crate::pipeline::reading::Readings;
 use crate::pipeline::rings::{self, Rings};
-use crate::pipeline::threads::Threads;
-use crate::pipeline::watchdog::Heartbeat;
+use crate::pipeline::threads::{Threads, thread_name};
 use crate::time_grid::TimeGrid;
 
 /// Interval at which the supervisor checks whether to stop, while the network is quiet.
@@ -193,9 +193,12 @@ impl Supervisor {
         self.remove_leftovers(missing.iter().map(|(_, interface, _)| interface.as_str()).collect());
         for (number, interface, worker) in missing {
             let thread = (interface.clone(), worker);
+            let name = thread_name(&interface, worker, self.planner.capture.workers);
             let capture_loop = CaptureLoop {
                 number,
                 worker,
+                heartbeat: self.control.heartbeats().of_new_thread(&name),
+                name,
                 fanout: self.threads.fanout(number),
                 config: self.planner.capture.clone(),
                 rings: Arc::clone(&self.rings),
