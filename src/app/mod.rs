@@ -5,6 +5,7 @@ mod alerting;
 mod analyze;
 mod live;
 mod log;
+mod memory;
 mod naming;
 mod output;
 mod replay;
@@ -63,6 +64,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         }
         Invocation::CheckConfig(config) => {
             config.notices.iter().for_each(|notice| say(notice));
+            print(&memory::derived(&config))?;
             live::user_filter(&config)?;
             start::check_source_file(&config)?;
             start::inspect_files(&config)?;

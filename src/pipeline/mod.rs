@@ -103,10 +103,12 @@ impl Error {
 pub struct Config {
     /// Time between two published snapshots.
     pub refresh: Duration,
+    /// The most rows of each IP version in an interval of a capture thread.
+    pub interval_rows: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { refresh: Duration::from_secs(5) }
+        Self { refresh: Duration::from_secs(5), interval_rows: 32_768 }
     }
 }
