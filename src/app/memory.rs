@@ -2,7 +2,7 @@
 //! configuration; gives it with budgets that fit, and the limit. Must not know what a budget is for.
 
 use crate::config::Config;
-use crate::config::memory::{self, Oversized, size};
+use crate::config::memory::{self, Measure, Oversized, size};
 use crate::os::allocator;
 use crate::os::cgroup::{self, MemoryLimit};
 
@@ -28,11 +28,11 @@ pub(super) const fn share(limit: &MemoryLimit) -> u64 {
 
 /// Lets the budgets fit into the limit of the control group.
 pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit) -> GroupBudgets {
-    let (needed, share) = (memory::needed(config), share(limit));
+    let (needed, share) = (memory::needed(config, Measure::Charged), share(limit));
     if needed <= share {
         return GroupBudgets::Fit;
     }
-    match memory::fit(config, share) {
+    match memory::fit(config, share, Measure::Charged) {
         Ok(()) => GroupBudgets::Derived(needed),
         Err(oversized) => GroupBudgets::TooSmall(oversized),
     }
@@ -92,10 +92,12 @@ mod tests {
         let mut config = Config::default();
         assert_eq!(fit_group(&mut config, &group(1 << 40)), GroupBudgets::Fit);
         assert_eq!(config, Config::default());
-        let needed = memory::needed(&config);
+        let needed = memory::needed(&config, Measure::Charged);
         assert_eq!(fit_group(&mut config, &group(256 << 20)), GroupBudgets::Derived(needed));
         assert!(config.account.max_flows < Config::default().account.max_flows);
-        assert!(memory::needed(&config) <= 256 * 90 / 100 << 20);
+        assert!(memory::needed(&config, Measure::Charged) <= 256 * 90 / 100 << 20);
+        // A group does not count rings.
+        assert_eq!(config.capture, Config::default().capture);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod alerting;
 mod analyze;
+mod check;
 mod live;
 mod log;
 mod memory;
@@ -56,6 +57,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         Invocation::Replay(replay) => replay::run(replay),
         Invocation::Test(test) => test::run(test),
         Invocation::Analyze(analysis) => analyze::run(analysis),
+        Invocation::Check(check) => check::run(check),
         Invocation::Interfaces(config) => {
             let network = Network::read()?;
             let capture = selection::as_they_stand(&network, &config.capture);

@@ -36,6 +36,9 @@ pub enum Selection {
     Named(Vec<String>),
 }
 
+/// The most bytes of all rings together, with [`Selection::All`], unless a limit on memory says fewer.
+const ALL_RINGS_BYTES: u64 = 512 << 20;
+
 /// Settings of capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -73,7 +76,7 @@ impl Default for Config {
             promiscuous: false,
             snap_length: 1500,
             buffer_bytes: 32 << 20,
-            all_rings_bytes: 512 << 20,
+            all_rings_bytes: ALL_RINGS_BYTES,
             most_handles: usize::MAX,
             workers: 1,
             read_timeout: Duration::from_millis(100),

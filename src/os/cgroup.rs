@@ -1,8 +1,8 @@
-//! The memory that the control groups of this process allow (cgroups(7)). Takes the root of the file system; gives the
-//! smallest limit. Must not know what the memory is for.
+//! The memory and processor time that the control groups of this process allow (cgroups(7)). Takes the root of the file
+//! system; gives the smallest limits. Must not know what they are for.
 //!
 //! A process is limited by its own group and by all groups above it, as far as they are visible. Both versions of control
-//! groups are read: `memory.max` and `memory.limit_in_bytes`.
+//! groups are read: for memory `memory.max` and `memory.limit_in_bytes`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,17 +26,56 @@ pub fn memory_limit() -> Option<MemoryLimit> {
 
 /// As [`memory_limit`], where `root` has the files of `/proc` and `/sys`.
 pub fn memory_limit_below(root: &Path) -> Option<MemoryLimit> {
-    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap_or_default();
-    let (groups, mounts) = (read("proc/self/cgroup"), read("proc/self/mountinfo"));
-    let hierarchies = groups.lines().filter_map(Hierarchy::parse);
-    let limits = hierarchies.flat_map(|hierarchy| hierarchy.limits(root, &mounts));
-    limits.min_by_key(|limit| limit.bytes)
+    let of_group = |folder: PathBuf, file: &str| {
+        let file = folder.join(file);
+        let bytes = fs::read_to_string(&file).ok()?.trim().parse().ok()?;
+        (bytes < NO_LIMIT).then_some(MemoryLimit { bytes, file })
+    };
+    let limits = limits(root, "memory", ["memory.limit_in_bytes", "memory.max"], of_group);
+    limits.into_iter().min_by_key(|limit| limit.bytes)
 }
 
-/// A line of `/proc/self/cgroup` that is about memory.
+/// The processors whose time this process may use, such as 0.5; none if no control group limits it.
+pub fn processor_quota() -> Option<f64> {
+    processor_quota_below(Path::new("/"))
+}
+
+fn processor_quota_below(root: &Path) -> Option<f64> {
+    let of_group = |folder: PathBuf, file: &str| {
+        let text = fs::read_to_string(folder.join(file)).ok()?;
+        // Version 2 has both numbers in one file.
+        let period = fs::read_to_string(folder.join("cpu.cfs_period_us")).unwrap_or_default();
+        let mut numbers = text.split_whitespace().chain(period.split_whitespace());
+        let (quota, period) = (numbers.next()?.parse::<f64>().ok()?, numbers.next()?.parse::<f64>().ok()?);
+        (quota > 0.0 && period > 0.0).then_some(quota / period)
+    };
+    limits(root, "cpu", ["cpu.cfs_quota_us", "cpu.max"], of_group).into_iter().min_by(f64::total_cmp)
+}
+
+/// What `of_group` reads in the folders of the groups of this process, and in those above them. `files` are the names of
+/// the limit in versions 1 and 2.
+fn limits<T>(
+    root: &Path,
+    controller: &'static str,
+    files: [&'static str; 2],
+    of_group: impl Fn(PathBuf, &str) -> Option<T>,
+) -> Vec<T> {
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap_or_default();
+    let (groups, mounts) = (read("proc/self/cgroup"), read("proc/self/mountinfo"));
+    let hierarchies = groups.lines().filter_map(|line| Hierarchy::parse(line, controller, files));
+    hierarchies
+        .flat_map(|hierarchy| {
+            let folders = hierarchy.folders(root, &mounts);
+            folders.into_iter().filter_map(|folder| of_group(folder, hierarchy.file)).collect::<Vec<T>>()
+        })
+        .collect()
+}
+
+/// A line of `/proc/self/cgroup` that is about a controller.
 struct Hierarchy<'a> {
     /// The type of its file system.
     kind: &'static str,
+    controller: &'static str,
     /// The file with the limit of a group.
     file: &'static str,
     /// The path of the group of this process.
@@ -44,23 +83,23 @@ struct Hierarchy<'a> {
 }
 
 impl<'a> Hierarchy<'a> {
-    fn parse(line: &'a str) -> Option<Self> {
+    fn parse(line: &'a str, controller: &'static str, [first, second]: [&'static str; 2]) -> Option<Self> {
         let mut fields = line.splitn(3, ':');
         let (number, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);
-        if controllers.split(',').any(|controller| controller == "memory") {
-            return Some(Self { kind: "cgroup", file: "memory.limit_in_bytes", group });
+        if controllers.split(',').any(|known| known == controller) {
+            return Some(Self { kind: "cgroup", controller, file: first, group });
         }
-        (number == "0" && controllers.is_empty()).then_some(Self { kind: "cgroup2", file: "memory.max", group })
+        (number == "0" && controllers.is_empty()).then_some(Self { kind: "cgroup2", controller, file: second, group })
     }
 
-    /// The limits of the group and of all above it.
-    fn limits(&self, root: &Path, mounts: &str) -> Vec<MemoryLimit> {
+    /// The folders of the group and of all above it.
+    fn folders(&self, root: &Path, mounts: &str) -> Vec<PathBuf> {
         let Some((place, top)) = mounts.lines().find_map(|line| self.mount(line)) else { return Vec::new() };
         // In a container the mount shows the groups from the container's own on.
         let group = Path::new(self.group).strip_prefix(top).unwrap_or(Path::new(""));
         let group = group.strip_prefix("/").unwrap_or(group);
         let place = root.join(place.trim_start_matches('/'));
-        group.ancestors().filter_map(|group| self.limit(&place.join(group))).collect()
+        group.ancestors().map(|group| place.join(group)).collect()
     }
 
     /// The place and the topmost group of the mount, if the line of mountinfo (proc(5)) is that of the hierarchy.
@@ -68,16 +107,10 @@ impl<'a> Hierarchy<'a> {
         let (mount, system) = line.split_once(" - ")?;
         let mut system = system.split(' ');
         let (kind, options) = (system.next()?, system.nth(1)?);
-        let is_of_memory = self.kind == "cgroup2" || options.split(',').any(|option| option == "memory");
+        let is_it = self.kind == "cgroup2" || options.split(',').any(|option| option == self.controller);
         let mut fields = mount.split(' ').skip(3);
         let (top, place) = (fields.next()?, fields.next()?);
-        (kind == self.kind && is_of_memory).then_some((place, top))
-    }
-
-    fn limit(&self, folder: &Path) -> Option<MemoryLimit> {
-        let file = folder.join(self.file);
-        let bytes = fs::read_to_string(&file).ok()?.trim().parse().ok()?;
-        (bytes < NO_LIMIT).then_some(MemoryLimit { bytes, file })
+        (kind == self.kind && is_it).then_some((place, top))
     }
 }
 
@@ -91,8 +124,8 @@ mod tests {
 31 25 0:28 / /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n\
 40 25 0:30 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
 
-    /// The limit where `/proc/self` and the groups have these files.
-    fn limit(groups: &str, mounts: &str, files: &[(&str, &str)]) -> Option<(u64, String)> {
+    /// A root where `/proc/self` and the groups have these files.
+    fn root(groups: &str, mounts: &str, files: &[(&str, &str)]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         let write = |file: &str, text: &str| {
             let file = root.path().join(file);
@@ -102,6 +135,11 @@ mod tests {
         write("proc/self/cgroup", groups);
         write("proc/self/mountinfo", mounts);
         files.iter().for_each(|(file, text)| write(file, text));
+        root
+    }
+
+    fn limit(groups: &str, mounts: &str, files: &[(&str, &str)]) -> Option<(u64, String)> {
+        let root = root(groups, mounts, files);
         let limit = memory_limit_below(root.path())?;
         Some((limit.bytes, limit.file.strip_prefix(root.path()).unwrap().display().to_string()))
     }
@@ -133,6 +171,17 @@ mod tests {
         let files = [("sys/fs/cgroup/memory.max", "52428800")];
         assert_eq!(limit("0::/kubepods/pod1\n", mounts, &files).unwrap().0, 50 << 20);
         assert_eq!(limit("0::/\n", mounts, &files).unwrap().0, 50 << 20);
+    }
+
+    #[test]
+    fn processor_time_is_read_in_both_versions() {
+        let quota = |groups, files: &[(&str, &str)]| processor_quota_below(root(groups, MOUNTS, files).path());
+        assert_eq!(quota("0::/a\n", &[("sys/fs/cgroup/unified/a/cpu.max", "50000 100000\n")]), Some(0.5));
+        assert_eq!(quota("0::/a\n", &[("sys/fs/cgroup/unified/a/cpu.max", "max 100000\n")]), None);
+        let period = ("sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000\n");
+        let file = "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us";
+        assert_eq!(quota("3:cpu,cpuacct:/a\n", &[period, (file, "200000\n")]), Some(2.0));
+        assert_eq!(quota("3:cpu,cpuacct:/a\n", &[period, (file, "-1\n")]), None);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 pub mod allocator;
 pub mod bpf;
 pub mod cgroup;
+pub mod clock;
+pub mod confinement;
 pub mod epoll;
 pub mod ethtool;
 pub mod files;

@@ -20,6 +20,7 @@ pub mod replay;
 mod rings;
 pub mod supervisor;
 mod threads;
+pub mod trial;
 pub mod violations;
 mod watchdog;
 mod watermarks;
@@ -81,7 +82,11 @@ pub enum Error {
 /// The most workers per core; more would only wait for each other.
 const WORKERS_A_CORE: usize = 4;
 
-fn check_workers(workers: usize) -> Result<(), Error> {
+/// Refuses more workers than make sense.
+///
+/// # Errors
+/// When there are more than four for each core.
+pub fn check_workers(workers: usize) -> Result<(), Error> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     if workers > cores * WORKERS_A_CORE { Err(Error::Workers { workers, cores }) } else { Ok(()) }
 }

@@ -202,6 +202,11 @@ fn capture_interfaces(
     Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?, drops_packets) })
 }
 
+/// Loads the kernel path as a start does, and lets it go again.
+pub(super) fn load_kernel_program(config: &Config) -> Result<(), pipeline::Error> {
+    Ok(Kernel::load(&config.kernel, config.policy.events).map(drop)?)
+}
+
 /// The kernel path, if it is configured: loaded before anything starts.
 fn load_kernel(config: &Config) -> Result<Option<Kernel>, pipeline::Error> {
     if config.kernel.daq == Daq::Libpcap || config.source.is_some() {

@@ -2,7 +2,7 @@
 //!
 //! Takes a configuration and a scale; gives the configuration with smaller budgets. Must not know what an entry costs.
 
-use super::GivenBudgets;
+use super::{GivenBudgets, Measure};
 use crate::capture::Selection;
 use crate::config::Config;
 use crate::config::declaration::FileKey;
@@ -61,10 +61,12 @@ impl Scale {
 }
 
 /// The configuration with all budgets that are not given at `scale`, from 1 to [`LARGEST_SCALE`].
-pub(super) fn scaled(config: &Config, scale: u64) -> Config {
+pub(super) fn scaled(config: &Config, scale: u64, measure: Measure) -> Config {
     let (mut scaled, scale, given) = (config.clone(), Scale(scale), &config.memory.given);
     scale_accounts(&mut scaled, scale, given);
-    scale_capture(&mut scaled, scale, given);
+    if measure == Measure::Resident {
+        scale_rings(&mut scaled, scale, given);
+    }
     scale_detection(&mut scaled, scale, given);
     scale_outputs(&mut scaled, scale, given);
     scaled
@@ -89,6 +91,8 @@ fn scale_accounts(config: &mut Config, scale: Scale, given: &GivenBudgets) {
     }
     account.max_series = account.max_series.min(account.max_flows);
     account.max_host_series = account.max_host_series.min(account.max_hosts);
+    let rows = &mut config.pipeline.interval_rows;
+    *rows = scale.power_of_two(*rows as u64, FEWEST_ROWS) as usize;
     config.history.divisor = match scale.0 {
         ..256 => 4,
         256..512 => 2,
@@ -96,7 +100,7 @@ fn scale_accounts(config: &mut Config, scale: Scale, given: &GivenBudgets) {
     };
 }
 
-fn scale_capture(config: &mut Config, scale: Scale, given: &GivenBudgets) {
+fn scale_rings(config: &mut Config, scale: Scale, given: &GivenBudgets) {
     let capture = &mut config.capture;
     if !given.has("capture", "buffer_size") {
         capture.buffer_bytes = scale.power_of_two(capture.buffer_bytes.into(), SMALLEST_RING) as u32;
@@ -106,11 +110,6 @@ fn scale_capture(config: &mut Config, scale: Scale, given: &GivenBudgets) {
         // One more ring, for a replacement.
         capture.all_rings_bytes = scale.squared(capture.all_rings_bytes, (handles + 1) * SMALLEST_RING);
         capture.most_handles = capture.most_handles.min(handles as usize);
-    }
-    let rows = &mut config.pipeline.interval_rows;
-    *rows = scale.power_of_two(*rows as u64, FEWEST_ROWS) as usize;
-    if !given.has("kernel", "map_memory") {
-        config.kernel.map_bytes = scale.of(config.kernel.map_bytes, 16 * MEBIBYTE);
     }
 }
 
@@ -155,4 +154,7 @@ fn scale_outputs(config: &mut Config, scale: Scale, given: &GivenBudgets) {
         scale.shrink(&mut config.names.max_hosts, 256);
     }
     scale.shrink(&mut config.http.most_connections, 32);
+    if !given.has("kernel", "map_memory") {
+        config.kernel.map_bytes = scale.of(config.kernel.map_bytes, 16 * MEBIBYTE);
+    }
 }

@@ -11,7 +11,7 @@ mod parts;
 
 use std::fmt;
 
-pub(crate) use parts::{Part, parts};
+use parts::{Part, parts};
 
 use super::declaration::FileKey;
 use super::{Config as WholeConfig, Error, Settings, kernel_path};
@@ -49,6 +49,15 @@ impl GivenBudgets {
     }
 }
 
+/// The memory that a limit is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// The resident memory of the process, with the kernel's rings.
+    Resident,
+    /// The memory that a control group counts: without the rings, which the kernel charges to no group.
+    Charged,
+}
+
 /// Budgets that do not fit into a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Oversized {
@@ -68,7 +77,7 @@ impl fmt::Display for Oversized {
             size(sum),
             self.least_bytes / MEBIBYTE
         )?;
-        for (index, part) in self.parts.iter().enumerate() {
+        for (index, part) in self.parts.iter().filter(|part| part.bytes > 0).enumerate() {
             let before = if index == 0 { "" } else { ", " };
             write!(formatter, "{before}{} {}", part.name, size(part.bytes))?;
             if let Some(given) = &part.given {
@@ -89,13 +98,13 @@ pub(super) fn complete(settings: &Settings, config: &mut WholeConfig) -> Result<
     config.memory.given = GivenBudgets(GIVEN_BUDGETS.into_iter().filter(|key| settings.gives(*key)).collect());
     match config.memory.limit_bytes {
         0 => Ok(()),
-        limit => fit(config, limit).map_err(|error| Error::invalid(settings.place(LIMIT), error.to_string())),
+        limit => fit(config, limit, Measure::Resident).map_err(|error| Error::invalid(settings.place(LIMIT), error.to_string())),
     }
 }
 
 /// The sum of all parts in bytes, with the share that stays free.
-pub(crate) fn needed(config: &WholeConfig) -> u64 {
-    let sum: u64 = parts(config).iter().map(|part| part.bytes).sum();
+pub(crate) fn needed(config: &WholeConfig, measure: Measure) -> u64 {
+    let sum: u64 = parts(config, measure).iter().map(|part| part.bytes).sum();
     sum.saturating_add(sum / (SPARE_SHARE - 1))
 }
 
@@ -103,10 +112,10 @@ pub(crate) fn needed(config: &WholeConfig) -> u64 {
 ///
 /// # Errors
 /// When not even the smallest budgets fit. The configuration is unchanged then.
-pub(crate) fn fit(config: &mut WholeConfig, limit: u64) -> Result<(), Oversized> {
-    let fits = |scale: u64| needed(&scaled(config, scale)) <= limit;
+pub(crate) fn fit(config: &mut WholeConfig, limit: u64, measure: Measure) -> Result<(), Oversized> {
+    let fits = |scale: u64| needed(&scaled(config, scale, measure), measure) <= limit;
     if !fits(1) {
-        return Err(oversized(&scaled(config, 1)));
+        return Err(oversized(&scaled(config, 1, measure), measure));
     }
     // The last scale that fits; all smaller ones do too.
     let (mut fitting, mut above) = (1, LARGEST_SCALE + 1);
@@ -118,20 +127,20 @@ pub(crate) fn fit(config: &mut WholeConfig, limit: u64) -> Result<(), Oversized>
             above = middle;
         }
     }
-    *config = scaled(config, fitting);
+    *config = scaled(config, fitting, measure);
     config.kernel.max_conversations = kernel_path::conversations(config.account.max_flows);
     Ok(())
 }
 
-fn oversized(smallest: &WholeConfig) -> Oversized {
-    let mut parts = parts(smallest);
+fn oversized(smallest: &WholeConfig, measure: Measure) -> Oversized {
+    let mut parts = parts(smallest, measure);
     parts.sort_by_key(|part| std::cmp::Reverse(part.bytes));
-    Oversized { least_bytes: needed(smallest).next_multiple_of(MEBIBYTE), parts }
+    Oversized { least_bytes: needed(smallest, measure).next_multiple_of(MEBIBYTE), parts }
 }
 
 /// The limit and the memory of each part, a line each.
 pub(crate) fn table(config: &WholeConfig, limit: u64) -> String {
-    let parts = parts(config);
+    let parts = parts(config, Measure::Resident);
     let sum: u64 = parts.iter().map(|part| part.bytes).sum();
     let head = format!("memory limit {}: the parts take at most {}\n", size(limit), size(sum));
     parts.iter().filter(|part| part.bytes > 0).fold(head, |table, part| {

@@ -5,10 +5,13 @@
 //! The prices of entries are measured: a test floods the program and compares them with what its tables take
 //! (`tests/memory.rs`). They are for IPv6, whose keys are longer, and include indexes and free space.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::capture::Selection;
 use crate::config::Config;
+use crate::config::declaration::FileKey;
+use crate::config::memory::Measure;
 use crate::detect::bandwidth::BandwidthDirection;
 use crate::kernel::Daq;
 
@@ -27,15 +30,15 @@ const HOST: u64 = 96;
 /// A row that is shown, in the builder and in three snapshots: the published one, the next one, and an older one that
 /// slow clients still read.
 const SERIES: u64 = 560;
-/// Up to this many entries, tables reserve memory for as many as they need; beyond, for the next power of two.
-const RESERVED_AT_ONCE: u64 = 262_144;
+/// Tables with a limit in this range reserve memory for as many entries, others for the next power of two.
+const RESERVED_AT_ONCE: RangeInclusive<u64> = 4_096..=262_144;
 
 /// A row and a refusal of both IP versions in both intervals of a capture thread.
 const INTERVAL_ROW: u64 = 760;
 /// Messages of address resolution, decoder and stack of a capture thread.
 const CAPTURE_THREAD: u64 = MEBIBYTE;
-/// The most capture threads that are counted with `all` if nothing limits them.
-const MOST_THREADS: u64 = 64;
+/// The interfaces that are counted with `all` if nothing limits their number.
+const USUAL_INTERFACES: usize = 16;
 
 /// An address or a pair with a bandwidth window, and a cell of one.
 const BANDWIDTH_ADDRESS: u64 = 104;
@@ -81,7 +84,7 @@ const KERNEL_READER: u64 = 16 * MEBIBYTE;
 
 /// A part of the memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(in crate::config) struct Part {
     /// Its name.
     pub name: &'static str,
     /// The most bytes.
@@ -93,63 +96,73 @@ pub(crate) struct Part {
 }
 
 /// All parts, in the order of a packet's way.
-pub(crate) fn parts(config: &Config) -> Vec<Part> {
-    let given = |section, key, option: String| config.memory.given.has(section, key).then_some(option);
-    let part = |name, bytes, budget: String| Part { name, bytes, budget, given: None };
-    let account = &config.account;
-    let (flows, series) = (format!("--max-flows {}", account.max_flows), format!("--max-series {}", account.max_series));
-    let hosts = format!("--max-hosts {}", account.max_hosts);
-    let of_flows = given("account", "max_flows", flows.clone());
-    let alerts = format!("alert.max_alerts {}", config.alert.max_alerts);
-    vec![
-        part("program", CODE + RUNTIME, "code, threads, lines that wait".to_owned()),
-        rings(config),
-        part("intervals", intervals(config), format!("{} rows, {} threads", config.pipeline.interval_rows, threads(config))),
-        Part { given: of_flows.clone(), ..part("flows", entries(account.max_flows) * FLOW, flows.clone()) },
-        Part { given: of_flows, ..part("conversations", entries(account.max_flows) * CONVERSATION, flows) },
-        Part {
-            given: given("account", "max_hosts", hosts.clone()),
-            ..part("hosts", entries(account.max_hosts) * HOST, hosts)
-        },
-        Part {
-            given: given("account", "max_series", series.clone()),
-            ..part("series", (account.max_series + account.max_host_series) as u64 * SERIES, series)
-        },
-        part("bandwidth", of_bandwidth(config), "tables of bandwidth".to_owned()),
-        part("scans", of_scans(config), "tables of scans".to_owned()),
-        Part {
-            given: given("anomaly", "max_pairs", "anomaly.max_pairs".to_owned()),
-            ..part("anomalies", of_anomalies(config), "anomaly.max_pairs".to_owned())
-        },
-        Part {
-            given: given("policy", "max_sources", "policy.max_sources".to_owned()),
-            ..part("policy", of_policy(config), "policy.max_sources".to_owned())
-        },
-        Part {
-            given: given("alert", "max_alerts", alerts.clone()),
-            ..part("alerts", RESOLVED_ALERTS + config.alert.max_alerts as u64 * ALERT, alerts)
-        },
-        part("history", HISTORY / config.history.divisor as u64, format!("one row in {}", config.history.divisor)),
-        part("events", 2 * config.events.queue_bytes as u64, "queue of the event log".to_owned()),
-        evidence(config),
-        part("receivers", of_receivers(config), "alerts that wait".to_owned()),
-        Part {
-            given: given("names", "max_hosts", format!("--names.max_hosts {}", config.names.max_hosts)),
-            ..part("names", of_names(config), format!("--names.max_hosts {}", config.names.max_hosts))
-        },
-        part(
-            "http",
-            ANSWERS + config.http.most_connections as u64 * CONNECTION,
-            format!("{} connections", config.http.most_connections),
-        ),
+pub(super) fn parts(config: &Config, measure: Measure) -> Vec<Part> {
+    let mut parts = vec![
+        part("program", CODE + RUNTIME, "code, threads, lines that wait"),
+        rings(config, measure),
         kernel_maps(config),
+        part("intervals", intervals(config), &format!("{} rows of {} threads", config.pipeline.interval_rows, threads(config))),
+    ];
+    parts.extend(accounts(config));
+    parts.extend(detection(config));
+    parts.extend(outputs(config));
+    parts
+}
+
+/// A part without a budget that can be given.
+fn part(name: &'static str, bytes: u64, budget: &str) -> Part {
+    Part { name, bytes, budget: budget.to_owned(), given: None }
+}
+
+/// A part that is bounded by a setting, shown as an option.
+fn set_part(config: &Config, name: &'static str, bytes: u64, (section, key): FileKey, option: String) -> Part {
+    let given = config.memory.given.has(section, key).then(|| option.clone());
+    Part { name, bytes, budget: option, given }
+}
+
+fn accounts(config: &Config) -> [Part; 4] {
+    let account = &config.account;
+    let flows = || format!("--max-flows {}", account.max_flows);
+    let series = (account.max_series + account.max_host_series) as u64 * SERIES;
+    let of = |name, bytes, key, option| set_part(config, name, bytes, ("account", key), option);
+    [
+        of("flows", entries(account.max_flows) * FLOW, "max_flows", flows()),
+        of("conversations", entries(account.max_flows) * CONVERSATION, "max_flows", flows()),
+        of("hosts", entries(account.max_hosts) * HOST, "max_hosts", format!("--max-hosts {}", account.max_hosts)),
+        of("series", series, "max_series", format!("--max-series {}", account.max_series)),
+    ]
+}
+
+fn detection(config: &Config) -> [Part; 5] {
+    let of = |name, bytes, key: FileKey, count| set_part(config, name, bytes, key, format!("{}.{} {count}", key.0, key.1));
+    let pairs = config.detect.anomaly.map_or(0, |anomaly| anomaly.max_pairs);
+    let alerts = RESOLVED_ALERTS + config.alert.max_alerts as u64 * ALERT;
+    [
+        part("bandwidth", of_bandwidth(config), "tables of bandwidth"),
+        part("scans", of_scans(config), "tables of scans"),
+        of("anomalies", of_anomalies(config), ("anomaly", "max_pairs"), pairs),
+        of("policy", of_policy(config), ("policy", "max_sources"), config.policy.max_sources),
+        of("alerts", alerts, ("alert", "max_alerts"), config.alert.max_alerts),
+    ]
+}
+
+fn outputs(config: &Config) -> [Part; 6] {
+    let (divisor, connections) = (config.history.divisor as u64, config.http.most_connections as u64);
+    let names = format!("--names.max_hosts {}", config.names.max_hosts);
+    [
+        part("history", HISTORY / divisor, &format!("one row in {divisor}")),
+        part("events", 2 * config.events.queue_bytes as u64, "queue of the event log"),
+        evidence(config),
+        part("receivers", of_receivers(config), "alerts that wait"),
+        set_part(config, "names", of_names(config), ("names", "max_hosts"), names),
+        part("http", ANSWERS + connections * CONNECTION, &format!("{connections} connections")),
     ]
 }
 
 /// The entries for which a table of `limit` entries may have memory.
 fn entries(limit: usize) -> u64 {
     let limit = limit as u64;
-    if limit > RESERVED_AT_ONCE { limit.next_power_of_two() } else { limit }
+    if RESERVED_AT_ONCE.contains(&limit) { limit } else { limit.next_power_of_two() }
 }
 
 /// The number of capture threads, at most.
@@ -158,7 +171,8 @@ fn threads(config: &Config) -> u64 {
     let interfaces = match &capture.selection {
         Selection::Named(names) => names.len(),
         Selection::Any => 1,
-        Selection::All => return (capture.most_handles as u64).min(MOST_THREADS * capture.workers as u64),
+        Selection::All if capture.most_handles == usize::MAX => USUAL_INTERFACES,
+        Selection::All => return capture.most_handles as u64,
     };
     (interfaces * capture.workers) as u64
 }
@@ -167,16 +181,15 @@ fn reads_interfaces(config: &Config) -> bool {
     config.source.is_none()
 }
 
-fn rings(config: &Config) -> Part {
+fn rings(config: &Config, measure: Measure) -> Part {
     let capture = &config.capture;
     let bytes = match capture.selection {
-        _ if !reads_interfaces(config) || config.kernel.daq != Daq::Libpcap => 0,
+        _ if !reads_interfaces(config) || config.kernel.daq != Daq::Libpcap || measure == Measure::Charged => 0,
         Selection::All => capture.all_rings_bytes,
         Selection::Any | Selection::Named(_) => threads(config) * u64::from(capture.buffer_bytes),
     };
     let option = format!("--buffer-size {}KiB", capture.buffer_bytes >> 10);
-    let given = config.memory.given.has("capture", "buffer_size").then(|| option.clone());
-    Part { name: "rings", bytes, budget: option, given }
+    set_part(config, "rings", bytes, ("capture", "buffer_size"), option)
 }
 
 fn intervals(config: &Config) -> u64 {
@@ -187,10 +200,10 @@ fn intervals(config: &Config) -> u64 {
 fn of_bandwidth(config: &Config) -> u64 {
     let Some(bandwidth) = &config.detect.bandwidth else { return 0 };
     let cells = |cells: usize| (cells as u64).next_power_of_two() * BANDWIDTH_CELL;
-    let addresses = bandwidth.max_addresses as u64 * BANDWIDTH_ADDRESS + cells(bandwidth.max_cells);
+    let addresses = entries(bandwidth.max_addresses) * BANDWIDTH_ADDRESS + cells(bandwidth.max_cells);
     let ends = 1 + u64::from(bandwidth.direction != BandwidthDirection::Source);
     let has_totals = bandwidth.networks.iter().any(|network| network.total);
-    let pairs = bandwidth.max_pairs as u64 * BANDWIDTH_PAIR + cells(bandwidth.max_pair_cells);
+    let pairs = entries(bandwidth.max_pairs) * BANDWIDTH_PAIR + cells(bandwidth.max_pair_cells);
     let pairs = if bandwidth.no_destinations { 0 } else { pairs };
     let windows = addresses * (ends + u64::from(has_totals)) + pairs;
     windows * bandwidth.intervals().len() as u64
@@ -199,22 +212,22 @@ fn of_bandwidth(config: &Config) -> u64 {
 fn of_scans(config: &Config) -> u64 {
     config.detect.scan.as_ref().map_or(0, |scan| {
         let tables = [(scan.max_sources, SCAN_SOURCE), (scan.max_contacts, SCAN_TARGET), (scan.max_waiting, SCAN_PENDING)];
-        SCAN_TABLES + tables.iter().map(|(entries, bytes)| *entries as u64 * bytes).sum::<u64>()
+        SCAN_TABLES + tables.iter().map(|(limit, bytes)| entries(*limit) * bytes).sum::<u64>()
     })
 }
 
 fn of_anomalies(config: &Config) -> u64 {
     config.detect.anomaly.map_or(0, |anomaly| {
         let pair = ANOMALY_PAIR + anomaly.capacity as u64 * ANOMALY_VALUE;
-        ANOMALY_AHEAD + anomaly.max_pairs as u64 * pair
+        ANOMALY_AHEAD + entries(anomaly.max_pairs) * pair
     })
 }
 
 fn of_policy(config: &Config) -> u64 {
     let Some(policy) = &config.detect.policy else { return 0 };
     let pieces = policy.interval.as_secs().clamp(1, MOST_PIECES).next_power_of_two();
-    let sources = policy.max_sources as u64 * (POLICY_SOURCE + pieces * POLICY_PIECE);
-    sources + config.policy.events.max_sources as u64 * EVENT_PACE
+    let sources = entries(policy.max_sources) * (POLICY_SOURCE + pieces * POLICY_PIECE);
+    sources + entries(config.policy.events.max_sources) * EVENT_PACE
 }
 
 fn evidence(config: &Config) -> Part {
@@ -223,8 +236,7 @@ fn evidence(config: &Config) -> Part {
     let ring = evidence.ring_bytes.unwrap_or(0);
     let bytes = ring + evidence.queue_bytes as u64 + threads(config) * RECORDER + EVIDENCE_WRITER;
     let option = format!("--evidence.ring {}KiB", ring >> 10);
-    let given = config.memory.given.has("evidence", "ring").then(|| option.clone());
-    Part { name: "evidence", bytes: if is_kept { bytes } else { 0 }, budget: option, given }
+    set_part(config, "evidence", if is_kept { bytes } else { 0 }, ("evidence", "ring"), option)
 }
 
 fn of_receivers(config: &Config) -> u64 {
@@ -252,6 +264,5 @@ fn kernel_maps(config: &Config) -> Part {
     let is_used = reads_interfaces(config) && config.kernel.daq != Daq::Libpcap;
     let bytes = config.kernel.map_bytes + 2 * u64::from(config.kernel.ring_bytes) + KERNEL_READER;
     let option = format!("--xdp.map-memory {}MiB", config.kernel.map_bytes >> 20);
-    let given = config.memory.given.has("kernel", "map_memory").then(|| option.clone());
-    Part { name: "kernel maps", bytes: if is_used { bytes } else { 0 }, budget: option, given }
+    set_part(config, "kernel maps", if is_used { bytes } else { 0 }, ("kernel", "map_memory"), option)
 }

@@ -7,11 +7,11 @@ use crate::capture::Selection;
 use crate::config::given::{Given, SettingOrigin};
 use crate::config::Config;
 
-const LEAST: u64 = if cfg!(debug_assertions) { 66 << 20 } else { 43 << 20 };
+const LEAST: u64 = if cfg!(debug_assertions) { 64 << 20 } else { 42 << 20 };
 
 fn with_limit(limit: u64) -> Result<Config, Oversized> {
     let mut config = Config::default();
-    fit(&mut config, limit).map(|()| config)
+    fit(&mut config, limit, Measure::Resident).map(|()| config)
 }
 
 /// The configuration with these settings.
@@ -77,7 +77,7 @@ fn large_limit_leaves_the_defaults() {
 #[test]
 fn base_is_within_the_target() {
     let config = with_limit(16 << 30).unwrap();
-    let base = parts(&config).into_iter().find(|part| part.name == "program").unwrap();
+    let base = parts(&config, Measure::Resident).into_iter().find(|part| part.name == "program").unwrap();
     assert!(base.bytes <= 48 << 20);
 }
 
@@ -124,7 +124,7 @@ proptest! {
     #[test]
     fn budgets_fit_and_never_fall_when_the_limit_grows(limit in LEAST..4 << 30, more in 0_u64..256 << 20) {
         let (config, larger) = (with_limit(limit).unwrap(), with_limit(limit + more).unwrap());
-        prop_assert!(needed(&config) <= limit);
+        prop_assert!(needed(&config, Measure::Resident) <= limit);
         let pairs = budgets(&config).into_iter().zip(budgets(&larger));
         for (index, (budget, larger)) in pairs.enumerate() {
             prop_assert!(budget <= larger, "budget {index}: {budget} at {limit}, {larger} at {}", limit + more);

@@ -26,6 +26,7 @@ use super::{Config, Error, InterfaceTotals, KernelInterval};
 use crate::os::bpf::{MapReader, processors, wait_for_programs};
 use crate::os::traffic_control::interface_exists;
 use crate::policy::{EventPace, Networks, Verdict};
+pub use attach::check_rights;
 use attach::Attachment;
 use layout::{
     ANY_PROTOCOL, DROPS, GENERATIONS, JUDGES, Overflow, OverflowKey, Settings, Totals, VERSION_4, VERSION_6,
