@@ -544,7 +544,8 @@ fn check_says_what_will_not_work_in_lines_and_in_json() {
     assert!(ended.output.contains("\nthe run will not work: "), "{ended:?}");
     let ended = run("check -i nosuch0 -promHTTP 127.0.0.1:0 --output jsonl");
     assert_eq!(ended.status, Some(1), "{ended:?}");
-    let objects: Vec<serde_json::Value> = ended.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let objects: Vec<serde_json::Value> =
+        ended.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |check: &str| objects.iter().find(|object| object["check"] == check).unwrap();
     assert_eq!((&of("interfaces")["outcome"], &of("listen")["outcome"]), (&"failure".into(), &"ok".into()));
 }

@@ -43,7 +43,11 @@ pub(super) fn settle(config: &mut Config) -> Option<u64> {
     let limit = match config.memory.limit_bytes {
         0 => settle_group(config, &cgroup::memory_limit()?),
         limit => {
-            tracing::info!(limit = size(limit), flows = config.account.max_flows, "budgets derived from --memory.limit");
+            tracing::info!(
+                limit = size(limit),
+                flows = config.account.max_flows,
+                "budgets derived from --memory.limit"
+            );
             limit
         }
     };
@@ -95,7 +99,7 @@ mod tests {
         let needed = memory::needed(&config, Measure::Charged);
         assert_eq!(fit_group(&mut config, &group(256 << 20)), GroupBudgets::Derived(needed));
         assert!(config.account.max_flows < Config::default().account.max_flows);
-        assert!(memory::needed(&config, Measure::Charged) <= 256 * 90 / 100 << 20);
+        assert!(memory::needed(&config, Measure::Charged) <= share(&group(256 << 20)));
         // A group does not count rings.
         assert_eq!(config.capture, Config::default().capture);
     }

@@ -11,9 +11,8 @@ const VERSION: libc::c_uint = 1;
 /// The version of Landlock (landlock(7)); none if the kernel lacks it or has it switched off.
 pub fn landlock_version() -> Option<u32> {
     // SAFETY: with this flag the call takes no pointer and no size, and makes no descriptor.
-    let version = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION)
-    };
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION) };
     u32::try_from(version).ok().filter(|version| *version > 0)
 }
 

@@ -81,7 +81,8 @@ fn flood_stays_below_the_limit_and_each_part_below_its_budget() {
     assert_eq!(value("trafficmonitor_memory_limit_bytes"), 64 << 20);
     assert!((1_024..65_536).contains(&value("trafficmonitor_flows_limit")));
     assert_eq!(value("trafficmonitor_flows"), value("trafficmonitor_flows_limit"), "the table is full");
-    let part = |part: &str| metrics.number("trafficmonitor_memory_bytes", &[("part", part)]).unwrap() / f64::from(1 << 20);
+    let part =
+        |part: &str| metrics.number("trafficmonitor_memory_bytes", &[("part", part)]).unwrap() / f64::from(1 << 20);
     for (taken, of) in [
         (part("flows"), &["flows"][..]),
         (part("conversations"), &["conversations"]),

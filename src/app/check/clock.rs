@@ -47,7 +47,8 @@ mod tests {
         assert_eq!(time(Duration::from_secs(86_400)).outcome, Outcome::Warning);
         assert!(time(Duration::from_secs(86_400)).text.starts_with("it shows 1970-01-02T00:00:00Z"));
         assert_eq!(time(SANE).outcome, Outcome::Ok);
-        let outcomes = [Ok(true), Ok(false), Err(std::io::Error::other("x"))].map(|answer| synchronisation(answer).outcome);
+        let outcomes =
+            [Ok(true), Ok(false), Err(std::io::Error::other("x"))].map(|answer| synchronisation(answer).outcome);
         assert_eq!(outcomes, [Outcome::Ok, Outcome::Warning, Outcome::Warning]);
     }
 }

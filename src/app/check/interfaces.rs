@@ -72,7 +72,9 @@ fn offloads(name: &str) -> Option<Finding> {
         ),
         Ok(Some(FrameDifference::Xdp)) => Finding::warning(
             OFFLOADS,
-            format!("{shown} has an XDP program: frames that it drops or redirects are never seen; -daq tc does not see them either"),
+            format!(
+                "{shown} has an XDP program: frames that it drops or redirects are never seen; -daq tc does not see them either"
+            ),
         ),
         Ok(None) => Finding::ok(OFFLOADS, format!("{shown} shows the frames of the wire")),
         Ok(Some(FrameDifference::Unanswered)) | Err(_) => return None,

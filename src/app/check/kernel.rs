@@ -65,14 +65,19 @@ fn jit(enabled: io::Result<String>) -> Option<Finding> {
 /// Loads the kernel's program as a start does, and lets it go.
 fn kernel_path(config: &Config) -> Finding {
     match live::load_kernel_program(config) {
-        Ok(()) => Finding::ok(KERNEL_PATH, format!("the kernel takes the program of -daq {}", config.kernel.daq.word())),
+        Ok(()) => {
+            Finding::ok(KERNEL_PATH, format!("the kernel takes the program of -daq {}", config.kernel.daq.word()))
+        }
         Err(error) => Finding::failure(KERNEL_PATH, error),
     }
 }
 
 fn types(is_there: bool) -> Option<Finding> {
     (!is_there).then(|| {
-        Finding::warning(KERNEL_PATH, format!("the kernel does not show its types (BTF, {TYPES}); the program does not need them"))
+        Finding::warning(
+            KERNEL_PATH,
+            format!("the kernel does not show its types (BTF, {TYPES}); the program does not need them"),
+        )
     })
 }
 

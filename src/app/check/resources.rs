@@ -86,7 +86,9 @@ fn processors(config: &Config) -> Finding {
     match quota {
         _ if workers > cores => Finding::warning(
             PROCESSORS,
-            format!("{workers} capture threads per interface share {cores} processors; take at most {cores} (--capture.workers)"),
+            format!(
+                "{workers} capture threads per interface share {cores} processors; take at most {cores} (--capture.workers)"
+            ),
         ),
         Some(quota) => Finding::warning(
             PROCESSORS,
@@ -118,7 +120,9 @@ pub(super) fn descriptors() -> Finding {
     // Without a limit the number is the largest.
     let allowed = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     if allowed < FEWEST_DESCRIPTORS {
-        let text = format!("{allowed} are allowed, {FEWEST_DESCRIPTORS} are needed; raise the limit (`ulimit -n`, LimitNOFILE=)");
+        let text = format!(
+            "{allowed} are allowed, {FEWEST_DESCRIPTORS} are needed; raise the limit (`ulimit -n`, LimitNOFILE=)"
+        );
         return Finding::failure(DESCRIPTORS, text);
     }
     Finding::ok(DESCRIPTORS, format!("{allowed} are allowed"))

@@ -41,8 +41,9 @@ struct Scale(u64);
 impl Scale {
     /// The part of `default`, `floor` at least. A default that is smaller stays.
     fn of(self, default: u64, floor: u64) -> u64 {
-        (u128::from(default) * u128::from(self.0) / u128::from(LARGEST_SCALE)).max(u128::from(floor)).min(default.into())
-            as u64
+        (u128::from(default) * u128::from(self.0) / u128::from(LARGEST_SCALE))
+            .max(u128::from(floor))
+            .min(default.into()) as u64
     }
 
     /// As [`Scale::of`], by the square of the scale: for what many interfaces have together, and few need.

@@ -98,7 +98,8 @@ pub(super) fn complete(settings: &Settings, config: &mut WholeConfig) -> Result<
     config.memory.given = GivenBudgets(GIVEN_BUDGETS.into_iter().filter(|key| settings.gives(*key)).collect());
     match config.memory.limit_bytes {
         0 => Ok(()),
-        limit => fit(config, limit, Measure::Resident).map_err(|error| Error::invalid(settings.place(LIMIT), error.to_string())),
+        limit => fit(config, limit, Measure::Resident)
+            .map_err(|error| Error::invalid(settings.place(LIMIT), error.to_string())),
     }
 }
 
@@ -143,9 +144,10 @@ pub(crate) fn table(config: &WholeConfig, limit: u64) -> String {
     let parts = parts(config, Measure::Resident);
     let sum: u64 = parts.iter().map(|part| part.bytes).sum();
     let head = format!("memory limit {}: the parts take at most {}\n", size(limit), size(sum));
-    parts.iter().filter(|part| part.bytes > 0).fold(head, |table, part| {
-        table + &format!("  {:<14} {:>10}  {}\n", part.name, size(part.bytes), part.budget)
-    })
+    parts
+        .iter()
+        .filter(|part| part.bytes > 0)
+        .fold(head, |table, part| table + &format!("  {:<14} {:>10}  {}\n", part.name, size(part.bytes), part.budget))
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ const KERNEL_READER: u64 = 16 * MEBIBYTE;
 
 /// A part of the memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::config) struct Part {
+pub(crate) struct Part {
     /// Its name.
     pub name: &'static str,
     /// The most bytes.
@@ -101,7 +101,11 @@ pub(super) fn parts(config: &Config, measure: Measure) -> Vec<Part> {
         part("program", CODE + RUNTIME, "code, threads, lines that wait"),
         rings(config, measure),
         kernel_maps(config),
-        part("intervals", intervals(config), &format!("{} rows of {} threads", config.pipeline.interval_rows, threads(config))),
+        part(
+            "intervals",
+            intervals(config),
+            &format!("{} rows of {} threads", config.pipeline.interval_rows, threads(config)),
+        ),
     ];
     parts.extend(accounts(config));
     parts.extend(detection(config));
@@ -134,7 +138,8 @@ fn accounts(config: &Config) -> [Part; 4] {
 }
 
 fn detection(config: &Config) -> [Part; 5] {
-    let of = |name, bytes, key: FileKey, count| set_part(config, name, bytes, key, format!("{}.{} {count}", key.0, key.1));
+    let of =
+        |name, bytes, key: FileKey, count| set_part(config, name, bytes, key, format!("{}.{} {count}", key.0, key.1));
     let pairs = config.detect.anomaly.map_or(0, |anomaly| anomaly.max_pairs);
     let alerts = RESOLVED_ALERTS + config.alert.max_alerts as u64 * ALERT;
     [
@@ -211,7 +216,8 @@ fn of_bandwidth(config: &Config) -> u64 {
 
 fn of_scans(config: &Config) -> u64 {
     config.detect.scan.as_ref().map_or(0, |scan| {
-        let tables = [(scan.max_sources, SCAN_SOURCE), (scan.max_contacts, SCAN_TARGET), (scan.max_waiting, SCAN_PENDING)];
+        let tables =
+            [(scan.max_sources, SCAN_SOURCE), (scan.max_contacts, SCAN_TARGET), (scan.max_waiting, SCAN_PENDING)];
         SCAN_TABLES + tables.iter().map(|(limit, bytes)| entries(*limit) * bytes).sum::<u64>()
     })
 }

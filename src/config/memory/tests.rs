@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::capture::Selection;
-use crate::config::given::{Given, SettingOrigin};
 use crate::config::Config;
+use crate::config::given::{Given, SettingOrigin};
 
 const LEAST: u64 = if cfg!(debug_assertions) { 64 << 20 } else { 42 << 20 };
 
@@ -96,7 +96,9 @@ fn given_budgets_stay_and_those_that_cannot_fit_are_refused_by_part() {
 #[test]
 fn evidence_ring_of_an_archive_is_derived() {
     let limit = (("memory", "limit"), "256MiB");
-    let with = |more: &[(FileKey, &str)]| given(&[&[limit, (("capture", "interfaces"), "eth0"), (("evidence", "archive_dir"), "/a")], more].concat());
+    let with = |more: &[(FileKey, &str)]| {
+        given(&[&[limit, (("capture", "interfaces"), "eth0"), (("evidence", "archive_dir"), "/a")], more].concat())
+    };
     let derived = with(&[]).unwrap().evidence.ring_bytes.unwrap();
     assert!((4 << 20..64 << 20).contains(&derived), "{derived}");
     assert_eq!(with(&[(("evidence", "ring"), "16MiB")]).unwrap().evidence.ring_bytes, Some(16 << 20));
