@@ -345,7 +345,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                  {name: f, type: alertmanager, url: \"http://[::1]:9093/alerts\"},\n\
                  {name: e, type: slack, url_file: /e, channel: \"#net\", emoji: \":x:\", icon: \"https://x/y.png\"}]}\n";
     fs::write(folder.path().join("rules.yml"), rules).unwrap();
-    let options = "-c rules.yml -iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB --capture.workers 2 -localIPs 192.0.2.1 \
+    let options = "-c rules.yml -iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB --memory.limit 64GiB --capture.workers 2 -localIPs 192.0.2.1 \
                    -localNetworks 192.0.2.0/24,2001:db8::/32 --flow-key pair --max-flows 7 --max-series 5 --max-hosts 6 \
                    --max-host-series 4 --idle-timeout 1h --metrics.seed=false --metrics.flow_packets --metrics.created \
                    -promHTTP localhost:9 -promHTTP [::1]:10 -promRefresh 0.5 --log.level debug --log.format json \

@@ -52,7 +52,7 @@ fn processor_quota_below(root: &Path) -> Option<f64> {
     limits(root, "cpu", ["cpu.cfs_quota_us", "cpu.max"], of_group).into_iter().min_by(f64::total_cmp)
 }
 
-/// What `of_group` reads in the folders of the groups of this process, and in those above them. `files` are the names of
+/// The values that `of_group` reads in the folders of the groups of this process, and in those above them. `files` are the names of
 /// the limit in versions 1 and 2.
 fn limits<T>(
     root: &Path,

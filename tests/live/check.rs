@@ -37,7 +37,7 @@ fn run_that_will_work_passes_and_nothing_is_changed() {
 }
 
 #[test]
-fn what_will_not_work_is_named_with_the_remedy() {
+fn failures_are_named_with_their_remedies() {
     let (pair, copy) = (Pair::new(), Copy::new());
     let (status, text) = check(&pair, copy.unprivileged("-all"), &["-iface", "eth0", ADDRESS[0], ADDRESS[1]]);
     assert_eq!(status, 1, "{text}");

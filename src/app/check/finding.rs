@@ -7,7 +7,7 @@ use serde_json::json;
 
 /// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum CheckOutcome {
     /// It will work.
     Ok,
     /// The run will work, but not as one might expect.
@@ -16,7 +16,7 @@ pub(super) enum Outcome {
     Failure,
 }
 
-impl Outcome {
+impl CheckOutcome {
     const fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -28,24 +28,24 @@ impl Outcome {
 
 /// A finding: what was looked at, how it stands, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(super) struct CheckFinding {
     pub check: &'static str,
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// The state, and after a semicolon the remedy.
     pub text: String,
 }
 
-impl Finding {
+impl CheckFinding {
     pub(super) fn ok(check: &'static str, text: impl Display) -> Self {
-        Self { check, outcome: Outcome::Ok, text: text.to_string() }
+        Self { check, outcome: CheckOutcome::Ok, text: text.to_string() }
     }
 
     pub(super) fn warning(check: &'static str, text: impl Display) -> Self {
-        Self { check, outcome: Outcome::Warning, text: text.to_string() }
+        Self { check, outcome: CheckOutcome::Warning, text: text.to_string() }
     }
 
     pub(super) fn failure(check: &'static str, text: impl Display) -> Self {
-        Self { check, outcome: Outcome::Failure, text: text.to_string() }
+        Self { check, outcome: CheckOutcome::Failure, text: text.to_string() }
     }
 
     /// A line for people. Line breaks in the text become blanks.
@@ -67,10 +67,10 @@ mod tests {
 
     #[test]
     fn finding_is_one_line_however_it_is_written() {
-        let finding = Finding::failure("listen", "a\n  \"b\"");
+        let finding = CheckFinding::failure("listen", "a\n  \"b\"");
         assert_eq!(finding.line(), "failure  listen: a \"b\"\n");
         let object: serde_json::Value = serde_json::from_str(finding.json().trim_end()).unwrap();
         assert_eq!(object, json!({"type": "check", "check": "listen", "outcome": "failure", "text": "a\n  \"b\""}));
-        assert_eq!(Finding::ok("clock", "in step").line(), "ok       clock: in step\n");
+        assert_eq!(CheckFinding::ok("clock", "in step").line(), "ok       clock: in step\n");
     }
 }

@@ -14,23 +14,23 @@ mod rights;
 use super::{DONE, FAILED, log, print};
 use crate::cli::CheckInvocation;
 use crate::config::Config;
-use finding::{Finding, Outcome};
+use finding::{CheckFinding, CheckOutcome};
 
 /// Checks the run and prints the findings; status 0 if the run will work, 1 if not.
 pub(super) fn run(check: CheckInvocation) -> anyhow::Result<u8> {
     log::start(check.config.log);
     let findings = findings(check.config);
-    let write = if check.is_json { Finding::json } else { Finding::line };
+    let write = if check.is_json { CheckFinding::json } else { CheckFinding::line };
     let lines: String = findings.iter().map(write).collect();
     print(&lines)?;
     if !check.is_json {
         print(&summary(&findings))?;
     }
-    Ok(if count(&findings, Outcome::Failure) == 0 { DONE } else { FAILED })
+    Ok(if count(&findings, CheckOutcome::Failure) == 0 { DONE } else { FAILED })
 }
 
 /// All findings, in the order in which a start meets them.
-fn findings(mut config: Config) -> Vec<Finding> {
+fn findings(mut config: Config) -> Vec<CheckFinding> {
     let mut findings = resources::memory(&mut config);
     findings.splice(..0, settings(&config));
     findings.extend(files::check(&config));
@@ -48,29 +48,29 @@ fn findings(mut config: Config) -> Vec<Finding> {
 }
 
 /// The configuration is valid, or the command line would have been refused.
-fn settings(config: &Config) -> Vec<Finding> {
+fn settings(config: &Config) -> Vec<CheckFinding> {
     let filter = match super::live::user_filter(config) {
         Ok(None) => None,
-        Ok(Some(_)) => Some(Finding::ok("filter", "it compiles")),
-        Err(error) => Some(Finding::failure("filter", error)),
+        Ok(Some(_)) => Some(CheckFinding::ok("filter", "it compiles")),
+        Err(error) => Some(CheckFinding::failure("filter", error)),
     };
-    let notices = config.notices.iter().map(|notice| Finding::warning("configuration", notice));
-    std::iter::once(Finding::ok("configuration", "it is valid")).chain(notices).chain(filter).collect()
+    let notices = config.notices.iter().map(|notice| CheckFinding::warning("configuration", notice));
+    std::iter::once(CheckFinding::ok("configuration", "it is valid")).chain(notices).chain(filter).collect()
 }
 
-fn count(findings: &[Finding], outcome: Outcome) -> usize {
+fn count(findings: &[CheckFinding], outcome: CheckOutcome) -> usize {
     findings.iter().filter(|finding| finding.outcome == outcome).count()
 }
 
-fn summary(findings: &[Finding]) -> String {
+fn summary(findings: &[CheckFinding]) -> String {
     let number = |outcome, what: &str| match count(findings, outcome) {
         1 => format!("1 {what}"),
         many => format!("{many} {what}s"),
     };
-    let warnings = number(Outcome::Warning, "warning");
-    match count(findings, Outcome::Failure) {
+    let warnings = number(CheckOutcome::Warning, "warning");
+    match count(findings, CheckOutcome::Failure) {
         0 => format!("the run will work; {warnings}\n"),
-        _ => format!("the run will not work: {}, {warnings}\n", number(Outcome::Failure, "failure")),
+        _ => format!("the run will not work: {}, {warnings}\n", number(CheckOutcome::Failure, "failure")),
     }
 }
 
@@ -80,10 +80,10 @@ mod tests {
 
     #[test]
     fn summary_counts_failures_and_warnings() {
-        let ok = || Finding::ok("clock", "synchronised");
+        let ok = || CheckFinding::ok("clock", "synchronised");
         assert_eq!(summary(&[ok()]), "the run will work; 0 warnings\n");
-        assert_eq!(summary(&[ok(), Finding::warning("clock", "x")]), "the run will work; 1 warning\n");
-        let failed = [Finding::failure("listen", "x"), Finding::failure("memory", "x"), ok()];
+        assert_eq!(summary(&[ok(), CheckFinding::warning("clock", "x")]), "the run will work; 1 warning\n");
+        let failed = [CheckFinding::failure("listen", "x"), CheckFinding::failure("memory", "x"), ok()];
         assert_eq!(summary(&failed), "the run will not work: 2 failures, 0 warnings\n");
     }
 

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::finding::Finding;
+use super::finding::CheckFinding;
 use crate::app::live::FEWEST_DESCRIPTORS;
 use crate::app::memory::{GroupBudgets, fit_group, share};
 use crate::app::start;
@@ -22,20 +22,20 @@ const DESCRIPTORS: &str = "descriptors";
 const PROCESSORS: &str = "processors";
 
 /// The memory of all parts against the limits. The budgets are those of the run afterwards.
-pub(super) fn memory(config: &mut Config) -> Vec<Finding> {
+pub(super) fn memory(config: &mut Config) -> Vec<CheckFinding> {
     let group = cgroup::memory_limit();
     let of_group = group.as_ref().map(|limit| {
         let (allowed, file) = (size(limit.bytes), limit.file.display());
         if config.memory.limit_bytes > limit.bytes {
             let text = format!("--memory.limit is above what the control group allows, {allowed} ({file}); lower it");
-            return Finding::warning(MEMORY, text);
+            return CheckFinding::warning(MEMORY, text);
         }
         if config.memory.limit_bytes > 0 {
-            return Finding::ok(MEMORY, format!("the control group allows {allowed} ({file})"));
+            return CheckFinding::ok(MEMORY, format!("the control group allows {allowed} ({file})"));
         }
         match fit_group(config, limit) {
-            GroupBudgets::Fit => Finding::ok(MEMORY, format!("the control group allows {allowed}, and all parts fit into it")),
-            GroupBudgets::Derived(needed) => Finding::ok(
+            GroupBudgets::Fit => CheckFinding::ok(MEMORY, format!("the control group allows {allowed}, and all parts fit into it")),
+            GroupBudgets::Derived(needed) => CheckFinding::ok(
                 MEMORY,
                 format!(
                     "the control group allows {allowed} ({file}), less than the {} that the defaults may need; budgets are \
@@ -46,7 +46,7 @@ pub(super) fn memory(config: &mut Config) -> Vec<Finding> {
                 ),
             ),
             GroupBudgets::TooSmall(oversized) => {
-                Finding::warning(MEMORY, format!("the control group allows {allowed} ({file}): {oversized}"))
+                CheckFinding::warning(MEMORY, format!("the control group allows {allowed} ({file}): {oversized}"))
             }
         }
     });
@@ -54,11 +54,11 @@ pub(super) fn memory(config: &mut Config) -> Vec<Finding> {
 }
 
 /// The memory that the parts may need against what the host has free.
-fn available(config: &Config) -> Finding {
+fn available(config: &Config) -> CheckFinding {
     let needed = needed(config, Measure::Resident);
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     match available_bytes(&text) {
-        Some(available) if available < needed => Finding::warning(
+        Some(available) if available < needed => CheckFinding::warning(
             MEMORY,
             format!(
                 "under the heaviest load the parts may need {}, and {} are available; set --memory.limit, or smaller budgets",
@@ -66,7 +66,7 @@ fn available(config: &Config) -> Finding {
                 size(available)
             ),
         ),
-        _ => Finding::ok(MEMORY, format!("under the heaviest load the parts need at most {}", size(needed))),
+        _ => CheckFinding::ok(MEMORY, format!("under the heaviest load the parts need at most {}", size(needed))),
     }
 }
 
@@ -76,21 +76,21 @@ fn available_bytes(text: &str) -> Option<u64> {
 }
 
 /// The capture threads against the processors that this process may use.
-fn processors(config: &Config) -> Finding {
+fn processors(config: &Config) -> CheckFinding {
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = config.capture.workers;
     if let Err(error) = check_workers(workers) {
-        return Finding::failure(PROCESSORS, error);
+        return CheckFinding::failure(PROCESSORS, error);
     }
     let quota = cgroup::processor_quota().filter(|quota| *quota < 1.0);
     match quota {
-        _ if workers > cores => Finding::warning(
+        _ if workers > cores => CheckFinding::warning(
             PROCESSORS,
             format!(
                 "{workers} capture threads per interface share {cores} processors; take at most {cores} (--capture.workers)"
             ),
         ),
-        Some(quota) => Finding::warning(
+        Some(quota) => CheckFinding::warning(
             PROCESSORS,
             format!(
                 "the control group allows {:.0} % of one processor: while it makes the program wait, rings fill and packets \
@@ -98,40 +98,40 @@ fn processors(config: &Config) -> Finding {
                 quota * 100.0
             ),
         ),
-        None => Finding::ok(PROCESSORS, format!("{cores} for {workers} capture threads per interface")),
+        None => CheckFinding::ok(PROCESSORS, format!("{cores} for {workers} capture threads per interface")),
     }
 }
 
 /// The addresses, each bound for a moment.
-pub(super) fn listening(config: &Config) -> Vec<Finding> {
+pub(super) fn listening(config: &Config) -> Vec<CheckFinding> {
     let bound = match Listeners::bind(&config.http) {
         Ok(_) => {
             let addresses: Vec<String> = config.http.listen.iter().map(ToString::to_string).collect();
-            Finding::ok(LISTEN, format!("{} can be listened on", addresses.join(", ")))
+            CheckFinding::ok(LISTEN, format!("{} can be listened on", addresses.join(", ")))
         }
-        Err(error) => Finding::failure(LISTEN, error),
+        Err(error) => CheckFinding::failure(LISTEN, error),
     };
-    let warnings = start::serving_warnings(config).into_iter().map(|warning| Finding::warning(LISTEN, warning));
+    let warnings = start::serving_warnings(config).into_iter().map(|warning| CheckFinding::warning(LISTEN, warning));
     std::iter::once(bound).chain(warnings).collect()
 }
 
 /// The descriptors that the process may have.
-pub(super) fn descriptors() -> Finding {
+pub(super) fn descriptors() -> CheckFinding {
     // Without a limit the number is the largest.
     let allowed = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     if allowed < FEWEST_DESCRIPTORS {
         let text = format!(
             "{allowed} are allowed, {FEWEST_DESCRIPTORS} are needed; raise the limit (`ulimit -n`, LimitNOFILE=)"
         );
-        return Finding::failure(DESCRIPTORS, text);
+        return CheckFinding::failure(DESCRIPTORS, text);
     }
-    Finding::ok(DESCRIPTORS, format!("{allowed} are allowed"))
+    CheckFinding::ok(DESCRIPTORS, format!("{allowed} are allowed"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::check::finding::Outcome;
+    use crate::app::check::finding::CheckOutcome;
 
     #[test]
     fn available_memory_is_read_in_kibibytes() {
@@ -144,9 +144,9 @@ mod tests {
     fn more_workers_than_make_sense_are_a_failure() {
         let mut config = Config::default();
         config.capture.workers = 100_000;
-        assert_eq!(processors(&config).outcome, Outcome::Failure);
+        assert_eq!(processors(&config).outcome, CheckOutcome::Failure);
         config.capture.workers = 1;
-        assert_ne!(processors(&config).outcome, Outcome::Failure);
+        assert_ne!(processors(&config).outcome, CheckOutcome::Failure);
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         let mut config = Config::default();
         config.http.listen = vec![taken.local_addr().unwrap().to_string().parse().unwrap()];
         let findings = listening(&config);
-        assert_eq!(findings[0].outcome, Outcome::Failure);
+        assert_eq!(findings[0].outcome, CheckOutcome::Failure);
         assert!(findings[0].text.contains("the port is in use"), "{findings:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! The rights of this process. Takes the configuration; gives findings. Must not know interfaces.
 
-use super::finding::Finding;
+use super::finding::CheckFinding;
 use crate::config::Config;
 use crate::kernel::{Daq, check_rights};
 use crate::names::sees_all_processes;
@@ -9,16 +9,16 @@ use crate::os::socket::may_capture;
 const CAPTURE: &str = "capture";
 
 /// The rights to capture, by libpcap or by the kernel path.
-pub(super) fn capture(config: &Config) -> Finding {
+pub(super) fn capture(config: &Config) -> CheckFinding {
     if config.kernel.daq != Daq::Libpcap {
         return match check_rights() {
-            Ok(()) => Finding::ok(CAPTURE, "this process has the capabilities that load the kernel's program"),
-            Err(error) => Finding::failure(CAPTURE, error),
+            Ok(()) => CheckFinding::ok(CAPTURE, "this process has the capabilities that load the kernel's program"),
+            Err(error) => CheckFinding::failure(CAPTURE, error),
         };
     }
     match may_capture() {
-        Ok(()) => Finding::ok(CAPTURE, "this process may open packet sockets (CAP_NET_RAW)"),
-        Err(error) => Finding::failure(
+        Ok(()) => CheckFinding::ok(CAPTURE, "this process may open packet sockets (CAP_NET_RAW)"),
+        Err(error) => CheckFinding::failure(
             CAPTURE,
             format!(
                 "this process may not open packet sockets: {error}; run as root, or give the program the capability: setcap \
@@ -30,9 +30,9 @@ pub(super) fn capture(config: &Config) -> Finding {
 }
 
 /// The right to see the processes of other users, where they are looked for.
-pub(super) fn processes(config: &Config) -> Option<Finding> {
+pub(super) fn processes(config: &Config) -> Option<CheckFinding> {
     (config.names.processes && !sees_all_processes()).then(|| {
-        Finding::warning(
+        CheckFinding::warning(
             "processes",
             "only the processes of this user are found, because CAP_SYS_PTRACE is missing; add it, or leave out --names.processes",
         )
