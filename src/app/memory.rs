@@ -55,6 +55,15 @@ pub(super) fn settle(config: &mut Config) -> Option<u64> {
     Some(limit)
 }
 
+/// As [`settle`], for a configuration that is read again while the program runs: nothing is said.
+pub(super) fn settle_again(config: &mut Config) {
+    if config.memory.limit_bytes == 0
+        && let Some(limit) = cgroup::memory_limit()
+    {
+        drop(fit_group(config, &limit));
+    }
+}
+
 fn settle_group(config: &mut Config, limit: &MemoryLimit) -> u64 {
     let (file, share) = (limit.file.display(), share(limit));
     match fit_group(config, limit) {

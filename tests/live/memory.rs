@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::common::metrics::Metrics;
 use super::common::monitor::{Monitor, PROGRAM};
-use super::common::namespace::Namespace;
+use super::common::namespace::{Namespace, wait_for};
 use super::trace::{self, Content, Trace};
 use super::traffic::Pair;
 use super::wire::{Pieces, Wire};
@@ -154,5 +154,10 @@ fn budgets_are_derived_from_the_limit_of_a_control_group() {
     let metrics = monitor.metrics();
     assert_eq!(metrics.sum("trafficmonitor_memory_limit_bytes"), (128 << 20) / 100 * 90);
     assert!(metrics.sum("trafficmonitor_flows_limit") < 65_536);
+    // Derived budgets are no settings that have changed.
+    monitor.signal(libc::SIGHUP);
+    let messages =
+        wait_for("the reload", || Some(monitor.messages()).filter(|messages| messages.contains("were reread")));
+    assert!(!messages.contains("other settings have changed"), "{messages}");
     monitor.stop();
 }
