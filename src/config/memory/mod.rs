@@ -11,7 +11,7 @@ mod parts;
 
 use std::fmt;
 
-use parts::{MemoryPart, parts};
+use parts::{BudgetPart, parts};
 
 use super::declaration::FileKey;
 use super::{Config as WholeConfig, Error, Settings, kernel_path};
@@ -64,7 +64,7 @@ pub(crate) struct Oversized {
     /// The smallest limit that would be enough, in bytes: whole MiB.
     pub least_bytes: u64,
     /// The parts with the smallest budgets, the largest part first.
-    pub parts: Vec<MemoryPart>,
+    pub parts: Vec<BudgetPart>,
 }
 
 impl fmt::Display for Oversized {

@@ -84,7 +84,7 @@ const KERNEL_READER: u64 = 16 * MEBIBYTE;
 
 /// A part of the memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MemoryPart {
+pub(crate) struct BudgetPart {
     /// Its name.
     pub name: &'static str,
     /// The most bytes.
@@ -96,7 +96,7 @@ pub(crate) struct MemoryPart {
 }
 
 /// All parts, in the order of a packet's way.
-pub(super) fn parts(config: &Config, measure: Measure) -> Vec<MemoryPart> {
+pub(super) fn parts(config: &Config, measure: Measure) -> Vec<BudgetPart> {
     let mut parts = vec![
         part("program", CODE + RUNTIME, "code, threads, lines that wait"),
         rings(config, measure),
@@ -114,17 +114,17 @@ pub(super) fn parts(config: &Config, measure: Measure) -> Vec<MemoryPart> {
 }
 
 /// A part without a budget that can be given.
-fn part(name: &'static str, bytes: u64, budget: &str) -> MemoryPart {
-    MemoryPart { name, bytes, budget: budget.to_owned(), given: None }
+fn part(name: &'static str, bytes: u64, budget: &str) -> BudgetPart {
+    BudgetPart { name, bytes, budget: budget.to_owned(), given: None }
 }
 
 /// A part that is bounded by a setting, shown as an option.
-fn set_part(config: &Config, name: &'static str, bytes: u64, (section, key): FileKey, option: String) -> MemoryPart {
+fn set_part(config: &Config, name: &'static str, bytes: u64, (section, key): FileKey, option: String) -> BudgetPart {
     let given = config.memory.given.has(section, key).then(|| option.clone());
-    MemoryPart { name, bytes, budget: option, given }
+    BudgetPart { name, bytes, budget: option, given }
 }
 
-fn accounts(config: &Config) -> [MemoryPart; 4] {
+fn accounts(config: &Config) -> [BudgetPart; 4] {
     let account = &config.account;
     let flows = || format!("--max-flows {}", account.max_flows);
     let series = (account.max_series + account.max_host_series) as u64 * SERIES;
@@ -137,7 +137,7 @@ fn accounts(config: &Config) -> [MemoryPart; 4] {
     ]
 }
 
-fn detection(config: &Config) -> [MemoryPart; 5] {
+fn detection(config: &Config) -> [BudgetPart; 5] {
     let of =
         |name, bytes, key: FileKey, count| set_part(config, name, bytes, key, format!("{}.{} {count}", key.0, key.1));
     let pairs = config.detect.anomaly.map_or(0, |anomaly| anomaly.max_pairs);
@@ -151,7 +151,7 @@ fn detection(config: &Config) -> [MemoryPart; 5] {
     ]
 }
 
-fn outputs(config: &Config) -> [MemoryPart; 6] {
+fn outputs(config: &Config) -> [BudgetPart; 6] {
     let (divisor, connections) = (config.history.divisor as u64, config.http.most_connections as u64);
     let names = format!("--names.max_hosts {}", config.names.max_hosts);
     [
@@ -186,7 +186,7 @@ fn reads_interfaces(config: &Config) -> bool {
     config.source.is_none()
 }
 
-fn rings(config: &Config, measure: Measure) -> MemoryPart {
+fn rings(config: &Config, measure: Measure) -> BudgetPart {
     let capture = &config.capture;
     let bytes = match capture.selection {
         _ if !reads_interfaces(config) || config.kernel.daq != Daq::Libpcap || measure == Measure::Charged => 0,
@@ -236,7 +236,7 @@ fn of_policy(config: &Config) -> u64 {
     sources + entries(config.policy.events.max_sources) * EVENT_PACE
 }
 
-fn evidence(config: &Config) -> MemoryPart {
+fn evidence(config: &Config) -> BudgetPart {
     let evidence = &config.evidence;
     let is_kept = reads_interfaces(config) && (evidence.ring_bytes.is_some() || evidence.packet_log.is_on);
     let ring = evidence.ring_bytes.unwrap_or(0);
@@ -266,7 +266,7 @@ fn of_names(config: &Config) -> u64 {
 }
 
 /// The maps are memory of the kernel, which a cgroup counts as that of the process.
-fn kernel_maps(config: &Config) -> MemoryPart {
+fn kernel_maps(config: &Config) -> BudgetPart {
     let is_used = reads_interfaces(config) && config.kernel.daq != Daq::Libpcap;
     let bytes = config.kernel.map_bytes + 2 * u64::from(config.kernel.ring_bytes) + KERNEL_READER;
     let option = format!("--xdp.map-memory {}MiB", config.kernel.map_bytes >> 20);
