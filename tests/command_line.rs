@@ -345,7 +345,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                  {name: f, type: alertmanager, url: \"http://[::1]:9093/alerts\"},\n\
                  {name: e, type: slack, url_file: /e, channel: \"#net\", emoji: \":x:\", icon: \"https://x/y.png\"}]}\n";
     fs::write(folder.path().join("rules.yml"), rules).unwrap();
-    let options = "-c rules.yml -iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB --capture.workers 2 -localIPs 192.0.2.1 \
+    let options = "-c rules.yml -iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB --memory.limit 64GiB --capture.workers 2 -localIPs 192.0.2.1 \
                    -localNetworks 192.0.2.0/24,2001:db8::/32 --flow-key pair --max-flows 7 --max-series 5 --max-hosts 6 \
                    --max-host-series 4 --idle-timeout 1h --metrics.seed=false --metrics.flow_packets --metrics.created \
                    -promHTTP localhost:9 -promHTTP [::1]:10 -promRefresh 0.5 --log.level debug --log.format json \
@@ -533,6 +533,48 @@ fn interfaces_are_listed_with_their_decisions() {
     };
     assert!(line_of("interfaces").ends_with("no: loopback"), "{}", line_of("interfaces"));
     assert!(!line_of("interfaces -i lo").contains("loopback"), "{}", line_of("interfaces -i lo"));
+}
+
+#[test]
+fn check_says_what_will_not_work_in_lines_and_in_json() {
+    let ended = run("check -i nosuch0 -promHTTP 127.0.0.1:0");
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.output.contains("failure  interfaces: nosuch0: no such interface (have: "), "{ended:?}");
+    assert!(ended.output.contains("ok       listen: 127.0.0.1:0 can be listened on\n"), "{ended:?}");
+    assert!(ended.output.contains("\nthe run will not work: "), "{ended:?}");
+    let ended = run("check -i nosuch0 -promHTTP 127.0.0.1:0 --output jsonl");
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    let objects: Vec<serde_json::Value> =
+        ended.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |check: &str| objects.iter().find(|object| object["check"] == check).unwrap();
+    assert_eq!((&of("interfaces")["outcome"], &of("listen")["outcome"]), (&"failure".into(), &"ok".into()));
+}
+
+#[test]
+fn check_takes_the_options_and_words_of_a_run() {
+    let ended = run("check -r mix.pcap -promHTTP 127.0.0.1:0 udp port 53");
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(ended.output.ends_with(" warnings\n") || ended.output.ends_with(" warning\n"), "{ended:?}");
+    let ended = run("check -promHTTP 127.0.0.1:0 udp prot 53");
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.output.contains("failure  filter: filter `udp prot 53` does not compile: "), "{ended:?}");
+    let ended = run("check --output csv");
+    assert_eq!(ended.status, Some(2), "{ended:?}");
+    assert!(ended.messages.contains("--output csv: check writes table or jsonl"), "{ended:?}");
+    let ended = run("check -archive_dir /nowhere --state.dir /nowhere/too -promHTTP 127.0.0.1:0 -r mix.pcap");
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    for folder in ["/nowhere", "/nowhere/too"] {
+        assert!(ended.output.contains(&format!("failure  files: {folder}: no such directory; create it")), "{ended:?}");
+    }
+}
+
+#[test]
+fn budgets_that_cannot_fit_are_refused_with_the_sum_by_part() {
+    let ended = run("--memory.limit 200MiB --max-flows 2000000 --config.check");
+    assert_eq!((ended.status, ended.output.as_str()), (Some(2), ""), "{ended:?}");
+    let expected = "trafficmonitor: --memory.limit: too little memory: with the smallest budgets that are possible the parts need ";
+    assert!(ended.messages.starts_with(expected), "{ended:?}");
+    assert!(ended.messages.contains("(conversations 656.0 MiB by --max-flows 2000000, "), "{ended:?}");
 }
 
 // ---- Ends ----------------------------------------------------------------------------------------------------------------

@@ -338,7 +338,7 @@ const LIMITS: &[Limit] = &[
             "trafficmonitor_rings_refused_total",
             "trafficmonitor_capture_packets_dropped_total{reason=\"kernel\"}",
         ]),
-        &["pipeline/rings.rs ALL_RINGS_BYTES"],
+        &["capture/mod.rs ALL_RINGS_BYTES"],
     ),
     Limit(
         "expositions and lists of sources under way",
@@ -412,6 +412,7 @@ const LIMITS: &[Limit] = &[
 const OTHERS: &[&str] = &[
     "account/observer.rs MOST",
     "alert/names.rs MAXIMUM_PROCESSES",
+    "app/check/interfaces.rs MOST_TRIED",
     "app/replay/mod.rs MOST_ALERTS",
     "app/start.rs MOST_LISTED",
     "app/test/fired.rs MOST_ALERTS",
@@ -429,6 +430,9 @@ const OTHERS: &[&str] = &[
     "config/kinds/numbers.rs LARGEST_RING_BYTES",
     "config/kinds/numbers.rs MOST_ENTRIES",
     "config/kinds/numbers.rs MOST_WORKERS",
+    "config/memory/budgets.rs LARGEST_SCALE",
+    "config/memory/budgets.rs MOST_INTERFACES",
+    "config/memory/parts.rs MOST_PIECES",
     "decode/ethernet.rs MAXIMUM_LENGTH",
     "detect/anomaly/config.rs LARGEST_CAPACITY",
     "detect/anomaly/config.rs MOST_PAIRS",
@@ -470,6 +474,7 @@ const OTHERS: &[&str] = &[
     "names/processes/files.rs MOST_FILES",
     "notify/client.rs MOST_ANSWER",
     "notify/receivers/alertmanager.rs MOST",
+    "os/cgroup.rs NO_LIMIT",
     "os/processes.rs MOST_ANCESTORS",
 ];
 

@@ -17,6 +17,8 @@ mod attachments;
 mod benign;
 #[path = "live/changes.rs"]
 mod changes;
+#[path = "live/check.rs"]
+mod check;
 #[path = "live/coverage.rs"]
 mod coverage;
 #[path = "live/crowd.rs"]
@@ -55,6 +57,8 @@ mod lan;
 mod lockout;
 #[path = "live/masquerade.rs"]
 mod masquerade;
+#[path = "live/memory.rs"]
+mod memory;
 #[path = "live/names.rs"]
 mod names;
 #[path = "live/output.rs"]

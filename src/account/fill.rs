@@ -36,7 +36,13 @@ impl Fill {
     /// True if the interval should be handed over.
     #[inline]
     pub fn is_nearly_full(self) -> bool {
-        self.rows_v4.max(self.rows_v6).max(self.refusals) >= ROWS_TO_HAND_OVER || self.frames >= FRAMES_TO_HAND_OVER
+        self.most() >= ROWS_TO_HAND_OVER || self.frames >= FRAMES_TO_HAND_OVER
+    }
+
+    /// The largest number of rows of an IP version, or of refusals.
+    #[inline]
+    pub fn most(self) -> usize {
+        self.rows_v4.max(self.rows_v6).max(self.refusals)
     }
 
     /// True if the interval has many rows and fewer than three frames for two rows. Then further frames hardly fall

@@ -31,6 +31,7 @@ pub struct Refused<A: Address> {
 /// The refusals of one IP version in the order of their errors, bounded.
 #[derive(Debug)]
 pub(super) struct Refusals<A: Address> {
+    most: usize,
     refused: Vec<Refused<A>>,
     /// The number of the frame with the error, for each refusal.
     noted_by: Vec<u32>,
@@ -39,8 +40,10 @@ pub(super) struct Refusals<A: Address> {
 }
 
 impl<A: Address> Refusals<A> {
-    pub(super) fn new() -> Self {
-        Self { refused: Vec::new(), noted_by: Vec::new(), index: HashTable::new(), lost: 0 }
+    /// No refusals yet, at most `most` of them and [`MAXIMUM_REFUSALS`].
+    pub(super) fn new(most: usize) -> Self {
+        let most = most.min(MAXIMUM_REFUSALS);
+        Self { most, refused: Vec::new(), noted_by: Vec::new(), index: HashTable::new(), lost: 0 }
     }
 
     pub(super) fn clear(&mut self) {
@@ -51,7 +54,9 @@ impl<A: Address> Refusals<A> {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.refused.capacity() * size_of::<Refused<A>>() + self.index.allocation_size()
+        self.refused.capacity() * size_of::<Refused<A>>()
+            + self.noted_by.capacity() * size_of::<u32>()
+            + self.index.allocation_size()
     }
 
     /// Adds a refusal by the frame with this number; `hash` is the hash of its key. False if the refusal is known
@@ -60,7 +65,7 @@ impl<A: Address> Refusals<A> {
         if self.holds(hash, &refused.key, refused.way) {
             return false;
         }
-        if self.refused.len() >= MAXIMUM_REFUSALS {
+        if self.refused.len() >= self.most {
             self.lost += 1;
             return false;
         }

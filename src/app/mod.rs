@@ -3,8 +3,10 @@
 
 mod alerting;
 mod analyze;
+mod check;
 mod live;
 mod log;
+mod memory;
 mod naming;
 mod output;
 mod replay;
@@ -56,6 +58,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         Invocation::Replay(replay) => replay::run(replay),
         Invocation::Test(test) => test::run(test),
         Invocation::Analyze(analysis) => analyze::run(analysis),
+        Invocation::Check(check) => check::run(check),
         Invocation::Interfaces(config) => {
             let network = Network::read()?;
             let capture = selection::as_they_stand(&network, &config.capture);
@@ -64,6 +67,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         }
         Invocation::CheckConfig(config) => {
             config.notices.iter().for_each(|notice| say(notice));
+            print(&memory::derived(&config))?;
             live::user_filter(&config)?;
             start::check_source_file(&config)?;
             start::inspect_files(&config)?;

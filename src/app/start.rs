@@ -61,9 +61,14 @@ pub(super) fn check_files(config: &Config) -> Result<(), UnusableFile> {
 
 /// As [`check_files`], without creating or changing anything.
 pub(super) fn inspect_files(config: &Config) -> Result<(), UnusableFile> {
+    all_faults(config).into_iter().next().map_or(Ok(()), |fault| Err(UnusableFile(fault)))
+}
+
+/// All faults of the files and directories that the configuration names. Nothing is created or changed.
+pub(super) fn all_faults(config: &Config) -> Vec<String> {
     let of_log = EventLog::inspect(&config.events).err().map(|error| error.to_string());
     let of_access = web_access(config).err().map(|UnusableFile(fault)| fault);
-    faults_of_files(config).chain(of_access).chain(of_log).next().map_or(Ok(()), |fault| Err(UnusableFile(fault)))
+    faults_of_files(config).chain(of_access).chain(of_log).collect()
 }
 
 /// The access to the server, by the web configuration file if there is one.
@@ -139,11 +144,21 @@ pub(super) fn say(config: &Config, version: &str, access: &WebAccess) {
         "limits"
     );
     say_policy(config);
-    let exposed = exposure(config, &network).into_iter().chain(exposed_packets(config));
-    let exposed = exposed.filter(|_| !access.is_authenticated());
-    for warning in exposed.chain(access.warnings()) {
+    for warning in warnings_of(config, &network, access) {
         tracing::warn!("{warning}");
     }
+}
+
+/// The warnings of a start about what is served to whom. A web configuration file that cannot be used has none.
+pub(super) fn serving_warnings(config: &Config) -> Vec<String> {
+    let network = Network::read().unwrap_or_default();
+    web_access(config).map(|access| warnings_of(config, &network, &access)).unwrap_or_default()
+}
+
+fn warnings_of(config: &Config, network: &Network, access: &WebAccess) -> Vec<String> {
+    let exposed = exposure(config, network).into_iter().chain(exposed_packets(config));
+    let exposed = exposed.filter(|_| !access.is_authenticated());
+    exposed.chain(access.warnings()).collect()
 }
 
 /// Logs the lists of permitted and denied networks, and warns of an IP version without any permitted network.

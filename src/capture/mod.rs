@@ -36,6 +36,9 @@ pub enum Selection {
     Named(Vec<String>),
 }
 
+/// The most bytes of all rings together, with [`Selection::All`], unless a limit on memory says fewer.
+const ALL_RINGS_BYTES: u64 = 512 << 20;
+
 /// Settings of capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -53,6 +56,10 @@ pub struct Config {
     pub snap_length: u32,
     /// The kernel's ring of each handle, in bytes.
     pub buffer_bytes: u32,
+    /// The most bytes of all rings together, with [`Selection::All`].
+    pub all_rings_bytes: u64,
+    /// The most handles, with [`Selection::All`].
+    pub most_handles: usize,
     /// Handles an interface that share its packets, each with a thread and a ring of its own.
     pub workers: usize,
     /// Longest time for which the kernel may hold frames back to hand over more at once.
@@ -69,6 +76,8 @@ impl Default for Config {
             promiscuous: false,
             snap_length: 1500,
             buffer_bytes: 32 << 20,
+            all_rings_bytes: ALL_RINGS_BYTES,
+            most_handles: usize::MAX,
             workers: 1,
             read_timeout: Duration::from_millis(100),
         }

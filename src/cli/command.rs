@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use super::options::{HELP, VERSION, all};
 use super::scope::uses;
-pub(super) use super::scope::{ANALYZE, COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY, TEST};
+pub(super) use super::scope::{ANALYZE, CHECK, COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY, TEST};
 use crate::config::declarations::SECTIONS;
 use crate::config::{Arity, Declaration, Role};
 
@@ -33,6 +33,10 @@ pub const SUBCOMMANDS: &[(&str, &str)] = &[
         "Read capture files that YAML files of test cases name, and check that the expected alerts fire and no others",
     ),
     (ANALYZE, "Read event logs, and print totals, the top sources, targets and ports, and the threats found in them"),
+    (
+        CHECK,
+        "Say before a run, with the same options, what will not work and why; status 0 if the run will work, 1 if not",
+    ),
     (INTERFACES, "List interfaces with their state and addresses, and whether each would be captured (if not, why)"),
     (CONFIG, "Print the effective configuration as YAML"),
     (COMPLETIONS, "Print a shell completion script"),
@@ -112,6 +116,7 @@ fn with_arguments(subcommand: Command, name: &'static str, declarations: &[&'sta
             .args(used)
             .arg(Arg::new(SHELL).required(true).value_parser(value_parser!(Shell)).help("Shell to complete for")),
         MAN => subcommand.args(used),
+        CHECK => subcommand.args(everything).arg(words(WORDS, "BPF filter of the run, same as -filter").num_args(0..)),
         _ => subcommand.args(everything),
     }
 }

@@ -84,6 +84,19 @@ pub(crate) fn output(occurrences: &[Occurrence], replays: bool) -> Result<Replay
     given.map_or(Ok(ReplayOutput::default()), |given| Ok(OUTPUT.parse_given(&given)?))
 }
 
+/// True if `check` writes its findings as JSON; none without `check`.
+pub(super) fn writes_findings_as_json(occurrences: &[Occurrence], checks: bool) -> Result<Option<bool>, Error> {
+    if !checks {
+        return Ok(None);
+    }
+    let Some(given) = last(occurrences, options::OUTPUT) else { return Ok(Some(false)) };
+    match OUTPUT.parse_given(&given)? {
+        ReplayOutput::Table => Ok(Some(false)),
+        ReplayOutput::JsonLines => Ok(Some(true)),
+        _ => Err(Error::invalid(given.place(), "check writes table or jsonl")),
+    }
+}
+
 /// The number of conversations or flows that `replay` lists; none if that is not given. Refused with an `output` that
 /// lists no flows.
 pub(crate) fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> Result<Option<Top>, Error> {

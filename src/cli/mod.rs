@@ -43,6 +43,8 @@ pub(crate) enum Invocation {
     Test(TestInvocation),
     /// Read event logs, write what is found, and end.
     Analyze(AnalyzeInvocation),
+    /// Say what of a run will not work, and why.
+    Check(CheckInvocation),
     /// List the interfaces, and which of them this configuration captures.
     Interfaces(Config),
     /// Print that the configuration is valid.
@@ -68,6 +70,14 @@ pub(crate) struct ReplayInvocation {
     pub shows_events: bool,
     /// All other settings. The `source` is none.
     pub config: Config,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckInvocation {
+    /// The configuration of the run.
+    pub config: Config,
+    /// True for one JSON object a line.
+    pub is_json: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -196,12 +206,15 @@ fn configured(
     Arguments { occurrences, .. }: &Arguments,
     environment: &[(OsString, OsString)],
 ) -> Result<Invocation, Error> {
-    let settings = settings(matches, occurrences, environment)?;
     let name = subcommand.map(|(name, _)| name);
+    // The words of `check` are those of the run.
+    let of_words = subcommand.filter(|(name, _)| *name == command::CHECK).map_or(matches, |(_, matches)| matches);
+    let settings = settings(of_words, occurrences, environment)?;
     let (replays, tests) = (name == Some(command::REPLAY), name == Some(command::TEST));
     let analyzes = name == Some(command::ANALYZE);
     layers::refuse_source(occurrences, name)?;
-    let output = layers::output(occurrences, replays)?;
+    let is_json = layers::writes_findings_as_json(occurrences, name == Some(command::CHECK))?;
+    let output = if is_json.is_some() { ReplayOutput::Table } else { layers::output(occurrences, replays)? };
     let top = match analyzes {
         true => layers::top_of_analysis(occurrences)?,
         false => layers::top(occurrences, replays, output)?,
@@ -231,6 +244,10 @@ fn configured(
             let files = words_of(matches, command::LOGS);
             let log = settings.validate()?.log;
             Ok(Invocation::Analyze(AnalyzeInvocation { files, format, report, top, log }))
+        }
+        Some((command::CHECK, _)) => {
+            let config = settings.validate()?;
+            Ok(Invocation::Check(CheckInvocation { config, is_json: is_json.unwrap_or_default() }))
         }
         Some((command::INTERFACES, _)) => settings.validate().map(Invocation::Interfaces),
         Some((command::CONFIG, _)) => settings.validate().map(Invocation::PrintConfig),

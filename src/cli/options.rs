@@ -45,7 +45,7 @@ pub(super) static COMMAND: &[Declaration] = &[
         .help("Check the configuration and exit"),
     Declaration::option(OUTPUT, Role::Replay)
         .value("FORMAT", "table")
-        .help("Output format of replay: table, jsonl, csv, alerts, prometheus or none (for benchmarks)"),
+        .help("Output format of replay: table, jsonl, csv, alerts, prometheus or none (for benchmarks); of check: table or jsonl"),
     Declaration::option(TOP, Role::Replay)
         .value("N", "20")
         .help("Conversations that replay's table lists, the heaviest, and alerts, the first: a number or all. With jsonl or \

@@ -3,12 +3,13 @@
 //! Takes an option and a subcommand; tells whether the subcommand uses it. Must not decide what is accepted: a
 //! subcommand accepts every setting, so that it can be added to any working command line.
 
-use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK, TOP};
+use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK, OUTPUT, TOP};
 use crate::config::{Declaration, Role};
 
 pub(super) const REPLAY: &str = "replay";
 pub(super) const TEST: &str = "test";
 pub(super) const ANALYZE: &str = "analyze";
+pub(super) const CHECK: &str = "check";
 pub(super) const INTERFACES: &str = "interfaces";
 pub(super) const CONFIG: &str = "config";
 pub(super) const COMPLETIONS: &str = "completions";
@@ -29,7 +30,12 @@ const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture",
 /// True if `subcommand` uses the option; `None` is the exporter itself.
 pub(super) fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool {
     match declaration.role {
-        Role::Replay => subcommand == Some(REPLAY) || (subcommand == Some(ANALYZE) && declaration.id() == TOP),
+        Role::Replay => match subcommand {
+            Some(REPLAY) => true,
+            Some(ANALYZE) => declaration.id() == TOP,
+            Some(CHECK) => declaration.id() == OUTPUT,
+            _ => false,
+        },
         Role::Test => subcommand == Some(TEST),
         Role::Analyze => subcommand == Some(ANALYZE),
         Role::Command => uses_command_option(subcommand, &declaration.id()),

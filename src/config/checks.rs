@@ -10,7 +10,7 @@ use super::declaration::FileKey;
 use super::kinds::ValueKind as _;
 use super::kinds::keywords::{BOOLEAN, EVENT_FORMAT};
 use super::kinds::numbers::BOUND;
-use super::{Config, Error, Settings, delivery, kernel_path, policy, trafficalerted};
+use super::{Config, Error, Settings, delivery, kernel_path, memory, policy, trafficalerted};
 use crate::alert::Exclusion;
 use crate::capture::{Selection, file_name};
 use crate::detect::anomaly::{self, Fence, Method};
@@ -38,7 +38,7 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     if settings.serves_trafficalerted && listen.iter().all(|address| address.port != trafficalerted::PORT) {
         listen.push(ListenAddress { host: None, port: trafficalerted::PORT });
     }
-    Ok(())
+    memory::complete(settings, config)
 }
 
 fn refused(settings: &Settings, key: FileKey, problem: impl ToString) -> Error {

@@ -23,8 +23,7 @@ const OF_LIBPCAP: [(FileKey, &str); 5] = [
 /// Completes the settings of the kernel path, or refuses them.
 pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), Error> {
     choose_daq(settings, config)?;
-    // One map for each IP version and generation.
-    config.kernel.max_conversations = u32::try_from(config.account.max_flows.clamp(1_024, 1 << 20)).unwrap_or(1 << 20);
+    config.kernel.max_conversations = conversations(config.account.max_flows);
     let notices = notices(settings, config);
     config.notices.extend(notices);
     config.capture.ethernet_only = config.kernel.daq != Daq::Libpcap;
@@ -33,6 +32,11 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     }
     refuse_to_drop_all(settings, config)?;
     refuse_what_cannot_be_fed(settings, config)
+}
+
+/// The most conversations of each IP version in an interval: there is a map for each version and generation.
+pub(super) fn conversations(max_flows: usize) -> u32 {
+    u32::try_from(max_flows.clamp(1_024, 1 << 20)).unwrap_or(1 << 20)
 }
 
 /// Refuses to drop packets without a list of permitted networks, and by an empty one unless that is forced.

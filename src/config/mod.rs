@@ -12,6 +12,7 @@ pub(crate) mod file;
 pub(crate) mod given;
 mod kernel_path;
 pub(crate) mod kinds;
+pub(crate) mod memory;
 pub(crate) mod nearest;
 mod policy;
 mod settings;
@@ -30,7 +31,7 @@ use tracing::Level;
 
 use crate::events::line::LineForm;
 use crate::{
-    account, alert, capture, detect, events, evidence, export, http, kernel, locality, names, notify, pipeline,
+    account, alert, capture, detect, events, evidence, export, history, http, kernel, locality, names, notify, pipeline,
 };
 
 /// Each value once, in the order of its first appearance.
@@ -52,6 +53,8 @@ pub struct Config {
     pub capture: capture::Config,
     /// The kernel path.
     pub kernel: kernel::Config,
+    /// The limit on memory.
+    pub memory: memory::Config,
     /// The local networks.
     pub locality: locality::Config,
     /// The permitted networks.
@@ -72,6 +75,8 @@ pub struct Config {
     pub evidence: evidence::Config,
     /// The log of violations and alerts.
     pub events: events::Config,
+    /// The size of the history.
+    pub history: history::Config,
     /// The families of metrics that are written.
     pub export: export::Config,
     /// The sources of names.

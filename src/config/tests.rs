@@ -93,9 +93,11 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("slack_url_file", _) => "a.txt",
             ("state.dir" | "l", _) => "/a",
             // They imply or need another setting.
-            ("archive_dir" | "log_packets" | "log-format" | "verbose" | "policy.denied" | "drop-packets", _) => {
-                continue;
-            }
+            (
+                "archive_dir" | "log_packets" | "log-format" | "verbose" | "policy.denied" | "drop-packets"
+                | "memory.limit",
+                _,
+            ) => continue,
             ("log-file" | "web.config.file", _) => "events.log",
             ("log-max-size", _) => "5MiB",
             ("log-max-age", _) => "50s",

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Config {
     /// Bytes of memory for recent packets; none if no packets are kept.
     pub ring_bytes: Option<u64>,
+    /// The most bytes of packets that wait for the evidence thread.
+    pub queue_bytes: usize,
     /// The most bytes that are kept of a packet.
     pub packet_bytes: u32,
     /// The folder of evidence files, and of logged packets once their traffic is anomalous.
@@ -41,6 +43,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             ring_bytes: None,
+            queue_bytes: 32 << 20,
             packet_bytes: 256,
             archive_dir: None,
             max_bytes: 64 << 20,

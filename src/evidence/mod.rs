@@ -69,6 +69,7 @@ pub(crate) enum Message {
 pub struct EvidenceSender {
     messages: Sender<Message>,
     waiting: Arc<Waiting>,
+    most_waiting: usize,
 }
 
 /// Makes recorders for capture threads.
@@ -110,13 +111,19 @@ pub(crate) struct Waiting {
 
 impl EvidenceSender {
     pub(crate) fn new(messages: Sender<Message>, waiting: Arc<Waiting>) -> Self {
-        Self { messages, waiting }
+        Self { messages, waiting, most_waiting: MOST_WAITING }
+    }
+
+    /// The same end, with at most `bytes` of chunks that wait, and [`MOST_WAITING`].
+    #[must_use]
+    pub(crate) fn bounded(self, bytes: usize) -> Self {
+        Self { most_waiting: bytes.min(MOST_WAITING), ..self }
     }
 
     /// Hands over a chunk.
     pub(crate) fn send_packets(&self, chunk: Chunk) {
         let bytes = chunk.memory_bytes();
-        if self.waiting.bytes.load(Ordering::Relaxed) + bytes > MOST_WAITING {
+        if self.waiting.bytes.load(Ordering::Relaxed) + bytes > self.most_waiting {
             self.waiting.lost_packets.fetch_add(chunk.packets().into(), Ordering::Relaxed);
             self.note_lost(u64::from(chunk.packets()), chunk.last());
             return;

@@ -82,6 +82,7 @@ impl Evidence {
     /// When a directory cannot be written to, or a thread cannot be started.
     pub fn start(config: Config, setup: EvidenceSetup) -> Result<Self, Error> {
         let (messages, receiver) = channel();
+        let queue_bytes = config.queue_bytes;
         let counters = Arc::<EvidenceCounters>::default();
         let mut threads = Vec::new();
         let archive = config.archive_dir.as_deref().map(|path| usable("archive_dir", path)).transpose()?;
@@ -109,7 +110,8 @@ impl Evidence {
         let figures = FiguresReader { counters: Arc::clone(&counters), waiting: Arc::clone(&waiting) };
         let collector = PacketCollector::new(ring_bytes, counters, Arc::clone(&waiting), cases, log);
         threads.push(spawn("evidence", move || collector.run(&receiver))?);
-        Ok(Self { sender: EvidenceSender::new(messages.clone(), waiting), messages, figures, threads })
+        let sender = EvidenceSender::new(messages.clone(), waiting).bounded(queue_bytes);
+        Ok(Self { sender, messages, figures, threads })
     }
 
     /// The sending end for packets and alerts.

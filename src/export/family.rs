@@ -141,6 +141,8 @@ families! {
         "1 if interfaces, addresses and routes may have changed and could not be read since; reading is retried until it succeeds.";
     RING_BYTES = Gauge "trafficmonitor_ring_memory_bytes" []
         "Kernel memory of all capture rings; without -iface at most 512 MiB.";
+    MEMORY_LIMIT = Gauge "trafficmonitor_memory_limit_bytes" []
+        "Limit on resident memory from --memory.limit or the cgroup, below which the budgets of all tables stay; 0 without one.";
     RINGS_REFUSED = Counter "trafficmonitor_rings_refused_total" []
         "Times an interface was not captured because there was no memory left for its capture ring.";
     KERNEL_REATTACHED = Counter "trafficmonitor_kernel_reattached_total" []
@@ -328,6 +330,7 @@ pub const LIVE_ONLY: &[Family] = &[
     THREAD_UP,
     NETWORK_STALE,
     RING_BYTES,
+    MEMORY_LIMIT,
     RINGS_REFUSED,
     KERNEL_REATTACHED,
     RELOAD_SUCCESSFUL,

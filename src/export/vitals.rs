@@ -15,6 +15,7 @@ pub struct Vitals {
     thread_up: IntGaugeVec,
     network_stale: IntGauge,
     ring_bytes: IntGauge,
+    memory_limit: IntGauge,
     refused_rings: IntCounter,
     reattached: IntCounter,
     is_reloaded: IntGauge,
@@ -32,6 +33,7 @@ impl Vitals {
             thread_up,
             network_stale: IntGauge::with_opts(options(&family::NETWORK_STALE))?,
             ring_bytes: IntGauge::with_opts(options(&family::RING_BYTES))?,
+            memory_limit: IntGauge::with_opts(options(&family::MEMORY_LIMIT))?,
             refused_rings: IntCounter::with_opts(options(&family::RINGS_REFUSED))?,
             reattached: IntCounter::with_opts(options(&family::KERNEL_REATTACHED))?,
             is_reloaded: IntGauge::with_opts(options(&family::RELOAD_SUCCESSFUL))?,
@@ -43,6 +45,7 @@ impl Vitals {
         registry.register(Box::new(self.thread_up.clone()))?;
         registry.register(Box::new(self.network_stale.clone()))?;
         registry.register(Box::new(self.ring_bytes.clone()))?;
+        registry.register(Box::new(self.memory_limit.clone()))?;
         registry.register(Box::new(self.refused_rings.clone()))?;
         registry.register(Box::new(self.reattached.clone()))?;
         registry.register(Box::new(self.is_reloaded.clone()))?;
@@ -70,6 +73,11 @@ impl Vitals {
     /// The memory of all capture rings.
     pub fn set_ring_bytes(&self, bytes: u64) {
         self.ring_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// The limit on resident memory in bytes; none is shown as 0.
+    pub fn set_memory_limit(&self, limit: Option<u64>) {
+        self.memory_limit.set(i64::try_from(limit.unwrap_or(0)).unwrap_or(i64::MAX));
     }
 
     /// Counts a ring for which there was no memory left.

@@ -26,6 +26,13 @@ pub(super) struct LevelSize {
     pub open_rows: usize,
 }
 
+impl LevelSize {
+    /// The same cells with one row in `divisor`.
+    pub(super) const fn divided(self, divisor: usize) -> Self {
+        Self { rows: self.rows / divisor, open_rows: self.open_rows / divisor, ..self }
+    }
+}
+
 /// Appends to a ring, from which the oldest falls out past the limit.
 fn push<T>(ring: &mut VecDeque<T>, cell: T, kept: usize) {
     if ring.len() == kept {
@@ -97,20 +104,24 @@ pub(super) struct Levels {
     pub(super) totals_of_tens: VecDeque<TotalsCell>,
     /// The cell of 10 s that is open; 0 seconds before its first.
     open_ten: TotalsCell,
+    /// Rows of a closed second.
+    rows_of_second: usize,
     seconds: VecDeque<Arc<RowsCell>>,
     tens: LongerCells,
     minutes: LongerCells,
 }
 
 impl Levels {
-    pub(super) fn new() -> Self {
+    /// No cells yet; each will have one row in `divisor` of the full size.
+    pub(super) fn new(divisor: usize) -> Self {
         Self {
+            rows_of_second: SECONDS.divided(divisor).rows,
             totals: VecDeque::with_capacity(TOTALS_OF_SECONDS),
             totals_of_tens: VecDeque::with_capacity(TOTALS_OF_TENS),
             open_ten: TotalsCell::default(),
             seconds: VecDeque::with_capacity(SECONDS.kept),
-            tens: LongerCells::new(TENS),
-            minutes: LongerCells::new(MINUTES),
+            tens: LongerCells::new(TENS.divided(divisor)),
+            minutes: LongerCells::new(MINUTES.divided(divisor)),
         }
     }
 
@@ -119,7 +130,7 @@ impl Levels {
         let (start, next) = (totals.start, cell.next());
         self.take_totals(totals, next);
         self.tens.add(rows, start, 1, state);
-        push(&mut self.seconds, Arc::new(rows.close(SECONDS.rows, start, 1, state)), SECONDS.kept);
+        push(&mut self.seconds, Arc::new(rows.close(self.rows_of_second, start, 1, state)), SECONDS.kept);
         if !self.tens.ends_before(next) {
             return;
         }

@@ -35,6 +35,19 @@ use row::RowKey;
 pub use row::{HistoryRow, InterfaceIndex};
 pub use view::{HistoryRange, HistoryView, RangeRow, RangeRows};
 
+/// The size of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The history has one row in so many of its full size: 1, 2 or 4.
+    pub divisor: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { divisor: 1 }
+    }
+}
+
 /// The grid of the shortest cells. An interval must lie in one cell of it.
 pub const GRID: TimeGrid = TimeGrid::SECONDS;
 
@@ -81,7 +94,14 @@ impl History {
     /// An empty history of flows that are keyed by `keying`. With the same `seeds` the same rows stay, also past the
     /// limits.
     pub fn new(keying: FlowKeying, seeds: impl Into<Seeds>) -> Self {
-        let second = || OpenSecond { totals: TotalsCell::default(), rows: OpenRows::new(SECONDS.open_rows) };
+        Self::sized(keying, seeds, &Config::default())
+    }
+
+    /// As [`History::new`], of the size in `config`.
+    pub fn sized(keying: FlowKeying, seeds: impl Into<Seeds>, config: &Config) -> Self {
+        let divisor = config.divisor.clamp(1, 4);
+        let open_rows = SECONDS.divided(divisor).open_rows;
+        let second = || OpenSecond { totals: TotalsCell::default(), rows: OpenRows::new(open_rows) };
         Self {
             keying,
             state: Sampling::new(seeds.into().sampling),
@@ -90,7 +110,7 @@ impl History {
             first: None,
             open: (0..OPEN_SECONDS).map(|_| second()).collect(),
             latest: 0,
-            levels: Levels::new(),
+            levels: Levels::new(divisor),
             number: 0,
         }
     }

@@ -85,6 +85,17 @@ impl Capacity {
         Self { idle: connections - answered, answered, streams }
     }
 
+    /// The same capacity with at most `connections` connections, streams aside.
+    #[must_use]
+    pub fn limited(self, connections: usize) -> Self {
+        let fewer = Self::within((connections as u64).saturating_mul(2));
+        Self {
+            idle: self.idle.min(fewer.idle),
+            answered: self.answered.min(fewer.answered),
+            streams: self.streams.min(fewer.streams),
+        }
+    }
+
     /// The most streams of events.
     pub fn streams(self) -> usize {
         self.streams

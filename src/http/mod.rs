@@ -43,11 +43,18 @@ pub struct Config {
     pub prometheus_url: Option<String>,
     /// The web configuration file: TLS, users, headers.
     pub web_config_file: Option<PathBuf>,
+    /// The most connections at once; fewer if file descriptors are few.
+    pub most_connections: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: vec![ListenAddress { host: None, port: 8888 }], prometheus_url: None, web_config_file: None }
+        Self {
+            listen: vec![ListenAddress { host: None, port: 8888 }],
+            prometheus_url: None,
+            web_config_file: None,
+            most_connections: 768,
+        }
     }
 }
 

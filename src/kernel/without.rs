@@ -7,6 +7,14 @@ use ipnet::IpNet;
 use super::{Config, Error, KernelInterval};
 use crate::policy::{EventPace, Networks};
 
+/// Refuses: there is no program to load.
+///
+/// # Errors
+/// Always.
+pub fn check_rights() -> Result<(), Error> {
+    Err(Error::NotBuilt)
+}
+
 /// Never made.
 #[derive(Debug)]
 pub enum Unbuilt {}

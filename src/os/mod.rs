@@ -3,11 +3,16 @@
 
 #![allow(unsafe_code)]
 
+pub mod allocator;
 pub mod bpf;
+pub mod cgroup;
+pub mod clock;
+pub mod confinement;
 pub mod epoll;
 pub mod ethtool;
 pub mod files;
 pub mod namespace_lock;
+pub mod priority;
 pub mod processes;
 #[cfg(test)]
 pub(crate) mod rerun;

@@ -44,6 +44,26 @@ pub fn may_capture() -> io::Result<()> {
     Ok(())
 }
 
+/// True if the kernel has rings of blocks, the third version of packet(7)'s rings.
+///
+/// # Errors
+/// When this process may not open a packet socket.
+pub fn has_block_rings() -> io::Result<bool> {
+    let version = libc::tpacket_versions::TPACKET_V3 as libc::c_int;
+    // SAFETY: the option is read from `version`, whose size is given. The descriptor is closed at once.
+    unsafe {
+        let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let size = size_of_val(&version) as libc::socklen_t;
+        let set =
+            libc::setsockopt(fd, libc::SOL_PACKET, libc::PACKET_VERSION, std::ptr::from_ref(&version).cast(), size);
+        libc::close(fd);
+        Ok(set == 0)
+    }
+}
+
 /// Waits until the descriptor is readable or has an error to report, or `wait` is over, or a signal came.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ pub mod replay;
 mod rings;
 pub mod supervisor;
 mod threads;
+pub mod trial;
 pub mod violations;
 mod watchdog;
 mod watermarks;
@@ -82,7 +83,11 @@ pub enum Error {
 /// The most workers per core; more would only wait for each other.
 const WORKERS_A_CORE: usize = 4;
 
-fn check_workers(workers: usize) -> Result<(), Error> {
+/// Refuses more workers than make sense.
+///
+/// # Errors
+/// When there are more than four for each core.
+pub fn check_workers(workers: usize) -> Result<(), Error> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     if workers > cores * WORKERS_A_CORE { Err(Error::Workers { workers, cores }) } else { Ok(()) }
 }
@@ -104,10 +109,12 @@ impl Error {
 pub struct Config {
     /// Time between two published snapshots.
     pub refresh: Duration,
+    /// The most rows of each IP version in an interval of a capture thread.
+    pub interval_rows: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { refresh: Duration::from_secs(5) }
+        Self { refresh: Duration::from_secs(5), interval_rows: 32_768 }
     }
 }

@@ -10,25 +10,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::capture::{self, Selection};
 use crate::export::vitals::Vitals;
 
-/// The most bytes of all rings together, with `all`.
-const ALL_RINGS_BYTES: u64 = 512 << 20;
 /// The fewest bytes of a ring: four of libpcap's blocks, about 4,000 small packets.
 const SMALLEST_RING_BYTES: u32 = 1 << 20;
 
 /// The size of each ring if `handles` handles are open.
 pub(super) fn ring_bytes(config: &capture::Config, handles: usize) -> u32 {
     let wanted = config.buffer_bytes;
-    if config.selection != Selection::All || fits(wanted, handles) {
+    if config.selection != Selection::All || fits(config, wanted, handles) {
         return wanted;
     }
-    let most = u32::try_from(ALL_RINGS_BYTES / (handles as u64 + 1)).unwrap_or(u32::MAX);
+    let most = u32::try_from(config.all_rings_bytes / (handles as u64 + 1)).unwrap_or(u32::MAX);
     let step = most.checked_ilog2().map_or(0, |step| 1 << step);
     wanted.min(step.max(SMALLEST_RING_BYTES))
 }
 
 /// True if each of `handles` handles can have a ring of `bytes` bytes, and the memory of one more stays free.
-pub(super) fn fits(bytes: u32, handles: usize) -> bool {
-    u64::from(bytes).saturating_mul(handles as u64 + 1) <= ALL_RINGS_BYTES
+pub(super) fn fits(config: &capture::Config, bytes: u32, handles: usize) -> bool {
+    handles <= config.most_handles && u64::from(bytes).saturating_mul(handles as u64 + 1) <= config.all_rings_bytes
 }
 
 /// The notice for the user if rings are smaller than configured.
@@ -37,7 +35,7 @@ pub(super) fn notice(config: &capture::Config, handles: usize) -> Option<String>
     (bytes < config.buffer_bytes).then(|| {
         format!(
             "{handles} interfaces share {} MiB of ring memory, {} KiB each; name fewer interfaces (-iface) for larger rings",
-            ALL_RINGS_BYTES >> 20,
+            config.all_rings_bytes >> 20,
             bytes >> 10
         )
     })
@@ -48,42 +46,53 @@ pub(super) fn notice(config: &capture::Config, handles: usize) -> Option<String>
 pub(super) struct Rings {
     /// The most bytes; none unless `all` interfaces are captured, because the user has then chosen their number.
     limit: Option<u64>,
-    /// Bytes.
-    reserved: Mutex<u64>,
+    /// The most rings, replacements aside.
+    most_handles: usize,
+    reserved: Mutex<Reserved>,
     pub vitals: Vitals,
 }
 
 impl Rings {
-    pub(super) fn new(selection: &Selection, vitals: Vitals) -> Arc<Self> {
-        let limit = (*selection == Selection::All).then_some(ALL_RINGS_BYTES);
-        Arc::new(Self { limit, reserved: Mutex::default(), vitals })
+    pub(super) fn new(config: &capture::Config, vitals: Vitals) -> Arc<Self> {
+        let is_all = config.selection == Selection::All;
+        let limit = is_all.then_some(config.all_rings_bytes);
+        let most_handles = if is_all { config.most_handles } else { usize::MAX };
+        Arc::new(Self { limit, most_handles, reserved: Mutex::default(), vitals })
     }
 
     /// Reserves `bytes` for the ring of a new handle. None if not as much would stay free for a replacement.
     pub(super) fn reserve(self: &Arc<Self>, bytes: u32) -> Option<Ring> {
-        self.take(bytes, bytes)
+        self.take(bytes, bytes, self.most_handles)
     }
 
     /// Reserves `bytes` for a ring that replaces a larger one.
     pub(super) fn reserve_replacement(self: &Arc<Self>, bytes: u32) -> Option<Ring> {
-        self.take(bytes, 0)
+        self.take(bytes, 0, usize::MAX)
     }
 
-    fn take(self: &Arc<Self>, bytes: u32, free: u32) -> Option<Ring> {
+    fn take(self: &Arc<Self>, bytes: u32, free: u32, most_handles: usize) -> Option<Ring> {
         let mut reserved = self.reserved();
-        let taken = *reserved + u64::from(bytes);
-        if self.limit.is_some_and(|limit| taken + u64::from(free) > limit) {
+        let taken = reserved.bytes + u64::from(bytes);
+        let is_over = self.limit.is_some_and(|limit| taken + u64::from(free) > limit);
+        if is_over || reserved.rings >= most_handles {
             return None;
         }
-        *reserved = taken;
+        *reserved = Reserved { bytes: taken, rings: reserved.rings + 1 };
         self.vitals.set_ring_bytes(taken);
         Some(Ring { rings: Arc::clone(self), bytes })
     }
 
     /// Locked for an addition, and only where a handle is opened or closed.
-    fn reserved(&self) -> MutexGuard<'_, u64> {
+    fn reserved(&self) -> MutexGuard<'_, Reserved> {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// All open rings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Reserved {
+    bytes: u64,
+    rings: usize,
 }
 
 /// The memory of one ring, given back when it is dropped: after the handle is closed.
@@ -102,8 +111,9 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         let mut reserved = self.rings.reserved();
-        *reserved -= u64::from(self.bytes);
-        self.rings.vitals.set_ring_bytes(*reserved);
+        reserved.bytes -= u64::from(self.bytes);
+        reserved.rings -= 1;
+        self.rings.vitals.set_ring_bytes(reserved.bytes);
     }
 }
 
@@ -117,16 +127,16 @@ mod tests {
         capture::Config::default()
     }
 
-    fn rings(selection: &Selection) -> Arc<Rings> {
-        Rings::new(selection, Vitals::new().unwrap())
+    fn rings(config: &capture::Config) -> Arc<Rings> {
+        Rings::new(config, Vitals::new().unwrap())
     }
 
     #[test]
     fn shares_shrink_in_steps_and_their_sum_leaves_one_free() {
         let shares = [1, 15, 16, 31, 32, 63, 64, 127, 255, 511].map(|handles| ring_bytes(&all(), handles) / MEBIBYTE);
         assert_eq!(shares, [32, 32, 16, 16, 8, 8, 4, 4, 2, 1]);
-        assert!((1..=511).all(|handles| fits(ring_bytes(&all(), handles), handles)));
-        assert!(!fits(ring_bytes(&all(), 512), 512), "at the least there is no room for more");
+        assert!((1..=511).all(|handles| fits(&all(), ring_bytes(&all(), handles), handles)));
+        assert!(!fits(&all(), ring_bytes(&all(), 512), 512), "at the least there is no room for more");
     }
 
     #[test]
@@ -142,28 +152,39 @@ mod tests {
 
     #[test]
     fn new_rings_leave_one_free_that_a_replacement_may_take() {
-        let rings = rings(&Selection::All);
+        let rings = rings(&all());
         let mut open: Vec<Ring> = std::iter::from_fn(|| rings.reserve(32 * MEBIBYTE)).collect();
         assert_eq!(open.len(), 15);
         let replacement = rings.reserve_replacement(16 * MEBIBYTE).unwrap();
         open.pop();
-        assert_eq!(*rings.reserved(), u64::from(14 * 32 * MEBIBYTE + replacement.bytes()));
+        assert_eq!(rings.reserved().bytes, u64::from(14 * 32 * MEBIBYTE + replacement.bytes()));
         drop((open, replacement));
-        assert_eq!(*rings.reserved(), 0);
+        assert_eq!(rings.reserved().bytes, 0);
     }
 
     #[test]
     fn rings_of_named_interfaces_are_counted_and_never_refused() {
-        let rings = rings(&Selection::Named(Vec::new()));
+        let rings = rings(&capture::Config { selection: Selection::Named(Vec::new()), ..all() });
         let open: Vec<Ring> = (0..100).filter_map(|_| rings.reserve(32 * MEBIBYTE)).collect();
         assert_eq!(open.len(), 100);
-        assert_eq!(*rings.reserved(), 100 << 25);
+        assert_eq!(rings.reserved().bytes, 100 << 25);
+    }
+
+    #[test]
+    fn no_more_handles_are_opened_than_a_limit_on_memory_allows() {
+        let config = capture::Config { most_handles: 2, all_rings_bytes: 8 << 20, ..all() };
+        assert_eq!([1, 2, 3].map(|handles| ring_bytes(&config, handles) / MEBIBYTE), [4, 2, 2]);
+        assert!(!fits(&config, MEBIBYTE, 3));
+        let rings = rings(&config);
+        let open: Vec<Ring> = std::iter::from_fn(|| rings.reserve(MEBIBYTE)).collect();
+        assert_eq!(open.len(), 2);
+        assert!(rings.reserve_replacement(MEBIBYTE).is_some());
     }
 
     /// Interfaces that come one by one, as the capture threads deal with them: each time all larger rings are replaced.
     #[test]
     fn sum_stays_bound_however_many_interfaces_come_one_by_one() {
-        let rings = rings(&Selection::All);
+        let rings = rings(&all());
         let mut open: Vec<Ring> = Vec::new();
         for handles in 1..=600 {
             let share = ring_bytes(&all(), handles);
@@ -173,7 +194,7 @@ mod tests {
                 }
             }
             open.extend(rings.reserve(share));
-            assert!(*rings.reserved() <= ALL_RINGS_BYTES);
+            assert!(rings.reserved().bytes <= all().all_rings_bytes);
         }
         assert_eq!(open.len(), 511);
     }

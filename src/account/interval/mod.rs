@@ -25,7 +25,7 @@ use crate::policy::{Networks, Verdict};
 use crate::tables::hashing::{self, State};
 pub use counted::{CountedConversation, KernelSums};
 pub use table::Row;
-use table::{IntervalTable, PendingPacket};
+use table::{IntervalTable, MAXIMUM_ROWS, PendingPacket};
 pub use verdicts::VerdictCounters;
 
 /// Frames and their bytes on the wire.
@@ -115,8 +115,8 @@ impl Interval {
             classifier,
             policy: None,
             verdicts: VerdictCounters::default(),
-            v4: IntervalTable::new(),
-            v6: IntervalTable::new(),
+            v4: IntervalTable::new(MAXIMUM_ROWS),
+            v6: IntervalTable::new(MAXIMUM_ROWS),
             frames: FrameCounters::default(),
             copies: FrameCounters::default(),
             not_ip: [0; NotIp::ALL.len()],
@@ -125,6 +125,11 @@ impl Interval {
             resolutions: Vec::new(),
             resolutions_lost: 0,
         }
+    }
+
+    /// Lets an empty interval have at most `most_rows` rows of each IP version, and as many refusals.
+    pub(crate) fn bound(&mut self, most_rows: usize) {
+        (self.v4, self.v6) = (IntervalTable::new(most_rows), IntervalTable::new(most_rows));
     }
 
     /// Sets the classifier that decides the direction of packets from here on.
@@ -248,7 +253,8 @@ impl Interval {
     /// True if it should be handed over.
     #[inline]
     pub fn is_nearly_full(&self) -> bool {
-        self.fill().is_nearly_full()
+        let fill = self.fill();
+        fill.is_nearly_full() || fill.most() >= self.v4.most_rows() / 2
     }
 
     /// Its fill.

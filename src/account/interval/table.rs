@@ -13,7 +13,8 @@ use crate::policy::{Networks, Verdict};
 use crate::tables::hashing::State;
 use crate::tables::probe::{self, ProbeTable};
 
-/// The most rows in each table, reached when the accountant is late. Further packets count as overflow.
+/// The most rows in each table unless a limit on memory says fewer, reached when the accountant is late. Further
+/// packets count as overflow.
 pub(super) const MAXIMUM_ROWS: usize = 32_768;
 const _: () = assert!(MAXIMUM_ROWS <= probe::MOST);
 
@@ -106,6 +107,7 @@ impl<A: Address> Row<A> {
 /// The conversations of one IP version in the order of their first packets, bounded.
 #[derive(Debug)]
 pub(super) struct IntervalTable<A: Address> {
+    most_rows: usize,
     pub(super) rows: Vec<Row<A>>,
     /// The number of the frame that made each row.
     pub(super) made_by: Vec<u32>,
@@ -115,14 +117,23 @@ pub(super) struct IntervalTable<A: Address> {
 }
 
 impl<A: Address> IntervalTable<A> {
-    pub(super) fn new() -> Self {
+    /// An empty table for `most_rows` rows and as many refusals, at most [`MAXIMUM_ROWS`].
+    pub(super) fn new(most_rows: usize) -> Self {
+        let most_rows = most_rows.clamp(BATCH, MAXIMUM_ROWS);
         Self {
+            most_rows,
             rows: Vec::new(),
             made_by: Vec::new(),
             positions: ProbeTable::new(),
             pending: Vec::with_capacity(BATCH),
-            refusals: Refusals::new(),
+            refusals: Refusals::new(most_rows),
         }
+    }
+
+    /// The most rows.
+    #[inline]
+    pub(super) const fn most_rows(&self) -> usize {
+        self.most_rows
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -134,7 +145,7 @@ impl<A: Address> IntervalTable<A> {
     }
 
     pub(super) fn clear(&mut self) {
-        self.positions.clear_for((self.rows.len() + BATCH).min(MAXIMUM_ROWS));
+        self.positions.clear_for((self.rows.len() + BATCH).min(self.most_rows));
         self.rows.clear();
         self.made_by.clear();
         self.pending.clear();
@@ -161,8 +172,8 @@ impl<A: Address> IntervalTable<A> {
         policy: Option<&Networks>,
         overflow: &mut Overflow,
     ) {
-        let Self { rows, made_by, positions, pending, refusals } = self;
-        let count = (rows.len() + pending.len()).min(MAXIMUM_ROWS);
+        let Self { most_rows, rows, made_by, positions, pending, refusals } = self;
+        let count = (rows.len() + pending.len()).min(*most_rows);
         positions.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
         // In place: copying a key and reading it back at once would stall the processor.
         for packet in pending.iter() {
@@ -171,7 +182,7 @@ impl<A: Address> IntervalTable<A> {
                 Err(vacant) => {
                     let direction = packet.direction(classifier);
                     let at = rows.len();
-                    if at >= MAXIMUM_ROWS {
+                    if at >= *most_rows {
                         overflow.count(direction, packet, policy);
                         continue;
                     }
@@ -193,11 +204,11 @@ impl<A: Address> IntervalTable<A> {
     /// Adds counters of a conversation to its row, which is made if need be. False if there is no space for it.
     pub(super) fn add(&mut self, counted: &Row<A>, number: u32, state: &State) -> bool {
         let hash = counted.key.hash_under(state);
-        let Self { rows, made_by, positions, refusals, .. } = self;
-        positions.reserve((rows.len() + 1).min(MAXIMUM_ROWS), rows.len(), |at| rows[at].key.hash_under(state));
+        let Self { most_rows, rows, made_by, positions, refusals, .. } = self;
+        positions.reserve((rows.len() + 1).min(*most_rows), rows.len(), |at| rows[at].key.hash_under(state));
         match positions.find(hash, |at| rows[at].key == counted.key) {
             Ok(at) => rows[at].ways.iter_mut().zip(&counted.ways).for_each(|(way, counted)| way.add(counted)),
-            Err(_) if rows.len() >= MAXIMUM_ROWS => return false,
+            Err(_) if rows.len() >= *most_rows => return false,
             Err(vacant) => {
                 let at = rows.len();
                 positions.fill(vacant, hash, at);

@@ -338,6 +338,20 @@ fn counted_packets_without_a_row_have_verdicts_too() {
 }
 
 #[test]
+fn bounded_interval_is_handed_over_half_full_and_loses_no_packet() {
+    let mut interval = interval();
+    interval.bound(1_024);
+    for host in 0..1_500 {
+        assert_eq!(interval.is_nearly_full(), interval.rows_v4().len() >= 512, "{host}");
+        interval.observe(&packet(1, addresses(false, 1, 10 + host), Protocol::UDP, [5, 5]), 60);
+    }
+    interval.close();
+    assert_eq!(interval.rows_v4().len(), 1_024);
+    let overflow: u64 = interval.overflow().iter().map(|(_, counters)| counters.packets).sum();
+    assert_eq!(overflow, 1_500 - 1_024);
+}
+
+#[test]
 fn without_a_policy_nothing_is_judged() {
     let mut interval = interval();
     interval.observe(&query(false, 1), 60);

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::alerting::{AlertOutputs, Alerting};
 use super::service_manager::ServiceManager;
 use super::signals::{ENDS_WITHIN, ENDS_WITHIN_OF_KERNEL, Stop};
-use super::{DONE, FAILED, random_seed, say, start};
+use super::{DONE, FAILED, memory, random_seed, say, start};
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
@@ -32,6 +32,7 @@ use crate::history::History;
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::kernel::{Daq, Kernel, lockout};
 use crate::names::Names;
+use crate::os::priority::lower_priority;
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::pipeline::violations::Violations;
@@ -40,14 +41,18 @@ use reload::Reload;
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
+/// Their niceness: under load such a thread gets about a tenth of the time of one that captures.
+const ANSWERING_NICENESS: i32 = 10;
 /// The fewest file descriptors that the program starts with: about 20 are open with one interface captured, and
 /// connections take half.
-const FEWEST_DESCRIPTORS: u64 = 40;
+pub(super) const FEWEST_DESCRIPTORS: u64 = 40;
 
 /// Runs until INT or TERM; a second one ends the program at once.
-pub(super) fn run(config: Config) -> anyhow::Result<u8> {
+pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     let capacity = Capacity::within(raise_descriptor_limit()?);
     let lost_log_lines = super::log::start_queued(config.log)?;
+    let memory_limit = memory::settle(&mut config);
+    let capacity = capacity.limited(config.http.most_connections);
     // First, because compiling a filter may take seconds.
     let is_libpcap = config.kernel.daq == Daq::Libpcap;
     let stop = Stop::on_signal(if is_libpcap { ENDS_WITHIN } else { ENDS_WITHIN_OF_KERNEL })?;
@@ -68,6 +73,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
+    vitals.set_memory_limit(memory_limit);
     let names = super::naming::start(&config, &published)?;
     let known_names = names.as_ref().map(Names::reader).unwrap_or_default();
     let alerting = Alerting::start(&config, &version, known_names.clone(), &published)?;
@@ -78,7 +84,11 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     names.iter().for_each(|names| program.show_names(names.figures()));
     let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
     let site = Arc::new(site.with_api(api_settings(&config), alerting.files(), known_names, capacity.streams()));
-    let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(ANSWERING_THREADS)
+        .on_thread_start(yield_to_capture)
+        .enable_all()
+        .build()?;
     let addresses = listeners.addresses();
     let server = {
         let _in_runtime = runtime.enter();
@@ -101,6 +111,13 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     say(&summary);
     exporter.runtime.block_on(serving)?;
     Ok(status)
+}
+
+/// Lets the threads that answer clients wait for those that capture and count where processors are short.
+fn yield_to_capture() {
+    if let Err(error) = lower_priority(ANSWERING_NICENESS) {
+        tracing::debug!(%error, "the priority of a thread that answers clients stays as it is");
+    }
 }
 
 /// The parts of the exporter that capturing and reading a file have in common.
@@ -165,7 +182,7 @@ fn capture_interfaces(
     let of_kernel = |violations: Violations| violations.of_kernel(drops_packets);
     let violations = if kernel.is_some() { violations.map(of_kernel) } else { violations };
     let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone()).with_violations(violations);
-    let alarms = alarms.with_history(Some(History::new(config.account.flow_keying, seed)));
+    let alarms = alarms.with_history(Some(History::sized(config.account.flow_keying, seed, &config.history)));
     let setup = Setup {
         capture: config.capture,
         filter,
@@ -190,6 +207,11 @@ fn capture_interfaces(
     exporter.wait_for_a_signal();
     running.stop();
     Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?, drops_packets) })
+}
+
+/// Loads the kernel path as a start does, and lets it go again.
+pub(super) fn load_kernel_program(config: &Config) -> Result<(), pipeline::Error> {
+    Ok(Kernel::load(&config.kernel, config.policy.events).map(drop)?)
 }
 
 /// The kernel path, if it is configured: loaded before anything starts.

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use crate::app::service_manager::ServiceManager;
-use crate::app::signals;
+use crate::app::{memory, signals};
 use crate::capture::library_version;
 use crate::cli::{self, Invocation};
 use crate::config::Config;
@@ -85,7 +85,11 @@ impl Reload {
 /// The configuration as it is given now: the same command line and environment, and the present files.
 fn read() -> anyhow::Result<Config> {
     match cli::parse(std::env::args_os(), std::env::vars_os(), &library_version())? {
-        Invocation::Run(config) => Ok(config),
+        Invocation::Run(mut config) => {
+            // As at the start, so that derived budgets are no changed settings.
+            memory::settle_again(&mut config);
+            Ok(config)
+        }
         _ => anyhow::bail!("the configuration asks for another task than to capture"),
     }
 }

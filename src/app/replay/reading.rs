@@ -94,7 +94,7 @@ pub(in crate::app) struct ReadOutputs<T> {
 
 /// The history of files. Past its limits the same rows stay each time.
 pub(in crate::app) fn history_of_files(config: &Config) -> History {
-    History::new(config.account.flow_keying, SAMPLING)
+    History::sized(config.account.flow_keying, SAMPLING, &config.history)
 }
 
 /// Reads `files`, counted by so many `workers`, with the detectors of `detect`. Stops once `on_progress`, which is

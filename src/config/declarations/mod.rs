@@ -10,6 +10,7 @@ mod delivery;
 mod detect;
 mod events;
 mod kernel;
+mod memory;
 mod names;
 mod policy;
 mod scan;
@@ -24,6 +25,7 @@ use super::given::Given;
 static ROOMS: &[&[Declaration]] = &[
     capture::DECLARATIONS,
     kernel::DECLARATIONS,
+    memory::DECLARATIONS,
     account::DECLARATIONS,
     policy::DECLARATIONS,
     detect::DECLARATIONS,
@@ -36,9 +38,10 @@ static ROOMS: &[&[Declaration]] = &[
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 19] = [
+pub(crate) const SECTIONS: [(&str, &str); 20] = [
     ("capture", "Capture"),
     ("kernel", "Capture in the kernel"),
+    ("memory", "Memory"),
     ("locality", "Local networks"),
     ("account", "Flows"),
     ("policy", "Permitted networks"),

@@ -134,6 +134,13 @@ pub(crate) const KERNEL_MAP_BYTES: Scalar<u64> = Scalar {
     ..EVIDENCE_RING
 };
 
+/// The limit on memory; 0 for none.
+pub(crate) const MEMORY_LIMIT: Scalar<u64> = Scalar {
+    form: "a size from 1MiB to 1024GiB, such as 64MiB, 100MB or 67108864, or 0",
+    parse: |text| bytes_of(text).filter(|bytes| *bytes == 0 || (MIB..=1 << 40).contains(bytes)),
+    ..EVIDENCE_RING
+};
+
 /// Memory for recent packets; 0 for none. Each capture thread fills a chunk of 1 MiB.
 pub(crate) const EVIDENCE_RING: Scalar<u64> = Scalar {
     form: "a size from 4MiB to 64GiB, such as 64MiB, 100MB or 67108864, or 0",

@@ -173,7 +173,7 @@ impl Config {
     }
 
     /// The intervals in use, the general one first, within their bound.
-    pub(in crate::detect) fn intervals(&self) -> Vec<Duration> {
+    pub(crate) fn intervals(&self) -> Vec<Duration> {
         let others = self.different_intervals().into_iter().filter(|interval| *interval != self.interval);
         std::iter::once(self.interval).chain(others).take(MAXIMUM_INTERVALS).collect()
     }

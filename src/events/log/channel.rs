@@ -16,8 +16,8 @@ use crate::policy::{SuppressedPackets, Violation, ViolationSink};
 /// The most bytes of events in the queue. The kernel path hands over up to 65,536 violations at once, of about 100 bytes
 /// each: there is space for two such hand-overs.
 const MAXIMUM_BYTES: usize = 16 << 20;
-/// The part of it that is kept for changes of alerts, so that a flood of violations does not crowd them out.
-const BYTES_FOR_ALERTS: usize = MAXIMUM_BYTES / 8;
+/// One byte in so many is kept for changes of alerts, so that a flood of violations does not crowd them out.
+const SHARE_OF_ALERTS: usize = 8;
 /// The most events that the writer takes at once.
 const TAKEN_AT_ONCE: usize = 256;
 /// Longest time that a sender waits for space, if it may wait.
@@ -117,12 +117,20 @@ impl LogReopener {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct EventChannel {
+    /// The most bytes of events in the queue.
+    most_bytes: usize,
     state: Mutex<ChannelState>,
     /// Notified when an event came or was taken, when the file is to be reopened, and at the end.
     changed: Condvar,
     lost: Arc<AtomicU64>,
+}
+
+impl Default for EventChannel {
+    fn default() -> Self {
+        Self::of(MAXIMUM_BYTES)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -155,10 +163,10 @@ pub(super) struct Taken {
 }
 
 impl ChannelState {
-    fn has_space_for(&self, event: &LoggedEvent) -> bool {
+    fn has_space_for(&self, event: &LoggedEvent, most_bytes: usize) -> bool {
         let most = match event {
-            LoggedEvent::Alert(_) => MAXIMUM_BYTES,
-            LoggedEvent::Violation(_) | LoggedEvent::Suppressed(_) => MAXIMUM_BYTES - BYTES_FOR_ALERTS,
+            LoggedEvent::Alert(_) => most_bytes,
+            LoggedEvent::Violation(_) | LoggedEvent::Suppressed(_) => most_bytes - most_bytes / SHARE_OF_ALERTS,
         };
         self.bytes + event.bytes() <= most
     }
@@ -188,6 +196,16 @@ impl ChannelState {
 }
 
 impl EventChannel {
+    /// An empty queue for at most `most_bytes` bytes of events, and [`MAXIMUM_BYTES`].
+    pub(super) fn of(most_bytes: usize) -> Self {
+        Self {
+            most_bytes: most_bytes.min(MAXIMUM_BYTES),
+            state: Mutex::default(),
+            changed: Condvar::default(),
+            lost: Arc::default(),
+        }
+    }
+
     /// Ignores that the lock may be poisoned: no code under the lock panics, so the state is valid.
     fn lock(&self) -> MutexGuard<'_, ChannelState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -202,7 +220,7 @@ impl EventChannel {
         if pace == SendingPace::File {
             state = self.wait_for_space(state, &event);
         }
-        if state.has_ended || !state.has_space_for(&event) {
+        if state.has_ended || !state.has_space_for(&event, self.most_bytes) {
             return self.note_lost(&mut state, &event);
         }
         state.bytes += event.bytes();
@@ -218,7 +236,7 @@ impl EventChannel {
         event: &LoggedEvent,
     ) -> MutexGuard<'a, ChannelState> {
         let deadline = Instant::now() + LONGEST_WAIT;
-        while !state.has_space_for(event) && !state.is_stuck && !state.has_ended {
+        while !state.has_space_for(event, self.most_bytes) && !state.is_stuck && !state.has_ended {
             let left = deadline.saturating_duration_since(Instant::now());
             state.is_stuck = left.is_zero();
             state = self.wait(state, left);

@@ -26,6 +26,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// Bytes that are gathered before they are written; 0 writes each event at once.
     pub buffer_bytes: usize,
+    /// The most bytes of events that wait for the thread that writes.
+    pub queue_bytes: usize,
     /// The size at which the file is rotated.
     pub max_bytes: Option<u64>,
     /// The age at which the file is rotated.
@@ -44,6 +46,7 @@ impl Default for Config {
             format: EventFormat::Console,
             file: None,
             buffer_bytes: 8_192,
+            queue_bytes: 16 << 20,
             max_bytes: None,
             max_age: None,
             rotations: 5,

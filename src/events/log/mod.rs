@@ -70,7 +70,7 @@ impl EventLog {
         console: ConsoleLine,
         traffic: Option<TrafficSums>,
     ) -> Result<Self, Error> {
-        let channel = Arc::<EventChannel>::default();
+        let channel = Arc::new(EventChannel::of(config.queue_bytes));
         let figures = EventLogFigures { has_file: config.file.is_some(), ..EventLogFigures::default() };
         let file = open(&config)?;
         let writer = EventWriter {

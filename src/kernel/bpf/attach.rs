@@ -35,8 +35,11 @@ const EEXIST: i32 = 17;
 const EINVAL: i32 = 22;
 const EOPNOTSUPP: i32 = 95;
 
-/// Fails if this process lacks capabilities.
-pub(super) fn check_rights() -> Result<(), Error> {
+/// Checks that this process has the capabilities that load the program.
+///
+/// # Errors
+/// When it lacks some.
+pub fn check_rights() -> Result<(), Error> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let missing = missing_rights(&status);
     if missing.is_empty() {

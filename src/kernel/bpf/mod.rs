@@ -27,6 +27,7 @@ use crate::os::bpf::{MapReader, processors, wait_for_programs};
 use crate::os::traffic_control::interface_exists;
 use crate::policy::{EventPace, Networks, Verdict};
 use attach::Attachment;
+pub use attach::check_rights;
 use layout::{
     ANY_PROTOCOL, DROPS, GENERATIONS, JUDGES, Overflow, OverflowKey, Settings, Totals, VERSION_4, VERSION_6,
     totals_position,

@@ -54,7 +54,7 @@ impl CaptureLoop {
             if let Some(ring) = self.rings.reserve(plan.ring_bytes) {
                 return Ok(ring);
             }
-            let may_wait = rings::fits(plan.ring_bytes, plan.filters.len() * self.config.workers);
+            let may_wait = rings::fits(&self.config, plan.ring_bytes, plan.filters.len() * self.config.workers);
             if !may_wait || !self.is_wanted() || Instant::now() > deadline {
                 return Err(Error::Rings);
             }

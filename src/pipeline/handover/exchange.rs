@@ -75,6 +75,13 @@ impl Exchange {
         }
     }
 
+    /// The same exchange, with new intervals for at most `most_rows` rows of each IP version.
+    pub(in crate::pipeline) fn bounded(mut self, most_rows: usize) -> Self {
+        self.filling.bound(most_rows);
+        self.spare.iter_mut().for_each(|spare| spare.bound(most_rows));
+        self
+    }
+
     /// The same exchange, with intervals that are judged by `policy`.
     pub(in crate::pipeline) fn judged_by(mut self, policy: Option<&Arc<Networks>>) -> Self {
         self.judge_by(policy);

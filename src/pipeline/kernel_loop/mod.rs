@@ -42,6 +42,7 @@ const AFTER_CELL: Duration = Duration::from_millis(1);
 pub(super) struct Exchanges {
     pub full: Sender<WorkerMessage>,
     pub grids: Vec<TimeGrid>,
+    pub interval_rows: usize,
     pub seed: u64,
     pub vitals: Vitals,
 }
@@ -261,9 +262,10 @@ impl KernelLoop {
         match &attached {
             Ok(hook) => {
                 tracing::info!(interface = name, hook, "capturing");
-                let Exchanges { full, grids, seed, .. } = &self.exchanges;
+                let Exchanges { full, grids, interval_rows, seed, .. } = &self.exchanges;
                 let thread = (name.to_owned(), 0);
                 let exchange = Exchange::new(thread, full.clone(), &plan.classifier, grids.clone(), *seed)
+                    .bounded(*interval_rows)
                     .judged_by(self.policy.as_ref());
                 self.captured.insert(number, Captured::new(name, index, exchange));
                 self.control.forget_refused(name, 0);

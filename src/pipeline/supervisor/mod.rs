@@ -202,7 +202,7 @@ fn new_supervisor<T: AlertSink>(
 ) -> Supervisor {
     Supervisor {
         threads: Threads::new(planner.capture.workers),
-        rings: Rings::new(&planner.capture.selection, setup.vitals.clone()),
+        rings: Rings::new(&planner.capture, setup.vitals.clone()),
         planner,
         filter: setup.filter.clone(),
         takes_kernel_path: setup.kernel.is_some(),
@@ -215,6 +215,7 @@ fn new_supervisor<T: AlertSink>(
         control,
         tick: tick(&setup.pipeline),
         grids: setup.alarms.grids(),
+        interval_rows: setup.pipeline.interval_rows,
         full,
         recording: setup.recording.clone(),
         seed: setup.seed,

@@ -46,6 +46,8 @@ pub(super) struct Supervisor {
     pub(super) control: Arc<ControlBlock>,
     pub(super) tick: Duration,
     pub(super) grids: Vec<TimeGrid>,
+    /// The most rows of each IP version in an interval.
+    pub(super) interval_rows: usize,
     pub(super) full: Sender<WorkerMessage>,
     pub(super) recording: Option<RecorderSettings>,
     pub(super) seed: u64,
@@ -206,6 +208,7 @@ impl Supervisor {
                 tick: self.tick,
                 control: Arc::clone(&self.control),
                 exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, self.grids.clone(), self.seed)
+                    .bounded(self.interval_rows)
                     .judged_by(plan.policy.as_ref()),
                 recording: self.recording.clone(),
                 interface,
@@ -237,6 +240,7 @@ impl Supervisor {
         let exchanges = Exchanges {
             full: self.full.clone(),
             grids: self.grids.clone(),
+            interval_rows: self.interval_rows,
             seed: self.seed,
             vitals: self.vitals.clone(),
         };

@@ -1,0 +1,123 @@
+//! The limit on memory that is in force: the configured one, else a share of what the control group allows. Takes the
+//! configuration; gives it with budgets that fit, and the limit. Must not know what a budget is for.
+
+use crate::config::Config;
+use crate::config::memory::{self, Measure, Oversized, size};
+use crate::os::allocator;
+use crate::os::cgroup::{self, MemoryLimit};
+
+/// The share of a control group's limit that the program takes, in percent. The kernel counts pages of files and buffers
+/// of sockets in the rest.
+const GROUP_PERCENT: u64 = 90;
+
+/// The outcome of a limit of a control group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum GroupBudgets {
+    /// The budgets fit as they are.
+    Fit,
+    /// They were derived from the limit. Before, they would have needed this many bytes.
+    Derived(u64),
+    /// Not even the smallest fit.
+    TooSmall(Oversized),
+}
+
+/// Bytes of a control group's limit that the program takes.
+pub(super) const fn share(limit: &MemoryLimit) -> u64 {
+    limit.bytes / 100 * GROUP_PERCENT
+}
+
+/// Lets the budgets fit into the limit of the control group.
+pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit) -> GroupBudgets {
+    let (needed, share) = (memory::needed(config, Measure::Charged), share(limit));
+    if needed <= share {
+        return GroupBudgets::Fit;
+    }
+    match memory::fit(config, share, Measure::Charged) {
+        Ok(()) => GroupBudgets::Derived(needed),
+        Err(oversized) => GroupBudgets::TooSmall(oversized),
+    }
+}
+
+/// Settles the budgets and says so in the log; gives the limit in force in bytes, if there is one.
+pub(super) fn settle(config: &mut Config) -> Option<u64> {
+    let limit = match config.memory.limit_bytes {
+        0 => settle_group(config, &cgroup::memory_limit()?),
+        limit => {
+            tracing::info!(
+                limit = size(limit),
+                flows = config.account.max_flows,
+                "budgets derived from --memory.limit"
+            );
+            limit
+        }
+    };
+    allocator::keep_little();
+    Some(limit)
+}
+
+/// As [`settle`], for a configuration that is read again while the program runs: nothing is said.
+pub(super) fn settle_again(config: &mut Config) {
+    if config.memory.limit_bytes == 0
+        && let Some(limit) = cgroup::memory_limit()
+    {
+        drop(fit_group(config, &limit));
+    }
+}
+
+fn settle_group(config: &mut Config, limit: &MemoryLimit) -> u64 {
+    let (file, share) = (limit.file.display(), share(limit));
+    match fit_group(config, limit) {
+        GroupBudgets::Fit => {}
+        GroupBudgets::Derived(needed) => tracing::info!(
+            "the control group allows {} of memory ({file}), and the defaults may need {}: budgets are derived from \
+             {GROUP_PERCENT} % of it ({}), such as --max-flows {}; --memory.limit sets another limit",
+            size(limit.bytes),
+            size(needed),
+            size(share),
+            config.account.max_flows
+        ),
+        GroupBudgets::TooSmall(oversized) => tracing::warn!(
+            "the control group allows {} of memory ({file}), which may not be enough, and the kernel may end the program: {oversized}",
+            size(limit.bytes)
+        ),
+    }
+    share
+}
+
+/// The derived budgets in lines, if there is a limit.
+pub(super) fn derived(config: &Config) -> String {
+    match config.memory.limit_bytes {
+        0 => String::new(),
+        limit => memory::table(config, limit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(bytes: u64) -> MemoryLimit {
+        MemoryLimit { bytes, file: "/sys/fs/cgroup/memory.max".into() }
+    }
+
+    #[test]
+    fn budgets_are_derived_only_where_the_defaults_do_not_fit() {
+        let mut config = Config::default();
+        assert_eq!(fit_group(&mut config, &group(1 << 40)), GroupBudgets::Fit);
+        assert_eq!(config, Config::default());
+        let needed = memory::needed(&config, Measure::Charged);
+        assert_eq!(fit_group(&mut config, &group(256 << 20)), GroupBudgets::Derived(needed));
+        assert!(config.account.max_flows < Config::default().account.max_flows);
+        assert!(memory::needed(&config, Measure::Charged) <= share(&group(256 << 20)));
+        // A group does not count rings.
+        assert_eq!(config.capture, Config::default().capture);
+    }
+
+    #[test]
+    fn group_that_is_too_small_leaves_the_budgets_and_names_what_would_do() {
+        let mut config = Config::default();
+        let GroupBudgets::TooSmall(oversized) = fit_group(&mut config, &group(8 << 20)) else { panic!("it fits") };
+        assert!(oversized.least_bytes > 8 << 20);
+        assert_eq!(config, Config::default());
+    }
+}

@@ -1,0 +1,72 @@
+//! `check` on real interfaces: it says what a run would meet, and changes nothing.
+
+use std::process::Command;
+
+use super::common::monitor::{Monitor, PROGRAM};
+use super::rights::Copy;
+use super::traffic::Pair;
+
+/// The status and the lines of a check in the host's namespace.
+fn check(pair: &Pair, mut command: Command, arguments: &[&str]) -> (i32, String) {
+    command.arg("check").args(arguments).env_clear();
+    let output = pair.host.enter(|| command.output()).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), text)
+}
+
+const ADDRESS: [&str; 2] = ["-promHTTP", "127.0.0.1:8888"];
+
+#[test]
+fn run_that_will_work_passes_and_nothing_is_changed() {
+    let pair = Pair::new();
+    let arguments = ["-iface", "eth0", "-promisc", "-promHTTP", "127.0.0.1:8888", "udp", "port", "53"];
+    let (status, text) = check(&pair, Command::new(PROGRAM), &arguments);
+    assert_eq!(status, 0, "{text}");
+    for line in [
+        "ok       configuration: it is valid\n",
+        "ok       filter: it compiles\n",
+        "ok       interfaces: eth0 can be opened with a ring of 32.0 MiB\n",
+        "ok       listen: 127.0.0.1:8888 can be listened on\n",
+        "\nthe run will work; ",
+    ] {
+        assert!(text.contains(line), "no {line:?}: {text}");
+    }
+    assert!(pair.host.ip("-details link show dev eth0").contains("promiscuity 0"));
+    // The address is free again, and the interface can be captured.
+    Monitor::start(&pair.host, &arguments).stop();
+}
+
+#[test]
+fn failures_are_named_with_their_remedies() {
+    let (pair, copy) = (Pair::new(), Copy::new());
+    let (status, text) = check(&pair, copy.unprivileged("-all"), &["-iface", "eth0", ADDRESS[0], ADDRESS[1]]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("failure  capture: this process may not open packet sockets"), "{text}");
+    assert!(text.contains(&format!("setcap cap_net_raw=ep {}\n", copy.path.display())), "{text}");
+    let running = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    let (status, text) = check(&pair, Command::new(PROGRAM), &["-iface", "eth9", ADDRESS[0], ADDRESS[1]]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("failure  interfaces: eth9: no such interface (have: "), "{text}");
+    assert!(text.contains("failure  listen: cannot listen on 127.0.0.1:8888"), "{text}");
+    assert!(text.contains("the run will not work: 2 failures, "), "{text}");
+    running.stop();
+}
+
+#[test]
+fn capability_net_raw_alone_passes() {
+    let (pair, copy) = (Pair::new(), Copy::new());
+    let arguments = ["-iface", "eth0", ADDRESS[0], ADDRESS[1]];
+    let (status, text) = check(&pair, copy.unprivileged("-all,+net_raw"), &arguments);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("ok       capture: this process may open packet sockets (CAP_NET_RAW)\n"), "{text}");
+}
+
+#[test]
+fn interface_that_is_down_is_waited_for() {
+    let pair = Pair::new();
+    pair.host.ip("link set dev eth0 down");
+    let (status, text) = check(&pair, Command::new(PROGRAM), &["-iface", "eth0", ADDRESS[0], ADDRESS[1]]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("warning  interfaces: "), "{text}");
+    assert!(text.contains("the run waits until eth0 is up\n"), "{text}");
+}

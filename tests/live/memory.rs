@@ -1,0 +1,163 @@
+//! `--memory.limit` and the limits of control groups: a flood of invented sources stays below them, and each part takes
+//! no more than its budget.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::common::metrics::Metrics;
+use super::common::monitor::{Monitor, PROGRAM};
+use super::common::namespace::{Namespace, wait_for};
+use super::trace::{self, Content, Trace};
+use super::traffic::Pair;
+use super::wire::{Pieces, Wire};
+
+const LIMIT: &str = "64MiB";
+const LIMIT_KIBIBYTES: u64 = 64 << 10;
+/// Enough to fill every table several times over.
+const PACKETS: u32 = 120_000;
+/// Packets to send before waiting for their counts: the smallest ring holds as many.
+const AT_ONCE: usize = 3_000;
+const BATCH: usize = 200;
+
+/// The frames of a flood in which each packet has another source.
+fn flood() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("spoof.pcap");
+    trace::write(&Trace { packets: PACKETS, content: Content::Spoof, ..Trace::FULL }, &file).unwrap();
+    let mut savefile = pcap::Capture::from_file(&file).unwrap();
+    let mut frames = Vec::new();
+    while let Ok(packet) = savefile.next_packet() {
+        frames.push(packet.data.to_vec());
+    }
+    frames
+}
+
+fn send_all(frames: &[Vec<u8>], other: &Namespace, monitor: &Monitor<'_>) {
+    let wire = other.enter(|| Wire::open("eth0")).unwrap();
+    let mut sent = 0;
+    for part in frames.chunks(AT_ONCE) {
+        for batch in part.chunks(BATCH) {
+            let pieces: Vec<Pieces<'_>> = batch.iter().map(|frame| [frame.as_slice(), &[]]).collect();
+            wire.send(&pieces).unwrap();
+        }
+        sent += part.len() as u64;
+        let counted = |metrics: &Metrics| metrics.sum("trafficmonitor_traffic_packets_total");
+        monitor.wait_for(&format!("{sent} packets"), |metrics| counted(metrics) == sent);
+    }
+}
+
+/// The most that was resident so far, in KiB: tables, code and rings.
+fn most_resident(monitor: &Monitor<'_>) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", monitor.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// The MiB of each part, as `--config.check` derives them from the limit.
+fn budgets() -> BTreeMap<String, f64> {
+    let arguments = ["-iface", "eth0", "--memory.limit", LIMIT, "--config.check"];
+    let output = Command::new(PROGRAM).args(arguments).env_clear().output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("memory limit 64.0 MiB: the parts take at most "), "{text}");
+    assert!(text.ends_with("configuration OK\n"), "{text}");
+    let parts = text.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(" MiB"));
+    let parts = parts.map(|(line, _)| line.rsplit_once(' ').unwrap());
+    parts.map(|(name, size)| (name.trim().to_owned(), size.parse().unwrap())).collect()
+}
+
+#[test]
+fn flood_stays_below_the_limit_and_each_part_below_its_budget() {
+    let (frames, pair) = (flood(), Pair::new());
+    let arguments = ["-iface", "eth0", "--memory.limit", LIMIT];
+    let monitor = Monitor::start(&pair.host, &arguments);
+    send_all(&frames, &pair.other, &monitor);
+    let kibibytes = most_resident(&monitor);
+    println!("{kibibytes} KiB resident at most");
+    assert!(kibibytes <= LIMIT_KIBIBYTES, "{kibibytes} KiB");
+    let (metrics, budgets) = (monitor.metrics(), budgets());
+    let value = |name: &str| metrics.sum(name);
+    assert_eq!(value("trafficmonitor_memory_limit_bytes"), 64 << 20);
+    assert!((1_024..65_536).contains(&value("trafficmonitor_flows_limit")));
+    assert_eq!(value("trafficmonitor_flows"), value("trafficmonitor_flows_limit"), "the table is full");
+    let part =
+        |part: &str| metrics.number("trafficmonitor_memory_bytes", &[("part", part)]).unwrap() / f64::from(1 << 20);
+    for (taken, of) in [
+        (part("flows"), &["flows"][..]),
+        (part("conversations"), &["conversations"]),
+        (part("hosts"), &["hosts"]),
+        (part("intervals"), &["intervals"]),
+        (part("series") + part("snapshot"), &["series"]),
+        (part("detection"), &["bandwidth", "scans", "anomalies"]),
+        (part("alerts"), &["alerts"]),
+        (part("history"), &["history"]),
+        (metrics.number("trafficmonitor_ring_memory_bytes", &[]).unwrap() / f64::from(1 << 20), &["rings"]),
+    ] {
+        let budget: f64 = of.iter().map(|part| budgets[*part]).sum();
+        // The table shows tenths.
+        assert!(taken <= budget + 0.05 * of.len() as f64, "{of:?}: {taken} MiB of {budget}");
+    }
+    monitor.stop();
+}
+
+/// A control group below that of this process with a limit on memory, where the machine lets tests make one.
+struct Group(PathBuf);
+
+impl Group {
+    fn new(limit: &str) -> Option<Self> {
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap();
+        let first = own.lines().find(|line| line.contains(":memory:")).and_then(|line| line.rsplit(':').next());
+        let second = own.lines().find_map(|line| line.strip_prefix("0::"));
+        let (top, own, file) = match (first, second) {
+            (Some(own), _) => ("/sys/fs/cgroup/memory", own, "memory.limit_in_bytes"),
+            (None, own) => ("/sys/fs/cgroup", own?, "memory.max"),
+        };
+        let folder = Path::new(top).join(own.trim_start_matches('/')).join(format!("tm-test-{}", std::process::id()));
+        fs::create_dir(&folder).ok()?;
+        let group = Self(folder);
+        fs::write(group.0.join(file), limit).ok().map(|()| group)
+    }
+
+    /// The program, started inside.
+    fn command(&self) -> Command {
+        let mut command = Command::new("sh");
+        let enter = format!("echo $$ > {}/cgroup.procs && exec {PROGRAM} \"$@\"", self.0.display());
+        command.args(["-c", &enter, "sh"]);
+        command
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // The kernel removes a process from its group a moment after its end.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn budgets_are_derived_from_the_limit_of_a_control_group() {
+    let Some(group) = Group::new("134217728") else {
+        eprintln!("no control group can be made here; unit tests read the files of made-up ones");
+        return;
+    };
+    let pair = Pair::new();
+    let monitor = Monitor::spawn(&pair.host, group.command(), &["-iface", "eth0"]).wait_until_ready();
+    let messages = monitor.messages();
+    assert!(messages.contains("the control group allows 128.0 MiB of memory ("), "{messages}");
+    assert!(messages.contains("budgets are derived from 90 % of it (115.2 MiB), such as --max-flows "), "{messages}");
+    let metrics = monitor.metrics();
+    assert_eq!(metrics.sum("trafficmonitor_memory_limit_bytes"), (128 << 20) / 100 * 90);
+    assert!(metrics.sum("trafficmonitor_flows_limit") < 65_536);
+    // Derived budgets are no settings that have changed.
+    monitor.signal(libc::SIGHUP);
+    let messages =
+        wait_for("the reload", || Some(monitor.messages()).filter(|messages| messages.contains("were reread")));
+    assert!(!messages.contains("other settings have changed"), "{messages}");
+    monitor.stop();
+}
