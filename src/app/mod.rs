@@ -8,6 +8,7 @@ mod log;
 mod naming;
 mod output;
 mod replay;
+mod sandbox;
 mod signals;
 mod start;
 mod test;
@@ -82,6 +83,7 @@ fn say_error(error: &anyhow::Error) -> u8 {
     say(&format!("trafficmonitor: {error}"));
     let is_usage = error.downcast_ref().is_some_and(pipeline::Error::is_usage)
         || error.is::<start::UnusableFile>()
+        || error.is::<sandbox::Refused>()
         || error.is::<EventLogError>();
     if is_usage { USAGE } else { FAILED }
 }

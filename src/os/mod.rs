@@ -4,6 +4,8 @@
 #![allow(unsafe_code)]
 
 pub mod bpf;
+pub mod calls;
+pub mod confinement;
 pub mod epoll;
 pub mod ethtool;
 pub mod files;
@@ -12,4 +14,5 @@ pub mod processes;
 #[cfg(test)]
 pub(crate) mod rerun;
 pub mod socket;
+pub mod threads;
 pub mod traffic_control;

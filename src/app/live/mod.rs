@@ -11,6 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
 use super::alerting::{AlertOutputs, Alerting};
+use super::sandbox::Sandbox;
 use super::signals::{ENDS_WITHIN, ENDS_WITHIN_OF_KERNEL, Stop};
 use super::{DONE, FAILED, random_seed, say, start};
 use crate::account::ledger::Ledger;
@@ -30,6 +31,7 @@ use crate::history::History;
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::kernel::{Daq, Kernel, lockout};
 use crate::names::Names;
+use crate::os::threads::{self, Needs};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::pipeline::violations::Violations;
@@ -45,7 +47,10 @@ const FEWEST_DESCRIPTORS: u64 = 40;
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let capacity = Capacity::within(raise_descriptor_limit()?);
+    // Before the first thread, because threads inherit. A refusal is said once the log can be written without waiting.
+    let sandbox = Sandbox::prepare(&config);
     let lost_log_lines = super::log::start_queued(config.log)?;
+    let mut sandbox = sandbox?;
     // First, because compiling a filter may take seconds.
     let is_libpcap = config.kernel.daq == Daq::Libpcap;
     let stop = Stop::on_signal(if is_libpcap { ENDS_WITHIN } else { ENDS_WITHIN_OF_KERNEL })?;
@@ -62,6 +67,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
     start::say(&config, &version, &access);
+    sandbox.log_gaps();
     let (scrapes, scraped) = reports();
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
@@ -71,12 +77,13 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let alerting = Alerting::start(&config, &version, known_names.clone(), &published)?;
     let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
+    program.show_sandbox(sandbox.figures());
     alerting.show_figures(&mut program);
     access.figures().into_iter().for_each(|figures| program.show_access(figures));
     names.iter().for_each(|names| program.show_names(names.figures()));
     let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
     let site = Arc::new(site.with_api(api_settings(&config), alerting.files(), known_names, capacity.streams()));
-    let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
+    let runtime = start_answering()?;
     let addresses = listeners.addresses();
     let server = {
         let _in_runtime = runtime.enter();
@@ -87,9 +94,13 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
         tracing::info!(%address, "serving /metrics");
     }
     let exporter = Exporter { published, site, alerts: alerting.outputs(), stop, runtime };
+    sandbox.filter_calls()?;
     let end = match &config.source {
-        Some(file) => file::read(file, &config, &exporter),
-        None => capture_interfaces(config, (filter, kernel), (scraped, vitals, alerting.recording()), &exporter),
+        Some(file) => file::read(file, &config, &exporter, &mut sandbox),
+        None => {
+            let recording = alerting.recording();
+            capture_interfaces(config, (filter, kernel), (scraped, vitals, recording), &exporter, &mut sandbox)
+        }
     };
     drop(names);
     alerting.finish(exporter.stop.outputs_end());
@@ -112,6 +123,13 @@ impl Exporter {
     fn wait_for_a_signal(&self) {
         self.runtime.block_on(self.stop.clone().received());
     }
+}
+
+/// The runtime that answers clients. It is built on a thread that confines itself, so that its threads inherit that.
+fn start_answering() -> anyhow::Result<Runtime> {
+    let build = || Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build();
+    let built = threads::spawn("runtime", Needs::Nothing, build)?.join();
+    Ok(built.map_err(|_| pipeline::Error::Panicked)??)
 }
 
 /// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may
@@ -141,6 +159,7 @@ fn capture_interfaces(
     (filter, kernel): (Option<Arc<UserFilter>>, Option<Kernel>),
     (scraped, vitals, recording): (ScrapeReports, Vitals, Option<RecorderSettings>),
     exporter: &Exporter,
+    sandbox: &mut Sandbox,
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
     let drops_packets = config.kernel.drops_packets;
@@ -180,9 +199,14 @@ fn capture_interfaces(
     let site = Arc::clone(&exporter.site);
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
     Reload { running: settings, input: running.policy_input(), vitals }.start()?;
-    exporter.wait_for_a_signal();
+    let closed = sandbox.close();
+    if closed.is_ok() {
+        exporter.wait_for_a_signal();
+    }
     running.stop();
-    Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?, drops_packets) })
+    let accounts = running.join()?;
+    closed?;
+    Ok(ExporterEnd { status: DONE, summary: closing_line(&accounts, drops_packets) })
 }
 
 /// The kernel path, if it is configured: loaded before anything starts.

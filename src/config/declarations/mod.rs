@@ -36,7 +36,7 @@ static ROOMS: &[&[Declaration]] = &[
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 19] = [
+pub(crate) const SECTIONS: [(&str, &str); 20] = [
     ("capture", "Capture"),
     ("kernel", "Capture in the kernel"),
     ("locality", "Local networks"),
@@ -56,6 +56,7 @@ pub(crate) const SECTIONS: [(&str, &str); 19] = [
     ("http", METRICS),
     ("pipeline", METRICS),
     ("log", "Log"),
+    ("process", "Process"),
 ];
 const DETECTION: &str = "Bandwidth, scans, alerts";
 const DELIVERY: &str = "Delivery of alerts";
