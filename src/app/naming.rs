@@ -30,7 +30,7 @@ pub(super) fn start(config: &Config, published: &Arc<Published>) -> anyhow::Resu
     }
     if settings.processes && !sees_all_processes() {
         tracing::warn!(
-            "only processes of this user are found: those of other users need CAP_SYS_PTRACE; grant it, or set --names.processes=false"
+            "only processes of this user are found: those of other users need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; grant them, or set --names.processes=false"
         );
     }
     let (published, most_hosts) = (Arc::clone(published), settings.max_hosts);

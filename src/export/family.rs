@@ -137,8 +137,6 @@ families! {
         "Times a capture thread had to wait because accounting had not finished the previous interval.";
     THREAD_UP = Gauge "trafficmonitor_thread_up" ["thread"]
         "1 if the thread works; 0 if it has panicked or has made no progress for 30 s, after which the program ends with status 1.";
-    SANDBOX = Gauge "trafficmonitor_sandbox" ["part"]
-        "1 if this part of the sandbox (--sandbox) is in force on every thread, else 0.";
     NETWORK_STALE = Gauge "trafficmonitor_network_stale" []
         "1 if interfaces, addresses and routes may have changed and could not be read since; reading is retried until it succeeds.";
     RING_BYTES = Gauge "trafficmonitor_ring_memory_bytes" []
@@ -211,6 +209,8 @@ families! {
         "Time at which the certificate of the server expires.";
     WEB_DENIED = Counter "trafficmonitor_web_denied_total" ["reason"]
         "Connections and requests that were denied: handshake, the TLS handshake failed; plaintext, plain HTTP came to a port with TLS; credentials, the user or password was missing or wrong; checks, too many passwords had to be checked; rate, rate_limit was reached; forged, a page of another site made the request.";
+    SANDBOX = Gauge "trafficmonitor_sandbox" ["part"]
+        "1 if this part of the sandbox (--sandbox) is in force on every thread, else 0.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"]
         "Entries lost because a queue was full or its reader was gone, by queue: alerts, alert lines for standard output; events, violations and alerts for the event log; log, log lines for standard error; scrapes, reports of finished scrapes.";
     EVENTS_WRITTEN = Counter "trafficmonitor_events_written_total" [] "Events written to the event log: violations, suppressed packets and alerts.";

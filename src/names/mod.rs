@@ -38,9 +38,10 @@ use crate::os::threads::{self, Needs};
 
 /// The file with the servers of this host.
 const RESOLVER_FILE: &str = "/etc/resolv.conf";
-/// The file that says which rights this process has, and the bit of CAP_SYS_PTRACE in it (capabilities(7)).
+/// The file that says which rights this process has, and the bits of CAP_SYS_PTRACE and
+/// CAP_DAC_READ_SEARCH in it (capabilities(7)): the one shows the targets of links, the other lists the folder.
 const OWN_STATUS: &str = "/proc/self/status";
-const SYS_PTRACE: u64 = 1 << 19;
+const SEES_ALL: u64 = 1 << 19 | 1 << 2;
 
 /// Settings of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,7 +193,7 @@ pub fn sees_all_processes() -> bool {
     let status = std::fs::read_to_string(OWN_STATUS).unwrap_or_default();
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let rights = effective.and_then(|rights| u64::from_str_radix(rights.trim(), 16).ok());
-    rights.is_some_and(|rights| rights & SYS_PTRACE != 0)
+    rights.is_some_and(|rights| rights & SEES_ALL == SEES_ALL)
 }
 
 #[cfg(test)]

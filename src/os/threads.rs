@@ -5,25 +5,8 @@ use std::io;
 use std::sync::mpsc::channel;
 use std::thread::{Builder, JoinHandle};
 
+pub use super::confinement::Needs;
 use super::confinement::{self, Confined};
-
-/// The rights that the work of a thread needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
-    /// None.
-    Nothing,
-    /// To open packet sockets (packet(7)).
-    PacketSockets,
-    /// To attach programs to interfaces and to read their maps (bpf(2)).
-    KernelPrograms,
-    /// To see the open files of other users' processes (proc_pid_fd(5)).
-    OtherProcesses,
-}
-
-impl Needs {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Nothing, Self::PacketSockets, Self::KernelPrograms, Self::OtherProcesses];
-}
 
 /// Starts a thread with this name. Once a confinement is installed ([`confinement::install`]), the thread gives up what it
 /// does not need before its body runs; this function returns when it has.

@@ -29,7 +29,7 @@ use trial::Trial;
 /// The reasons why the program does not start with `--sandbox=strict`.
 #[derive(Debug, thiserror::Error)]
 #[error("--sandbox=strict: {0}; remove the cause, or start with --sandbox=auto, which goes without")]
-pub(super) struct Refused(String);
+pub(super) struct StrictRefusal(String);
 
 /// The sandbox, until it is closed.
 pub(super) struct Sandbox {
@@ -42,7 +42,7 @@ pub(super) struct Sandbox {
 }
 
 /// The parts that the trial allows.
-struct Tried {
+struct UsableParts {
     files: Option<FileRules>,
     /// Capabilities that stay on every thread, because files need them.
     extra: CapabilitySet,
@@ -60,7 +60,7 @@ impl Sandbox {
     /// Prepares the sandbox before the first thread starts, and lets threads confine themselves from now on.
     ///
     /// # Errors
-    /// [`Refused`] in the mode `strict`, when a part cannot be applied.
+    /// [`StrictRefusal`] in the mode `strict`, when a part cannot be applied.
     pub(super) fn prepare(config: &Config) -> anyhow::Result<Self> {
         let mode = config.sandbox;
         let (gaps, figures) = (Vec::new(), Arc::default());
@@ -85,7 +85,7 @@ impl Sandbox {
         named: &NamedFiles,
         files: Result<FileRules, FileRulesError>,
         calls: Result<CallFilter, CallFilterError>,
-    ) -> io::Result<Tried> {
+    ) -> io::Result<UsableParts> {
         let (files, no_files) = apart(files);
         let (calls, no_calls) = apart(calls);
         let of_files = files.as_ref().ok_or(no_files.unwrap_or(FileRulesError::NotBuilt));
@@ -108,22 +108,22 @@ impl Sandbox {
             self.note(SandboxPart::Capabilities, Some(reason));
         }
         let extra = out_of_reach.iter().fold(CapabilitySet::empty(), |all, (_, capability)| all | *capability);
-        Ok(Tried { files, extra, can_drop })
+        Ok(UsableParts { files, extra, can_drop })
     }
 
     fn note(&mut self, part: SandboxPart, reason: Option<String>) {
         self.gaps.extend(reason.map(|reason| Gap { part, reason }));
     }
 
-    fn refuse_gaps(&self) -> Result<(), Refused> {
+    fn refuse_gaps(&self) -> Result<(), StrictRefusal> {
         match self.gaps.first().filter(|_| self.mode == SandboxMode::Strict) {
-            Some(gap) => Err(Refused(gap.words())),
+            Some(gap) => Err(StrictRefusal(gap.words())),
             None => Ok(()),
         }
     }
 
     /// Lets threads confine themselves.
-    fn install(&mut self, config: &Config, Tried { files, extra, can_drop }: Tried) -> anyhow::Result<()> {
+    fn install(&mut self, config: &Config, UsableParts { files, extra, can_drop }: UsableParts) -> anyhow::Result<()> {
         let held = held_capabilities();
         if let Some(setting) = rights::looks_at_processes(config).filter(|_| files.is_some()) {
             let reason = format!("a thread that looks at other processes cannot have it, as {setting} needs");
@@ -158,7 +158,7 @@ impl Sandbox {
     /// Confines the main thread once all is open, and compares all threads with what they should have.
     ///
     /// # Errors
-    /// [`Refused`] in the mode `strict`, when a thread has more rights.
+    /// [`StrictRefusal`] in the mode `strict`, when a thread has more rights.
     pub(super) fn close(&mut self) -> anyhow::Result<()> {
         if self.mode == SandboxMode::Off {
             tracing::info!("the sandbox is off: the program keeps all its rights (--sandbox)");

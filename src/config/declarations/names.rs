@@ -37,7 +37,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .help("Database of autonomous systems in MaxMind's format (.mmdb); read again when it is replaced"),
     setting(&[("names", "processes")], access!(BOOLEAN, config.names.processes))
         .switch("names.processes", "TRAFFICMONITOR_NAMES_PROCESSES", "false")
-        .help("Show the process and the container of this host's flows; those of other users need CAP_SYS_PTRACE"),
+        .help("Show the process and the container of this host's flows; those of other users need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"),
     setting(&[("names", "max_hosts")], access!(ENTRIES, config.names.max_hosts))
         .named("names.max_hosts", "TRAFFICMONITOR_NAMES_MAX_HOSTS", "N", "8192")
         .help("Maximum number of hosts with names, and of names in the cache of reverse DNS; the hosts with the most bytes have them"),

@@ -25,7 +25,7 @@ pub(super) fn ssh_peers() -> io::Result<BTreeSet<IpAddr>> {
     if owned.hidden_processes > 0 {
         tracing::warn!(
             processes = owned.hidden_processes,
-            "the sockets of SSH servers cannot be seen (that takes root or CAP_SYS_PTRACE); only sessions on port 22, and \
+            "the sockets of SSH servers cannot be seen (that takes root, or CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH); only sessions on port 22, and \
              the one that SSH_CONNECTION names, are kept from being cut off"
         );
     }

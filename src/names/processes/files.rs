@@ -68,7 +68,8 @@ fn pids() -> Vec<u32> {
     pids
 }
 
-/// Looks at the files of a process. Those of other users' processes can be seen only with CAP_SYS_PTRACE.
+/// Looks at the files of a process. Those of other users' processes can be seen only with CAP_SYS_PTRACE and
+/// CAP_DAC_READ_SEARCH.
 fn look_at(pid: u32, open: &mut HashSet<u32>, found: &mut impl FnMut(u32, LocalProcess)) {
     let folder = format!("/proc/{pid}");
     let Ok(entries) = fs::read_dir(format!("{folder}/fd")) else { return };
