@@ -370,7 +370,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --log-format csv --log-file /var/log/x.csv --log-buffer-size 7 --log-max-size 5MiB --log-max-age 1d --log-rotations 2 \
                    --summary-interval 5s --names.reverse_dns --names.resolver 192.0.2.53 --names.lease_files /a,/b \
                    --names.hosts_file /etc/hosts --names.neighbours=false --names.oui_file /c --names.country_file /d \
-                   --names.asn_file /e --names.processes --names.max_hosts 9 --verbose config";
+                   --names.asn_file /e --names.processes --names.max_hosts 9 --sandbox off --verbose config";
     let printed = done(run_in(folder.path(), options.split_whitespace()));
     for default in done(run("config")).lines().filter(|line| !line.ends_with(':')) {
         // Without detection what is looked for is not printed: below.

@@ -17,7 +17,7 @@ use trafficmonitor::cli::reference;
 use trafficmonitor::export::Format;
 use trafficmonitor::export::family::{
     ALL, BUILD_INFO, CONFIGURED_ONLY, EVENT_LOG_WRITE_ERRORS, EVENTS_WRITTEN, Family, HTTP_API_REFUSED,
-    HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, LIVE_ONLY, QUEUE_DROPPED,
+    HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, LIVE_ONLY, QUEUE_DROPPED, SANDBOX,
 };
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::export::text::TextWriter;
@@ -126,6 +126,7 @@ fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
         HTTP_CONNECTIONS_REFUSED,
         HTTP_SCRAPES_REFUSED,
         HTTP_API_REFUSED,
+        SANDBOX,
         QUEUE_DROPPED,
     ];
     let is_absent = |family: &Family| LIVE_ONLY.contains(family) || CONFIGURED_ONLY.contains(family);

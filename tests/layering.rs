@@ -37,6 +37,8 @@ const STEPS: &[&[&str]] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
     ("libc", &["os", "capture"]),
+    ("landlock", &["os"]),
+    ("seccompiler", &["os"]),
     ("lzma_rust2", &["capture"]),
     ("ruzstd", &["capture"]),
     ("netlink_sys", &["capture"]),
@@ -61,7 +63,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aya", &["kernel"]),
     ("csv", &["events"]),
     ("flate2", &["capture", "events", "http"]),
-    ("rustix", &["app"]),
+    ("rustix", &["os", "app"]),
     ("sd_notify", &["app"]),
     ("socket2", &["http"]),
     ("tokio", &["notify", "http", "app"]),
@@ -125,6 +127,26 @@ fn every_guarded_room_and_crate_exists() {
         let is_it = |line: &str| line.split([' ', '=', '.']).next().unwrap().replace('-', "_") == *name;
         assert!(manifest.lines().any(is_it), "there is no dependency {name}");
     }
+}
+
+/// A thread gives up its rights where it starts, so that there is one place for that. The trial of the sandbox gives up more
+/// and ends.
+#[test]
+fn threads_start_at_one_place() {
+    const PLACES: [&str; 2] = ["app/sandbox/trial.rs", "os/threads.rs"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let starts_thread = |path: &&PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let program = text.split("#[cfg(test)]").next().unwrap().split_whitespace().collect::<String>();
+        ["thread::spawn(", "Builder::new().name(", "spawn_scoped("].iter().any(|start| program.contains(start))
+    };
+    let is_test = |path: &&PathBuf| {
+        path.components().any(|part| ["tests", "tests.rs"].map(AsRef::as_ref).contains(&part.as_os_str()))
+    };
+    let files = source_files(&root);
+    let found = files.iter().filter(|path| !is_test(path)).filter(starts_thread);
+    let found: Vec<_> = found.map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap()).collect();
+    assert_eq!(found, PLACES);
 }
 
 fn source_files(folder: &Path) -> Vec<PathBuf> {

@@ -79,6 +79,8 @@ mod reload;
 mod rights;
 #[path = "live/router.rs"]
 mod router;
+#[path = "live/sandbox.rs"]
+mod sandbox;
 #[path = "live/scanners.rs"]
 mod scanners;
 #[allow(dead_code)]

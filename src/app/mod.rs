@@ -10,6 +10,7 @@ mod memory;
 mod naming;
 mod output;
 mod replay;
+mod sandbox;
 mod service_manager;
 mod signals;
 mod start;
@@ -87,6 +88,7 @@ fn say_error(error: &anyhow::Error) -> u8 {
     say(&format!("trafficmonitor: {error}"));
     let is_usage = error.downcast_ref().is_some_and(pipeline::Error::is_usage)
         || error.is::<start::UnusableFile>()
+        || error.is::<sandbox::StrictRefusal>()
         || error.is::<EventLogError>();
     if is_usage { USAGE } else { FAILED }
 }

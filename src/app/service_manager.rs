@@ -18,6 +18,8 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+use crate::os::threads::{self, Needs};
+
 /// Longest time that a manager that does not read delays a message.
 const SEND_TIMEOUT: Duration = Duration::from_millis(250);
 /// The message that the program is ready is tried this often: the manager waits for it.
@@ -80,7 +82,7 @@ impl ServiceManager {
         let pauses = Pauses::of(open.watchdog);
         let mut reporter = Reporter { open, pauses, status, stuck_thread, sent: String::new() };
         // Never joined: the thread works until the process ends.
-        thread::Builder::new().name("manager".to_owned()).spawn(move || reporter.run()).map(drop)
+        threads::spawn("manager", Needs::Nothing, move || reporter.run()).map(drop)
     }
 
     /// Says that the program reloads its configuration, until the guard is dropped.

@@ -9,7 +9,6 @@ use std::io;
 use std::process::exit;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
@@ -18,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{FAILED, log};
+use crate::os::threads::{self, Needs};
 
 /// A repetition within this time counts as the same signal: timeout(1) signals a process and then its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(20);
@@ -76,7 +76,7 @@ impl Stop {
         let flag = Arc::<AtomicBool>::default();
         let stop = Self { received: receiver, flag: Arc::clone(&flag), ends_within };
         let end = move || end_on_signal(&runtime, signals, (&sender, &flag), ends_within);
-        thread::Builder::new().name("signals".to_owned()).spawn(end)?;
+        threads::spawn("signals", Needs::Nothing, end)?;
         Ok(stop)
     }
 

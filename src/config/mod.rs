@@ -47,6 +47,8 @@ pub(crate) fn without_repeats<T: PartialEq>(values: impl IntoIterator<Item = T>)
 /// The whole configuration, checked.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
+    /// The file that it was read from, if there was one.
+    pub file: Option<PathBuf>,
     /// The capture file that is read instead of interfaces; `-` is standard input.
     pub source: Option<PathBuf>,
     /// Interfaces and the way of capturing.
@@ -87,8 +89,22 @@ pub struct Config {
     pub pipeline: pipeline::Config,
     /// The program's own log.
     pub log: Log,
+    /// The rights that the program gives up.
+    pub sandbox: SandboxMode,
     /// Notices for the log, each to be written once: settings that were changed, or that have no effect.
     pub notices: Vec<String>,
+}
+
+/// The way in which the exporter gives up rights that it does not need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SandboxMode {
+    /// It keeps all.
+    Off,
+    /// It gives up what the kernel and the configuration allow, and logs what it must keep.
+    #[default]
+    Auto,
+    /// It does not start if it must keep any.
+    Strict,
 }
 
 /// The program's own log, on standard error.

@@ -3,6 +3,8 @@
 //! Takes values with their declarations; merges layers, and gives the validated [`Config`]. Must not know what a
 //! setting does.
 
+use std::path::PathBuf;
+
 use super::declaration::{Arity, Declaration, FileKey};
 use super::declarations::by_key;
 use super::given::{Content, Given, RefusedSetting, SettingOrigin};
@@ -22,6 +24,8 @@ pub struct Settings {
     pub(super) serves_trafficalerted: bool,
     /// Notices for the log, each to be written once.
     pub(super) notices: Vec<String>,
+    /// The configuration file that this layer was read from.
+    pub(super) file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -61,6 +65,7 @@ impl Settings {
         self.given.extend(upper.given);
         self.notices.extend(upper.notices);
         self.serves_trafficalerted |= upper.serves_trafficalerted;
+        self.file = upper.file.or(self.file);
         self
     }
 
@@ -118,6 +123,7 @@ impl Settings {
             }
         }
         config.notices.splice(..0, self.notices.iter().cloned());
+        config.file.clone_from(&self.file);
         checks::complete(&self, &mut config)?;
         Ok(config)
     }

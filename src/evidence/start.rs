@@ -19,6 +19,7 @@ use super::writer::{JobQueue, Writer, WriterSetup, files};
 use super::{Config, DEFAULT_RING_BYTES, EvidenceSender, Message, Waiting, names};
 use crate::alert::{Change, EvidenceIndex};
 use crate::capture::printable;
+use crate::os::threads::{self, Needs};
 
 /// Time between two looks at threads that are to end.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -218,5 +219,5 @@ fn start_log(
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
-    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(Error::Thread)
+    threads::spawn(name, Needs::Nothing, work).map_err(Error::Thread)
 }

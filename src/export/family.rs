@@ -211,6 +211,8 @@ families! {
         "Time at which the certificate of the server expires.";
     WEB_DENIED = Counter "trafficmonitor_web_denied_total" ["reason"]
         "Connections and requests that were denied: handshake, the TLS handshake failed; plaintext, plain HTTP came to a port with TLS; credentials, the user or password was missing or wrong; checks, too many passwords had to be checked; rate, rate_limit was reached; forged, a page of another site made the request.";
+    SANDBOX = Gauge "trafficmonitor_sandbox" ["part"]
+        "1 if this part of the sandbox (--sandbox) is in force on every thread, else 0.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"]
         "Entries lost because a queue was full or its reader was gone, by queue: alerts, alert lines for standard output; events, violations and alerts for the event log; log, log lines for standard error; scrapes, reports of finished scrapes.";
     EVENTS_WRITTEN = Counter "trafficmonitor_events_written_total" [] "Events written to the event log: violations, suppressed packets and alerts.";

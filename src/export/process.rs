@@ -16,6 +16,7 @@ use super::evidence;
 use super::family::{self, MetricKind};
 use super::naming;
 use super::notifications::{self, NotificationFigures};
+use super::sandbox::{self, SandboxFigures};
 use super::text::TextWriter;
 use super::vitals::Vitals;
 use crate::events::log::EventLogFigures;
@@ -64,6 +65,7 @@ pub struct SelfMetrics {
     names: Option<Arc<NamesFigures>>,
     notifications: Option<NotificationFigures>,
     events: Option<EventLogFigures>,
+    sandbox: Arc<SandboxFigures>,
 }
 
 impl SelfMetrics {
@@ -92,6 +94,7 @@ impl SelfMetrics {
             names: None,
             notifications: None,
             events: None,
+            sandbox: Arc::default(),
         })
     }
 
@@ -128,6 +131,11 @@ impl SelfMetrics {
     /// Exports the figures of the event log.
     pub fn show_events(&mut self, figures: EventLogFigures) {
         self.events = Some(figures);
+    }
+
+    /// Exports the parts of the sandbox that are in force.
+    pub fn show_sandbox(&mut self, figures: Arc<SandboxFigures>) {
+        self.sandbox = figures;
     }
 
     /// A thread of the live capture that does not work any more, if there is one.
@@ -174,6 +182,7 @@ impl SelfMetrics {
     pub fn write<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {
         self.registry.gather().iter().try_for_each(|family| write_family(family, writer))?;
         self.access.iter().try_for_each(|figures| access::write(figures, writer))?;
+        sandbox::write(&self.sandbox, writer)?;
         self.write_queues(writer)?;
         self.write_events(writer)?;
         self.evidence.iter().try_for_each(|figures| evidence::write(&figures.read(), writer))?;

@@ -23,7 +23,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 
@@ -33,6 +33,8 @@ pub use figures::{LookupResult, NameSource, NamesFigures};
 pub use known::{HostName, HostNames, LocalProcess, LocalProcesses, ProcessEnds};
 pub use shown::{ShownFlow, ShownTraffic};
 use stop::StopSignal;
+
+use crate::os::threads::{self, Needs};
 
 /// The file with the servers of this host.
 const RESOLVER_FILE: &str = "/etc/resolv.conf";
@@ -149,16 +151,17 @@ impl Names {
         let dns = config.reverse_dns.then(|| Arc::new(ReverseDns::new(config.max_hosts)));
         if let Some(dns) = dns.clone() {
             let (servers, figures, stop) = (config.servers(), Arc::clone(&names.figures), Arc::clone(&names.stop));
-            names.spawn("names-dns", move || dns.run(servers, &figures, &stop))?;
+            names.spawn("names-dns", Needs::Nothing, move || dns.run(servers, &figures, &stop))?;
         }
+        let needs = if config.processes { Needs::OtherProcesses } else { Needs::Nothing };
         let mut collector = NameCollector::new(config, dns, Arc::clone(&names.figures));
         let (reader, stop) = (names.reader.clone(), Arc::clone(&names.stop));
-        names.spawn("names", move || collector.run(shown, &reader, &stop))?;
+        names.spawn("names", needs, move || collector.run(shown, &reader, &stop))?;
         Ok(names)
     }
 
-    fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(body)?);
+    fn spawn(&mut self, name: &str, needs: Needs, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.threads.push(threads::spawn(name, needs, body)?);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 use super::delivery::{Lane, Phase, ReceiverDelivery};
 use super::figures::FailureReason;
 use super::intake::Intake;
+use crate::os::threads::{self, Needs};
 
 /// The work of the thread.
 pub(super) struct Engine {
@@ -34,7 +35,7 @@ impl Engine {
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = mpsc::sync_channel(0);
         let work = move || self.work_on(runtime, stopped, end);
-        std::thread::Builder::new().name("notify".to_owned()).spawn(work)?;
+        threads::spawn("notify", Needs::Nothing, work)?;
         Ok((stop, ended))
     }
 

@@ -43,6 +43,8 @@ pub fn lock(file: &File) -> bool {
 /// A use of a path that needs a right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathUse {
+    /// To read a file.
+    Read,
     /// To write a file.
     Write,
     /// To make files in a directory.
@@ -56,6 +58,7 @@ pub enum PathUse {
 pub fn check_access(path: &Path, wanted: PathUse) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mode = match wanted {
+        PathUse::Read => libc::R_OK,
         PathUse::Write => libc::W_OK,
         PathUse::CreateIn => libc::W_OK | libc::X_OK,
     };

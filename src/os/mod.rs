@@ -5,6 +5,7 @@
 
 pub mod allocator;
 pub mod bpf;
+pub mod calls;
 pub mod cgroup;
 pub mod clock;
 pub mod confinement;
@@ -17,4 +18,5 @@ pub mod processes;
 #[cfg(test)]
 pub(crate) mod rerun;
 pub mod socket;
+pub mod threads;
 pub mod traffic_control;

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use super::Error;
 use super::capture_loop::CaptureLoop;
 use super::control::{CaptureNumber, Plan};
 use super::fanout::Fanout;
 use super::kernel_loop::{self, KernelLoop};
+use crate::os::threads::{self, Needs};
 
 /// The capture threads that have been started and not joined yet.
 pub(super) struct Threads {
@@ -49,14 +50,14 @@ impl Threads {
     pub(super) fn start(&mut self, capture_loop: CaptureLoop) -> Result<(), Error> {
         let CaptureLoop { number, worker, .. } = capture_loop;
         let (interface, name) = (capture_loop.interface.clone(), capture_loop.name.clone());
-        let handle = spawn(&name, move || capture_loop.run())?;
+        let handle = spawn(&name, Needs::PacketSockets, move || capture_loop.run())?;
         self.running.insert((number, worker), CaptureThread { interface, handle });
         Ok(())
     }
 
     /// Starts the thread of the kernel path.
     pub(super) fn start_kernel(&mut self, kernel_loop: KernelLoop) -> Result<(), Error> {
-        self.kernel = Some(spawn(kernel_loop::THREAD, move || kernel_loop.run())?);
+        self.kernel = Some(spawn(kernel_loop::THREAD, Needs::KernelPrograms, move || kernel_loop.run())?);
         Ok(())
     }
 
@@ -108,7 +109,8 @@ pub(super) fn thread_name(interface: &str, worker: usize, workers: usize) -> Str
 
 pub(super) fn spawn<T: Send + 'static>(
     name: &str,
+    needs: Needs,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, Error> {
-    thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
+    threads::spawn(name, needs, body).map_err(Error::Thread)
 }

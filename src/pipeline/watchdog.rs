@@ -13,6 +13,7 @@ use super::control::ControlBlock;
 use super::heartbeat::{Heartbeat, LastChecks, ThreadFailure};
 use super::threads::spawn;
 use crate::export::vitals::Vitals;
+use crate::os::threads::Needs;
 
 /// The time between two checks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -33,7 +34,7 @@ pub(super) fn start(
     watchdog.watch("accountant", &accountant);
     watchdog.watch("supervisor", &supervisor);
     let control = Arc::clone(control);
-    spawn("watchdog", move || watchdog.run(|| control.is_stopping(), on_failure)).map(drop)
+    spawn("watchdog", Needs::Nothing, move || watchdog.run(|| control.is_stopping(), on_failure)).map(drop)
 }
 
 pub(super) struct Watchdog {

@@ -8,6 +8,7 @@ use trafficmonitor::detect::Kind;
 use trafficmonitor::export::access::DenialReason;
 use trafficmonitor::export::family::{ALL, Family, LIVE_ONLY};
 use trafficmonitor::export::process::Queue;
+use trafficmonitor::export::sandbox::SandboxPart;
 use trafficmonitor::locality::Direction;
 use trafficmonitor::names::{LookupResult, NameSource};
 use trafficmonitor::notify::FailureReason;
@@ -148,9 +149,10 @@ const LABELS: &[Label] = &[
     ),
     Label("result", Every, Listed(&["complete", "broken"])),
     Label("thread", Every, Listed(&["accountant", "supervisor"])),
+    Label("part", Prefixed(&["trafficmonitor_sandbox"]), Typed(|| SandboxPart::ALL.map(SandboxPart::label).to_vec())),
     Label(
         "part",
-        Every,
+        Prefixed(&["trafficmonitor_memory_bytes"]),
         Listed(&[
             "flows",
             "hosts",

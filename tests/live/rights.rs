@@ -52,13 +52,21 @@ fn without_permission_it_says_which_capability_it_wants() {
     }
 }
 
+/// The status of a thread of a process.
+fn status_of(process: u32, thread: &str) -> String {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let mut statuses = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("status")).ok());
+    statuses.find(|status| status.starts_with(&format!("Name:\t{thread}\n"))).unwrap()
+}
+
 #[test]
 fn the_capability_net_raw_alone_suffices() {
     let (pair, copy) = (Pair::new(), Copy::new());
     for (promiscuous, times) in [("-promisc=false", "promiscuity 0"), ("-promisc", "promiscuity 1")] {
         let monitor = Monitor::spawn(&pair.host, copy.unprivileged("-all,+net_raw"), &["-iface", "eth0", promiscuous])
             .wait_until_ready();
-        let status = std::fs::read_to_string(format!("/proc/{}/status", monitor.pid())).unwrap();
+        // The thread that captures; others have given it up.
+        let status = status_of(monitor.pid(), "capture-eth0");
         assert!(status.contains(&format!("CapEff:\t{NET_RAW_ALONE}\n")), "{status}");
         assert!(pair.host.ip("-details link show dev eth0").contains(times));
         let (client, server) = pair.resolver();

@@ -8,13 +8,11 @@ use super::finding::CheckFinding;
 use crate::app::live;
 use crate::config::Config;
 use crate::kernel::{Daq, TcHook, lockout};
-use crate::os::confinement::{has_seccomp, landlock_version};
 use crate::os::socket::has_block_rings;
 
 const RINGS: &str = "rings";
 const JIT: &str = "bpf jit";
 const KERNEL_PATH: &str = "kernel path";
-const CONFINEMENT: &str = "confinement";
 
 /// The file that says whether BPF programs are compiled (networking/filter.rst of the kernel). Only root may read it.
 const JIT_ENABLED: &str = "/proc/sys/net/core/bpf_jit_enable";
@@ -100,24 +98,6 @@ fn tcx(config: &Config, release: &str) -> Option<CheckFinding> {
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(['.', '-']);
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
-/// The means by which the kernel can take rights from this process.
-pub(super) fn confinement() -> Vec<CheckFinding> {
-    let landlock = match landlock_version() {
-        Some(version) => CheckFinding::ok(CONFINEMENT, format!("the kernel has Landlock, version {version}")),
-        None => CheckFinding::warning(
-            CONFINEMENT,
-            "the kernel has no Landlock (Linux 5.13, with `landlock` in its list of security modules), so access to files \
-             cannot be restricted",
-        ),
-    };
-    let seccomp = if has_seccomp() {
-        CheckFinding::ok(CONFINEMENT, "the kernel has seccomp filters")
-    } else {
-        CheckFinding::warning(CONFINEMENT, "the kernel has no seccomp filters, so system calls cannot be restricted")
-    };
-    vec![landlock, seccomp]
 }
 
 #[cfg(test)]

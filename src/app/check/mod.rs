@@ -4,6 +4,7 @@
 //! Each check asks the code that the run uses, so that a check and the run cannot disagree.
 
 mod clock;
+mod confinement;
 mod files;
 mod finding;
 mod interfaces;
@@ -43,7 +44,7 @@ fn findings(mut config: Config) -> Vec<CheckFinding> {
         findings.extend(interfaces::check(&config));
         findings.extend(clock::check());
     }
-    findings.extend(kernel::confinement());
+    findings.extend(confinement::check(&config));
     findings
 }
 
@@ -92,7 +93,9 @@ mod tests {
         let mut config = Config::default();
         config.http.listen = vec!["127.0.0.1:0".parse().unwrap()];
         let findings = findings(config);
-        for check in ["configuration", "memory", "files", "listen", "descriptors", "capture", "clock", "processors"] {
+        for check in
+            ["configuration", "memory", "files", "listen", "descriptors", "capture", "clock", "sandbox", "processors"]
+        {
             assert!(findings.iter().any(|finding| finding.check == check), "{check}: {findings:?}");
         }
     }

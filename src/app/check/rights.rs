@@ -34,7 +34,8 @@ pub(super) fn processes(config: &Config) -> Option<CheckFinding> {
     (config.names.processes && !sees_all_processes()).then(|| {
         CheckFinding::warning(
             "processes",
-            "only the processes of this user are found, because CAP_SYS_PTRACE is missing; add it, or leave out --names.processes",
+            "only the processes of this user are found, because those of others need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; \
+             grant both, or leave out --names.processes",
         )
     })
 }

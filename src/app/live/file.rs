@@ -4,7 +4,6 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot::{self, error::RecvError};
@@ -14,6 +13,7 @@ use super::{Exporter, ExporterEnd, explain, manager};
 use crate::alert::AlertSink;
 use crate::app::alerting::AlertOutputs;
 use crate::app::replay::{ReadOutputs, history_of_files};
+use crate::app::sandbox::Sandbox;
 use crate::app::signals::Stop;
 use crate::app::{DONE, FAILED};
 use crate::capture::file_name;
@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::export::{Published, Report};
 use crate::history::History;
 use crate::http::Site;
+use crate::os::threads::{self, Needs};
 use crate::pipeline;
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
@@ -29,11 +30,17 @@ use crate::pipeline::replay::Progress;
 const LAST_READ: Duration = Duration::from_millis(500);
 
 /// Reads the file and serves its accounts meanwhile, then the final ones.
-pub(super) fn read(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Result<ExporterEnd> {
+pub(super) fn read(
+    file: &Path,
+    config: &Config,
+    exporter: &Exporter,
+    sandbox: &mut Sandbox,
+) -> anyhow::Result<ExporterEnd> {
     let Exporter { published, site, alerts, stop, runtime, .. } = exporter;
-    manager::ready_to_read(&exporter.manager, file)?;
     let meanwhile = Meanwhile::of(file, config, published, site);
     let reading = start_reading(file.to_owned(), config.clone(), alerts.clone(), meanwhile, stop.clone())?;
+    sandbox.close()?;
+    manager::ready_to_read(&exporter.manager, file)?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
         let summary = format!("stopped while waiting for input from {}", file_name(file));
         return Ok(ExporterEnd { status: DONE, summary });
@@ -152,7 +159,7 @@ fn start_reading(
         meanwhile.publish_history(read.history());
         drop(sender.send((read.report(&config, config.account.max_series), read.outcome)));
     };
-    thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;
+    threads::spawn("reader", Needs::Nothing, read).map_err(pipeline::Error::Thread)?;
     Ok(reading)
 }
 

@@ -12,6 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
 use super::alerting::{AlertOutputs, Alerting};
+use super::sandbox::Sandbox;
 use super::service_manager::ServiceManager;
 use super::signals::{ENDS_WITHIN, ENDS_WITHIN_OF_KERNEL, Stop};
 use super::{DONE, FAILED, memory, random_seed, say, start};
@@ -33,6 +34,7 @@ use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::kernel::{Daq, Kernel, lockout};
 use crate::names::Names;
 use crate::os::priority::lower_priority;
+use crate::os::threads::{self, Needs};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::pipeline::violations::Violations;
@@ -50,7 +52,10 @@ pub(super) const FEWEST_DESCRIPTORS: u64 = 40;
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     let capacity = Capacity::within(raise_descriptor_limit()?);
+    // Before the first thread, because threads inherit. A refusal is said once the log can be written without waiting.
+    let sandbox = Sandbox::prepare(&config);
     let lost_log_lines = super::log::start_queued(config.log)?;
+    let mut sandbox = sandbox?;
     let memory_limit = memory::settle(&mut config);
     let capacity = capacity.limited(config.http.most_connections);
     // First, because compiling a filter may take seconds.
@@ -69,6 +74,7 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
     start::say(&config, &version, &access);
+    sandbox.log_gaps();
     let (scrapes, scraped) = reports();
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
@@ -79,16 +85,13 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     let alerting = Alerting::start(&config, &version, known_names.clone(), &published)?;
     let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
+    program.show_sandbox(sandbox.figures());
     alerting.show_figures(&mut program);
     access.figures().into_iter().for_each(|figures| program.show_access(figures));
     names.iter().for_each(|names| program.show_names(names.figures()));
     let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
     let site = Arc::new(site.with_api(api_settings(&config), alerting.files(), known_names, capacity.streams()));
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(ANSWERING_THREADS)
-        .on_thread_start(yield_to_capture)
-        .enable_all()
-        .build()?;
+    let runtime = start_answering()?;
     let addresses = listeners.addresses();
     let server = {
         let _in_runtime = runtime.enter();
@@ -100,9 +103,13 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     }
     let manager = ServiceManager::from_environment();
     let exporter = Exporter { published, site, alerts: alerting.outputs(), stop, runtime, manager };
+    sandbox.filter_calls()?;
     let end = match &config.source {
-        Some(file) => file::read(file, &config, &exporter),
-        None => capture_interfaces(config, (filter, kernel), (scraped, vitals, alerting.recording()), &exporter),
+        Some(file) => file::read(file, &config, &exporter, &mut sandbox),
+        None => {
+            let recording = alerting.recording();
+            capture_interfaces(config, (filter, kernel), (scraped, vitals, recording), &exporter, &mut sandbox)
+        }
     };
     exporter.manager.stopping();
     drop(names);
@@ -113,10 +120,10 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     Ok(status)
 }
 
-/// Lets the threads that answer clients wait for those that capture and count where processors are short.
+/// Lets this thread, and those that it starts, wait for those that capture and count where processors are short.
 fn yield_to_capture() {
     if let Err(error) = lower_priority(ANSWERING_NICENESS) {
-        tracing::debug!(%error, "the priority of a thread that answers clients stays as it is");
+        tracing::debug!(%error, "the priority of the threads that answer clients stays as it is");
     }
 }
 
@@ -135,6 +142,17 @@ impl Exporter {
         self.runtime.block_on(self.stop.clone().received());
         self.manager.stopping();
     }
+}
+
+/// The runtime that answers clients. It is built on a thread that confines itself and lowers its priority: the threads of
+/// the runtime, and those that they start later, inherit both.
+fn start_answering() -> anyhow::Result<Runtime> {
+    let build = || {
+        yield_to_capture();
+        Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()
+    };
+    let built = threads::spawn("runtime", Needs::Nothing, build)?.join();
+    Ok(built.map_err(|_| pipeline::Error::Panicked)??)
 }
 
 /// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may
@@ -164,6 +182,7 @@ fn capture_interfaces(
     (filter, kernel): (Option<Arc<UserFilter>>, Option<Kernel>),
     (scraped, vitals, recording): (ScrapeReports, Vitals, Option<RecorderSettings>),
     exporter: &Exporter,
+    sandbox: &mut Sandbox,
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
     let drops_packets = config.kernel.drops_packets;
@@ -203,10 +222,14 @@ fn capture_interfaces(
     let site = Arc::clone(&exporter.site);
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
     Reload { running: settings, input: running.policy_input(), vitals, manager: exporter.manager.clone() }.start()?;
-    manager::ready_to_capture(exporter, &running)?;
-    exporter.wait_for_a_signal();
+    let ready = sandbox.close().and_then(|()| Ok(manager::ready_to_capture(exporter, &running)?));
+    if ready.is_ok() {
+        exporter.wait_for_a_signal();
+    }
     running.stop();
-    Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?, drops_packets) })
+    let accounts = running.join()?;
+    ready?;
+    Ok(ExporterEnd { status: DONE, summary: closing_line(&accounts, drops_packets) })
 }
 
 /// Loads the kernel path as a start does, and lets it go again.

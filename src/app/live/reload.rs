@@ -5,7 +5,6 @@
 
 use std::io;
 use std::sync::mpsc::sync_channel;
-use std::thread;
 use std::time::SystemTime;
 
 use crate::app::service_manager::ServiceManager;
@@ -15,6 +14,7 @@ use crate::cli::{self, Invocation};
 use crate::config::Config;
 use crate::export::vitals::Vitals;
 use crate::kernel::lockout;
+use crate::os::threads::{self, Needs};
 use crate::pipeline::supervisor::PolicyInput;
 use crate::policy;
 
@@ -32,8 +32,10 @@ impl Reload {
     pub(super) fn start(mut self) -> io::Result<()> {
         self.vitals.note_reload(SystemTime::now());
         let (requests, requested) = sync_channel(1);
+        // To find the SSH sessions of this host that dropping packets would cut off.
+        let needs = if self.running.kernel.drops_packets { Needs::OtherProcesses } else { Needs::Nothing };
         // Never joined: the thread waits for HUP until the process ends.
-        thread::Builder::new().name("reload".to_owned()).spawn(move || {
+        threads::spawn("reload", needs, move || {
             for () in requested {
                 let manager = self.manager.clone();
                 let _reloading = manager.reloading();

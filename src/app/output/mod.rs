@@ -13,10 +13,10 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::Builder;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::events::line::{LineForm, LogLine};
+use crate::os::threads::{self, Needs};
 use crate::packet::Timestamp;
 pub(super) use alerts::{AlertLines, AlertPace};
 pub(super) use writer::Blocking;
@@ -118,7 +118,7 @@ impl LineQueue {
             move || shared.write_all(LineWriter::new(stream, out), gap)
         };
         // Never joined, because a write that blocks cannot be cancelled: the thread ends with the process.
-        drop(Builder::new().name(stream.thread().to_owned()).spawn(body)?);
+        drop(threads::spawn(stream.thread(), Needs::Nothing, body)?);
         Ok(Self(shared))
     }
 

@@ -10,7 +10,6 @@ mod expression;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::Builder;
 use std::time::Duration;
 
 use libc::sock_filter;
@@ -20,6 +19,7 @@ use self::expression::Expression;
 use super::bindings::instructions;
 use super::error::{Error, words};
 use super::program::{self, COOKED_2};
+use crate::os::threads::{self, Needs};
 
 /// The most bytes of a filter's text.
 pub(crate) const MAXIMUM_TEXT: usize = 64 << 10;
@@ -157,7 +157,8 @@ pub(super) fn compile_in_time<T: Activated>(
         // After the deadline, nothing receives the result.
         drop(sender.send(handle.and_then(|handle| compile(&handle, &text))));
     };
-    drop(Builder::new().name("filter".to_owned()).spawn(body).map_err(|error| Failure::Bound(error.to_string()))?);
+    // The handle may be one of an interface.
+    drop(threads::spawn("filter", Needs::PacketSockets, body).map_err(|error| Failure::Bound(error.to_string()))?);
     match compiled.recv_timeout(DEADLINE) {
         Ok(program) => program.map_err(Failure::Refused),
         Err(RecvTimeoutError::Timeout) => Err(Failure::Bound(format!(

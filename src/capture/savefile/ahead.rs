@@ -6,8 +6,9 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
 use std::time::Duration;
+
+use crate::os::threads::{self, Needs};
 
 /// Number of bytes that are read at once. So few stay in a processor's second-level cache beside the tables.
 pub(super) const PIECE: usize = 128 << 10;
@@ -34,7 +35,7 @@ impl Ahead {
     pub(super) fn start(reader: impl Read + Send + 'static) -> io::Result<Self> {
         let (sender, pieces) = sync_channel(PIECES);
         let (spare, returned) = sync_channel(PIECES);
-        thread::Builder::new().name("read-ahead".to_owned()).spawn(move || read_ahead(reader, &sender, &returned))?;
+        threads::spawn("read-ahead", Needs::Nothing, move || read_ahead(reader, &sender, &returned))?;
         Ok(Self { pieces, spare })
     }
 

@@ -5,12 +5,12 @@ use std::io::{self, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use pcap::{Capture, Linktype, Offline, Precision};
 
 use super::input::Input;
 use super::records::LARGEST;
+use crate::os::threads::{self, Needs};
 use crate::packet::{Frame, LinkType, Timestamp};
 
 pub(super) struct LibpcapReader {
@@ -33,7 +33,7 @@ impl LibpcapReader {
                 *reported.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         };
-        thread::Builder::new().name("hand-over".to_owned()).spawn(copy).map_err(pipe_failed)?;
+        threads::spawn("hand-over", Needs::Nothing, copy).map_err(pipe_failed)?;
         open(&reader).map(|capture| Self { capture, failure })
     }
 

@@ -38,7 +38,7 @@ static ROOMS: &[&[Declaration]] = &[
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 20] = [
+pub(crate) const SECTIONS: [(&str, &str); 21] = [
     ("capture", "Capture"),
     ("kernel", "Capture in the kernel"),
     ("memory", "Memory"),
@@ -59,6 +59,7 @@ pub(crate) const SECTIONS: [(&str, &str); 20] = [
     ("http", METRICS),
     ("pipeline", METRICS),
     ("log", "Log"),
+    ("process", "Process"),
 ];
 const DETECTION: &str = "Bandwidth, scans, alerts";
 const DELIVERY: &str = "Delivery of alerts";

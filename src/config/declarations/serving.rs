@@ -1,11 +1,11 @@
-//! Declarations: the exported metrics, the HTTP server and the program's own log. Gives the declarations. Must not know
+//! Declarations: the exported metrics, the HTTP server, the program's own log and its rights. Gives the declarations. Must not know
 //! where a value comes from.
 
 use super::access;
 use crate::config::declaration::{Access, Arity, Declaration, setting};
 use crate::config::kinds::addresses::{FILE_NAME, LISTEN_ADDRESS, PAGES_URL};
 use crate::config::kinds::durations::REFRESH;
-use crate::config::kinds::keywords::{BOOLEAN, LOG_FORMAT, LOG_LEVEL};
+use crate::config::kinds::keywords::{BOOLEAN, LOG_FORMAT, LOG_LEVEL, SANDBOX};
 use crate::config::kinds::{ListOf, ValueKind as _};
 use crate::config::without_repeats;
 
@@ -46,6 +46,9 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("log", "format")], access!(LOG_FORMAT, config.log.format))
         .named("log.format", "TRAFFICMONITOR_LOG_FORMAT", "FORMAT", "logfmt")
         .help("Format of the log on standard error and of the alert lines on standard output: logfmt or json"),
+    setting(&[("process", "sandbox")], access!(SANDBOX, config.sandbox))
+        .named("sandbox", "TRAFFICMONITOR_SANDBOX", "MODE", "auto")
+        .help("Give up rights that are not needed: off, auto (as many as the kernel and the configuration allow) or strict (all, or refuse to start)"),
 ];
 
 const LISTEN: Access = Access {

@@ -22,7 +22,9 @@ use yaml::Mistake;
 /// Reads a configuration file.
 pub fn load(path: &Path) -> Result<Settings, Error> {
     let text = fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-    parse(&text, path)
+    let mut settings = parse(&text, path)?;
+    settings.file = Some(path.to_owned());
+    Ok(settings)
 }
 
 /// Reads the text of the configuration file `path`: YAML, or the format of TrafficAlerted or of the XDP traffic monitor,

@@ -9,6 +9,7 @@ use super::super::nearest::nearest;
 use super::{Scalar, Scalars, ValueKind};
 use crate::account::FlowKeying;
 use crate::alert::{Severity, Side};
+use crate::config::SandboxMode;
 use crate::detect::anomaly::Method;
 use crate::detect::bandwidth::BandwidthDirection;
 use crate::detect::{Kind, scan};
@@ -93,6 +94,9 @@ pub(crate) const LOG_LEVEL: Keywords<Level> = Keywords {
         ("trace", Level::TRACE),
     ])
 };
+/// The way of giving up rights.
+pub(crate) const SANDBOX: Keywords<SandboxMode> =
+    Keywords::of(&[("off", SandboxMode::Off), ("auto", SandboxMode::Auto), ("strict", SandboxMode::Strict)]);
 pub(crate) const LOG_FORMAT: Keywords<LineForm> = Keywords {
     misplaced: (
         &["console", "csv", "jsonl"],

@@ -16,10 +16,10 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::Builder;
 use std::time::Instant;
 
 use super::console::Style;
+use crate::os::threads::{self, Needs};
 use channel::EventChannel;
 pub use channel::{EventSender, LogReopener, SendingPace};
 pub use config::{Config, Error, EventFormat};
@@ -84,7 +84,7 @@ impl EventLog {
         };
         let of_thread = Arc::clone(&channel);
         // Never joined, because a write that blocks cannot be cancelled: the thread ends with the process.
-        let thread = Builder::new().name("event-writer".to_owned()).spawn(move || {
+        let thread = threads::spawn("event-writer", Needs::Nothing, move || {
             writer.run(&of_thread);
             of_thread.note_end();
         });

@@ -36,6 +36,19 @@ pub(super) struct FileVersion {
 }
 
 impl WebFile {
+    /// The files that the present version names; none if it has a fault.
+    pub fn named_files(&self) -> Vec<PathBuf> {
+        let text = read(&self.path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let tls = text.and_then(|text| (self.parse)(&text, &self.path).ok()).and_then(|settings| settings.tls);
+        let Some(tls) = tls else { return Vec::new() };
+        let sources = [Some(tls.certificate), Some(tls.key), tls.client_authorities];
+        let file = |source: PemSource| match source.pem {
+            PemText::File(path) => Some(path),
+            PemText::Inline(_) => None,
+        };
+        sources.into_iter().flatten().filter_map(file).collect()
+    }
+
     /// Reads the present version.
     pub(super) fn read(&self) -> Result<FileVersion, String> {
         let name = self.path.display();

@@ -18,6 +18,7 @@ use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::decode::Decoder;
+use crate::os::threads::Needs;
 use crate::packet::{Addresses, Frame, Protocol, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::cells::Cells;
@@ -56,7 +57,7 @@ impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
         let cells = Cells::of(observer.grids());
         let (collector_messages, messages) = channel();
         let collector = Collector { ledger, observer, full, messages };
-        let collector = spawn("accountant", move || collector.run())?;
+        let collector = spawn("accountant", Needs::Nothing, move || collector.run())?;
         let (span, unreported) = (FrameSpan::EMPTY, VecDeque::new());
         Ok(Self { workers, cells, span, unreported, interval: 0, frames: 0, collector_messages, collector })
     }

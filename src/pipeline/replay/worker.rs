@@ -10,6 +10,7 @@ use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::decode::NotIp;
+use crate::os::threads::Needs;
 use crate::packet::{Packet, Refusal, Resolution, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::clock::{ClockObserver, TimeAdvance};
@@ -72,7 +73,7 @@ impl WorkerHandle {
         let (back, empty) = channel();
         back.send(interval()).map_err(|_| Error::Panicked)?;
         let body = Worker { interval: interval(), to_do, report, hand_over, empty };
-        let thread = spawn(&format!("replay-{}", worker + 1), move || body.run())?;
+        let thread = spawn(&format!("replay-{}", worker + 1), Needs::Nothing, move || body.run())?;
         let spare = (1..batches).map(|_| Batch::empty()).collect();
         Ok((Self { filling: Batch::empty(), spare, work, reports, thread }, IntervalReceiver { full, back }))
     }

@@ -41,6 +41,7 @@ use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
 use crate::kernel::Kernel;
 use crate::locality;
+use crate::os::threads::Needs;
 use crate::policy::Networks;
 use thread::Supervisor;
 
@@ -157,7 +158,7 @@ pub fn start<T: AlertSink + Send + 'static>(
     let planning = (planner, notices, Arc::clone(&control));
     let supervisor = new_supervisor(&mut setup, planning, (network, changes), full, &heartbeats[1]);
     let accountant = new_accountant(setup, &control, messages, &heartbeats[0]);
-    let accountant = spawn("accountant", move || accountant.run())?;
+    let accountant = spawn("accountant", Needs::Nothing, move || accountant.run())?;
     let supervisor = start_capturing(supervisor, Box::new(on_open))?;
     watchdog::start(heartbeats, &control, vitals, on_failure)?;
     Ok(Running { control, supervisor, accountant })
@@ -234,7 +235,9 @@ fn start_capturing(mut supervisor: Supervisor, on_open: Box<dyn Fn() + Send + Sy
         supervisor.threads.join_all()?;
         return Err(error);
     }
-    spawn("supervisor", move || supervisor.run())
+    // It starts the threads of new interfaces, which inherit its rights.
+    let needs = if supervisor.takes_kernel_path { Needs::Nothing } else { Needs::PacketSockets };
+    spawn("supervisor", needs, move || supervisor.run())
 }
 
 fn first_control(
