@@ -45,7 +45,7 @@ impl PartialEq for GivenBudgets {
 
 impl GivenBudgets {
     fn has(&self, section: &str, key: &str) -> bool {
-        self.0.iter().any(|given| *given == (section, key))
+        self.0.contains(&(section, key))
     }
 }
 
