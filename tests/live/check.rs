@@ -27,6 +27,7 @@ fn run_that_will_work_passes_and_nothing_is_changed() {
         "ok       filter: it compiles\n",
         "ok       interfaces: eth0 can be opened with a ring of 32.0 MiB\n",
         "ok       listen: 127.0.0.1:8888 can be listened on\n",
+        "ok       sandbox: the kernel takes all its parts\n",
         "\nthe run will work; ",
     ] {
         assert!(text.contains(line), "no {line:?}: {text}");
@@ -69,4 +70,23 @@ fn interface_that_is_down_is_waited_for() {
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("warning  interfaces: "), "{text}");
     assert!(text.contains("the run waits until eth0 is up\n"), "{text}");
+}
+
+/// The check and the start agree about the sandbox.
+#[test]
+fn part_of_the_sandbox_that_is_refused_fails_only_where_it_must_not_be() {
+    let pair = Pair::new();
+    let gap = "files stay in reach (Landlock): a thread that looks at other processes cannot have it";
+    for (mode, outcome, status) in [("auto", "warning ", 0), ("strict", "failure ", 1)] {
+        let options = ["-iface", "eth0", "--names.processes", "--sandbox", mode];
+        let (found, text) = check(&pair, Command::new(PROGRAM), &[&options[..], &ADDRESS].concat());
+        assert_eq!(found, status, "{text}");
+        assert!(text.contains(&format!("{outcome} sandbox: {gap}")), "{text}");
+        let monitor = Monitor::spawn(&pair.host, Command::new(PROGRAM), &options);
+        if status == 0 {
+            monitor.wait_until_ready().stop();
+        } else {
+            assert_eq!(monitor.wait().status.code(), Some(2));
+        }
+    }
 }

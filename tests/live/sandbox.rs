@@ -23,7 +23,7 @@ use super::rights::Copy;
 use super::traffic::{Pair, send};
 
 const USER: u32 = 65_534;
-const NET_RAW: u64 = 1 << 13;
+pub const NET_RAW: u64 = 1 << 13;
 const NET_ADMIN: u64 = 1 << 12;
 const DAC_OVERRIDE: u64 = 1 << 1;
 const SYS_PTRACE: u64 = 1 << 19;
@@ -49,7 +49,7 @@ fn bits(thread: &BTreeMap<String, String>, set: &str) -> u64 {
 }
 
 /// Every thread has the filter and no more capabilities than `kept` says; those that are named have these.
-fn have_only(monitor: &Monitor<'_>, kept: &[(&str, u64)], bounding: u64) {
+pub fn have_only(monitor: &Monitor<'_>, kept: &[(&str, u64)], bounding: u64) {
     let threads = threads(monitor);
     assert!(threads.len() > 8, "{:?}", threads.keys());
     for (name, _) in kept {
@@ -62,6 +62,14 @@ fn have_only(monitor: &Monitor<'_>, kept: &[(&str, u64)], bounding: u64) {
         let keys = ["NoNewPrivs", "Seccomp", "Seccomp_filters"];
         assert_eq!(keys.map(|key| thread[key].as_str()), ["1", "2", "1"], "{name}");
     }
+}
+
+/// The niceness of the threads of a process that answer clients: field 19 of proc_pid_stat(5), after the name.
+pub fn niceness_of_answering(process: u32) -> Vec<i32> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("stat")).ok());
+    let fields = stats.filter_map(|stat| Some(stat.split_once("(tokio-")?.1.rsplit_once(") ")?.1.to_owned()));
+    fields.map(|fields| fields.split(' ').nth(16).unwrap().parse().unwrap()).collect()
 }
 
 /// The values of the metric, in the order of [`PARTS`].
@@ -237,6 +245,10 @@ fn root_keeps_what_its_way_of_capturing_needs_and_all_with_the_sandbox_off() {
     let monitor = start(&["--sandbox", "strict"]);
     wait_for_line(&monitor, CLOSED);
     have_only(&monitor, &[("capture-eth0", NET_RAW), ("supervisor", NET_RAW)], NET_RAW);
+    // A thread that renders a page starts after the calls are filtered.
+    monitor.metrics();
+    let niceness = niceness_of_answering(monitor.pid());
+    assert!(niceness.len() > 1 && niceness.iter().all(|niceness| *niceness == 10), "{niceness:?}");
     monitor.stop();
 
     let monitor = start(&["--sandbox", "off"]);

@@ -13,6 +13,7 @@ use super::common::metrics::{Counted, Packets};
 use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{DEADLINE, Namespace};
 use super::held::Held;
+use super::sandbox::{NET_RAW, have_only};
 use super::traffic::{Pair, send};
 
 /// The socket of a service manager.
@@ -101,8 +102,10 @@ fn monotonic_microseconds() -> u64 {
 fn manager_learns_of_the_start_the_reload_and_the_stop_and_is_fed_in_a_quiet_network() {
     let pair = Pair::new();
     for manager in [Manager::new(), Manager::abstract_in(&pair.host)] {
-        let monitor = manager.start(&pair.host, TIME, &["-iface", "eth0"]);
+        let monitor = manager.start(&pair.host, TIME, &["-iface", "eth0", "--sandbox", "strict"]);
         assert_eq!(manager.next(DEADLINE).as_deref(), Some("READY=1\n"), "{}", monitor.messages());
+        // The sandbox is closed, and the thread that reports has no right.
+        have_only(&monitor, &[("capture-eth0", NET_RAW), ("supervisor", NET_RAW), ("manager", 0)], NET_RAW);
         // What is sent now is counted: the capture is open, and the pages are served.
         let (client, server) = pair.resolver();
         let there = Packets::udp(37, 31);
