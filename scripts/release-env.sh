@@ -38,11 +38,12 @@ check_build_paths() {
     done
 }
 
+# A release that is too large fails in continuous integration; elsewhere the size is only printed.
 check_size() {
     local bytes
     bytes=$(stat -c %s "$1")
-    printf 'release: %s has %s bytes, at most %s\n' "$1" "$bytes" "$most_bytes"
-    [ "$bytes" -le "$most_bytes" ]
+    printf 'release: %s has %s bytes; a release has at most %s\n' "$1" "$bytes" "$most_bytes"
+    [ "$bytes" -le "$most_bytes" ] || [ -z "${CI:-}" ]
 }
 
 # split FROM INTO: INTO is FROM without symbols, INTO.debug has them; debuggers find it beside INTO or by its build id.
