@@ -11,7 +11,7 @@ use crate::locality;
 
 /// The trial of one handle.
 #[derive(Debug)]
-pub struct Trial {
+pub struct HandleTrial {
     /// The interface.
     pub name: String,
     /// The bytes of its ring, or the reason why it does not open.
@@ -21,14 +21,14 @@ pub struct Trial {
 /// Opens the handles of the plan one after the other, `most` of them at most. `config` has names as
 /// [`as_they_stand`](capture::selection::as_they_stand) gives them. A handle is sealed, so that it gets no packet, and
 /// never promiscuous, so that the interface does not change.
-pub fn try_handles(network: &Network, config: &Config, most: usize) -> Vec<Trial> {
+pub fn try_handles(network: &Network, config: &Config, most: usize) -> Vec<HandleTrial> {
     let config = Config { promiscuous: false, ..config.clone() };
     let planner = Planner { capture: config.clone(), locality: locality::Config::default(), policy: None };
     let plan = planner.plan(network, &BTreeSet::new()).plan;
     let config = Config { buffer_bytes: plan.ring_bytes, ..config };
     let open = |name: String| {
         let opened = Live::open(&name, &config).map(|_| plan.ring_bytes);
-        Trial { name, opened }
+        HandleTrial { name, opened }
     };
     plan.filters.into_keys().take(most).map(open).collect()
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::common::metrics::{Counted, Packets};
 use super::common::monitor::{Monitor, PROGRAM};
-use super::common::namespace::{DEADLINE, Namespace};
+use super::common::namespace::{DEADLINE, Namespace, wait_for};
 use super::held::Held;
 use super::sandbox::{NET_RAW, have_only};
 use super::traffic::{Pair, send};
@@ -105,6 +105,7 @@ fn manager_learns_of_the_start_the_reload_and_the_stop_and_is_fed_in_a_quiet_net
         let monitor = manager.start(&pair.host, TIME, &["-iface", "eth0", "--sandbox", "strict"]);
         assert_eq!(manager.next(DEADLINE).as_deref(), Some("READY=1\n"), "{}", monitor.messages());
         // The sandbox is closed, and the thread that reports has no right.
+        wait_for("the thread that reports", || has_manager(&monitor).then_some(()));
         have_only(&monitor, &[("capture-eth0", NET_RAW), ("supervisor", NET_RAW), ("manager", 0)], NET_RAW);
         // What is sent now is counted: the capture is open, and the pages are served.
         let (client, server) = pair.resolver();
@@ -176,9 +177,10 @@ fn watchdog_is_not_fed_while_a_thread_of_the_pipeline_hangs() {
     monitor.stop();
 }
 
-fn threads(monitor: &Monitor<'_>) -> Vec<String> {
+/// True once the thread that reports to the manager runs. It starts after the pages are served.
+fn has_manager(monitor: &Monitor<'_>) -> bool {
     let threads = fs::read_dir(format!("/proc/{}/task", monitor.pid())).unwrap().flatten();
-    threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok()).collect()
+    threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok()).any(|name| name == "manager\n")
 }
 
 #[test]
@@ -193,13 +195,16 @@ fn watchdog_without_a_manager_is_harmless_and_silent() {
         &["WATCHDOG_USEC=100000", "NOTIFY_SOCKET=/nonexistent/notify"],
     ] {
         let monitor = start(&pair.host, variables, &["-iface", "eth0"]).wait_until_ready();
-        let is_alone = !threads(&monitor).contains(&"manager\n".to_owned());
-        assert_eq!(is_alone, !variables.contains(&"NOTIFY_SOCKET=/nonexistent/notify"), "{variables:?}");
+        let is_told = variables.contains(&"NOTIFY_SOCKET=/nonexistent/notify");
+        if is_told {
+            wait_for("the thread that reports", || has_manager(&monitor).then_some(()));
+        }
         monitor.signal(libc::SIGHUP);
         assert_eq!(monitor.metrics().is_up("eth0"), Some(true));
+        let has_manager = has_manager(&monitor);
         let ended = monitor.stop();
         let named = ["manager", "NOTIFY_SOCKET", "level=error"].map(|word| ended.messages.contains(word));
-        let is_told = variables.contains(&"NOTIFY_SOCKET=/nonexistent/notify");
+        assert_eq!(has_manager, is_told, "{variables:?}");
         assert_eq!(named, [is_told, false, false], "{variables:?}: {}", ended.messages);
     }
 }

@@ -8,7 +8,7 @@ use crate::capture::{Selection, printable, selection};
 use crate::config::Config;
 use crate::config::memory::size;
 use crate::kernel::Daq;
-use crate::pipeline::trial::{Trial, try_handles};
+use crate::pipeline::trial::{HandleTrial, try_handles};
 
 const INTERFACES: &str = "interfaces";
 const OFFLOADS: &str = "offloads";
@@ -47,7 +47,7 @@ fn shown(names: &[&str]) -> String {
     names.iter().map(|name| printable(name).to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn opened(network: &Network, trial: Trial) -> CheckFinding {
+fn opened(network: &Network, trial: HandleTrial) -> CheckFinding {
     let name = printable(&trial.name).to_string();
     match trial.opened {
         Ok(bytes) => {
