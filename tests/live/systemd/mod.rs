@@ -26,6 +26,11 @@ fn hung_service_is_started_again_and_a_quiet_one_is_not() {
         return;
     };
     let first = booted.main_process();
+    // The unit lets the program give up all that it can.
+    for part in ["capabilities", "no_new_privs", "seccomp", "landlock"] {
+        booted.wait_for_metric(&format!("trafficmonitor_sandbox{{part=\"{part}\"}}"), 1);
+    }
+    answering_threads_yield(first);
     // Longer than the watchdog's time, without a packet.
     let quiet = Instant::now();
     wait_for("the quiet time is over", || (quiet.elapsed() > Duration::from_secs(9)).then_some(()));
