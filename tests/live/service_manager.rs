@@ -2,6 +2,7 @@
 //! only while the pipeline makes progress. The tests stand in for the manager.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
@@ -48,7 +49,14 @@ impl Manager {
     fn next(&self, within: Duration) -> Option<String> {
         self.socket.set_read_timeout(Some(within.max(Duration::from_millis(1)))).unwrap();
         let mut message = [0; 4_096];
-        let length = self.socket.recv(&mut message).ok()?;
+        let received = loop {
+            // A process that is stopped and goes on has its waiting cut short.
+            match self.socket.recv(&mut message) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                received => break received,
+            }
+        };
+        let length = received.ok()?;
         Some(String::from_utf8(message[..length].to_vec()).unwrap())
     }
 
