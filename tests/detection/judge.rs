@@ -77,11 +77,6 @@ impl Score {
         self.delay(1.0)
     }
 
-    /// The number of delays of more seconds than this.
-    pub fn later_than(&self, seconds: f64) -> usize {
-        self.delays.iter().filter(|delay| **delay > seconds).count()
-    }
-
     /// The share of delays of so many seconds at most.
     pub fn within(&self, seconds: f64) -> f64 {
         share(self.delays.iter().filter(|delay| **delay <= seconds).count(), self.delays.len())
