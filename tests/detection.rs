@@ -98,7 +98,7 @@ fn evidence_finds_scanners_and_no_other_sources() {
     let scores = Scores::of(sources, &found);
     page::show("evidence", &format!("{}\n{}.\n", scores.table(), capture.says()));
     let differences = Scores::differences(sources, &found).join("\n");
-    println!("{differences}");
+    println!("{differences}\n{}", judge::late(sources, &found, DEADLINE).join("\n"));
     let pooled = &scores.pooled;
     assert!(pooled.scanners >= 200 && pooled.benign >= 200, "{} and {}", pooled.scanners, pooled.benign);
     let is_known = |found: &std::net::IpAddr| sources.iter().any(|source| source.host.address == *found);
@@ -114,7 +114,6 @@ fn evidence_finds_scanners_and_no_other_sources() {
     let classes = scores.classes.iter().filter(|((is_apart, _, class), _)| !is_apart && *class != "block");
     classes.for_each(|(_, score)| in_order.join(score));
     let within = in_order.within(DEADLINE);
-    println!("{}", judge::late(sources, &found, DEADLINE).join("\n"));
     println!("{:.4} of {} alerts within a second of the deciding packet", within, in_order.delays.len());
     let standard_error = (AT_DEADLINE * (1.0 - AT_DEADLINE) / in_order.delays.len() as f64).sqrt();
     let least = AT_DEADLINE - STANDARD_ERRORS * standard_error;

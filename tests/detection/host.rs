@@ -1,5 +1,6 @@
 //! A host that sends: its packets, their answers, and the outcome of each of its contacts.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::common::ip::{ICMP, TCP, UDP};
@@ -272,46 +273,43 @@ impl Host {
         self.contacts.push(Contact { began: time, host: to, port: Some((UDP, port)), failed: None });
     }
 
-    /// The time at which the rule of evidence becomes true by this host's own records: the start of the deciding
-    /// contact, and the time at which it failed.
+    /// The time at which the rule of evidence becomes true by this host's own records, and still is at the end of the cell:
+    /// rules are judged there. The failed names must outnumber the answered ones by the factor that `outnumbering` gives for
+    /// the failed ones. Gives the start of the deciding contact, and the time at which it failed.
     pub fn crossing<T: Ord>(
         &self,
         window: f64,
         limit: usize,
         name: impl Fn(&Contact) -> Option<T>,
+        outnumbering: impl Fn(&BTreeSet<T>) -> usize,
     ) -> Option<(Time, Time)> {
-        let failures: Vec<&Contact> = {
-            let mut failures: Vec<&Contact> = self.contacts.iter().filter(|contact| contact.failed.is_some()).collect();
-            failures.sort_by_key(|contact| contact.failed);
-            failures
+        let mut failures: Vec<(Time, &Contact)> =
+            self.contacts.iter().filter_map(|contact| Some((contact.failed?, contact))).collect();
+        failures.sort_by_key(|(failed, _)| *failed);
+        let is_true = |now: Time| {
+            let since = later(now, -window);
+            let [first, end] = [since, now].map(|time| failures.partition_point(|(failed, _)| *failed <= time));
+            let failed = &failures[first..end];
+            if failed.len() <= limit {
+                return false;
+            }
+            let answered = self.contacts.iter().filter(|contact| contact.failed.is_none());
+            let answered: BTreeSet<T> =
+                answered.filter(|contact| contact.began > since && contact.began <= now).filter_map(&name).collect();
+            // The window has the contacts that began in it.
+            let names =
+                failed.iter().filter(|(_, contact)| contact.began > since).filter_map(|(_, contact)| name(contact));
+            let failing: BTreeSet<T> = names.filter(|name| !answered.contains(name)).collect();
+            failing.len() > limit && failing.len() > outnumbering(&failing) * answered.len()
         };
-        let mut first = 0;
-        for (last, deciding) in failures.iter().enumerate() {
-            let now = deciding.failed?;
-            while failures[first].failed? <= later(now, -window) {
-                first += 1;
-            }
-            if last + 1 - first <= limit {
-                continue;
-            }
-            let in_window = |contact: &&Contact| contact.began > later(now, -window) && contact.began <= now;
-            let answered: std::collections::BTreeSet<T> = self
-                .contacts
-                .iter()
-                .filter(|contact| contact.failed.is_none() && in_window(contact))
-                .filter_map(&name)
-                .collect();
-            let failing: std::collections::BTreeSet<T> = failures[first..=last]
-                .iter()
-                .filter_map(|contact| name(contact))
-                .filter(|name| !answered.contains(name))
-                .collect();
-            if failing.len() > limit.max(answered.len()) {
-                return Some((deciding.began, now));
-            }
-        }
-        None
+        let decides = |time: Time| is_true(time) && is_true(cell_end(time));
+        failures.iter().find(|(failed, _)| decides(*failed)).map(|(failed, contact)| (contact.began, *failed))
     }
+}
+
+/// The end of the cell of a second.
+fn cell_end(time: Time) -> Time {
+    (time.div_euclid(1_000_000_000) + 1) * 1_000_000_000
 }
 
 /// The moment so many seconds after the captures begin, and a bit, so that nothing stands at the edge of a cell.

@@ -55,8 +55,8 @@ impl Labelled {
     /// By evidence: when the deciding contact began, and when it failed. None where there is no such moment.
     pub fn crossing(&self, kind: Kind) -> Option<(Time, Time)> {
         let enough = match kind {
-            Kind::HostScan => self.host.crossing(170.0, 15, |contact| Some(contact.host)),
-            Kind::PortScan => self.host.crossing(600.0, 100, |contact| contact.port),
+            Kind::HostScan => self.host.crossing(170.0, 15, |contact| Some(contact.host), factor_of_hosts),
+            Kind::PortScan => self.host.crossing(600.0, 100, |contact| contact.port, |_| 1),
         };
         let alike = self.alike(kind);
         enough.zip(alike).map(|(enough, alike)| if alike.1 > enough.1 { alike } else { enough })
@@ -85,6 +85,16 @@ impl Labelled {
         }
         None
     }
+}
+
+/// Failed hosts must outnumber the answered ones, or be three times as many where no network has more than the limit of
+/// them: a /24, or a /112 of IPv6.
+fn factor_of_hosts(failed: &BTreeSet<IpAddr>) -> usize {
+    let mut networks: BTreeMap<u128, usize> = BTreeMap::new();
+    for host in failed {
+        *networks.entry(bits(*host) >> if host.is_ipv4() { 8 } else { 16 }).or_default() += 1;
+    }
+    if networks.values().any(|hosts| *hosts > 15) { 1 } else { 3 }
 }
 
 fn bits(address: IpAddr) -> u128 {

@@ -67,12 +67,19 @@ fn mail_server(scene: &mut Scene) {
     scene.benign(host);
 }
 
-/// Asks servers of names, a third of which is dead or refuses; each question is repeated elsewhere.
+/// Servers of names that a resolver asks often, like those of the root. They answer.
+const OFTEN_ASKED: u32 = 13;
+
+/// Asks servers of names. Of those that are not asked often, the share `dead` is dead or refuses; a question to a dead one is
+/// repeated.
 pub fn resolve_many(host: &mut Host, addresses: Addresses, start: Time, questions: u32, dead: f64) {
     for number in 0..questions {
-        let server = if host.dice.chance(0.4) { number % 13 } else { host.dice.from(13, questions + 13) };
+        let is_often_asked = host.dice.chance(0.4);
+        let server =
+            if is_often_asked { number % OFTEN_ASKED } else { host.dice.from(OFTEN_ASKED, questions + OFTEN_ASKED) };
         let (time, to) = (later(start, host.dice.within(0.0, 120.0)), (addresses.anywhere(30_000 + server), 53));
-        let (port, is_dead) = (host.dice.from(1_024, 65_000) as u16, server % 100 < (dead * 100.0) as u32);
+        let port = host.dice.from(1_024, 65_000) as u16;
+        let is_dead = server >= OFTEN_ASKED && server % 100 < (dead * 100.0) as u32;
         match (is_dead, server % 7) {
             (false, _) => {
                 let answer = host.dice.from(80, 900) as u16;
