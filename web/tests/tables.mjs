@@ -13,6 +13,15 @@ async function openTables(page) {
   await isReady(page);
 }
 
+/** Chooses a table and waits for its rows. Until the page is drawn anew, the table before it is still there, and ready. */
+async function choose(page, title) {
+  const tab = page.getByRole("tab", { name: title, exact: true });
+  await tab.click();
+  const id = await tab.getAttribute("id");
+  await page.locator(`.table-space[aria-labelledby="${id}"]`).waitFor();
+  await isReady(page);
+}
+
 test("each table has the rows of the API", () =>
   withPage({ fragment: "#range=all" }, async (page) => {
     await openTables(page);
@@ -24,8 +33,7 @@ test("each table has the rows of the API", () =>
       ["services", "Services"],
       ["protocols", "Protocols"],
     ]) {
-      await page.getByRole("tab", { name: title, exact: true }).click();
-      await isReady(page);
+      await choose(page, title);
       const { total_rows } = await ask(`${name}?range=all&limit=1`);
       const rows = await page.locator(".tables tbody tr").count();
       assert.ok(total_rows === 0 ? rows === 0 : rows > 0, `${name}: ${rows} rows, ${total_rows} in the API`);
@@ -205,8 +213,7 @@ test("peers that sums of small flows may hide are a lower bound", () => {
   return withPage({ change, fragment: "#range=all" }, async (page) => {
     await openTables(page);
     for (const title of ["Hosts", "Local devices"]) {
-      await page.getByRole("tab", { name: title, exact: true }).click();
-      await isReady(page);
+      await choose(page, title);
       const cell = page.locator(".tables tbody td", { hasText: /^455\+$/ });
       await cell.first().waitFor();
       assert.equal(await cell.count(), 1);
@@ -230,8 +237,7 @@ test("a sum of several ports is named with a gap, and the button of a row has it
     const label = "PromQL of 10.9.8.7 to other, udp other ports, outgoing, at eth0";
     await page.getByRole("button", { name: label, exact: true }).waitFor();
     for (const title of ["Flows", "Services"]) {
-      await page.getByRole("tab", { name: title, exact: true }).click();
-      await isReady(page);
+      await choose(page, title);
       const name = page.locator(".tables tbody .name", { hasText: /^other ports$/ });
       await name.waitFor();
       assert.ok((await name.evaluate((one) => parseFloat(getComputedStyle(one).marginLeft))) > 0);

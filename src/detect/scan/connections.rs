@@ -62,14 +62,15 @@ fn is_bare_beginning<A: Address>(merged: &MergedRow<'_, A>) -> bool {
     back.packets == 0 && there.flags.0 & (TcpFlags::ACK.0 | TcpFlags::RST.0) == 0 && begins_tcp(merged, opener)
 }
 
-/// True if a TCP row that opens shows one side alone, and that side continues as if the other had answered: a client with an
-/// ACK after its SYN, a server with data after its answer. (Servers repeat a bare answer towards invented clients.)
+/// True if a TCP row that opens or resets shows one side alone, and that side continues as if the other had answered: a
+/// client with an ACK after its SYN, either side with data or its end. (Servers repeat a bare answer towards invented clients,
+/// and a client that was scanned resets.)
 #[inline]
 pub(super) fn continues_alone<A: Address>(merged: &MergedRow<'_, A>) -> bool {
     let (there, back) = both(merged.row, merged.row.opener());
-    let is_client = !there.first_flags().contains(TcpFlags::ACK);
+    let is_client = !there.first_flags().contains(TcpFlags::ACK) && there.flags.0 & OPENS_OR_REFUSES == TcpFlags::SYN.0;
     let continues = is_client || there.flags.0 & SENDS_OR_ENDS != 0;
-    back.packets == 0 && there.flags.0 & CONTROL == TcpFlags::SYN.0 | TcpFlags::ACK.0 && continues
+    back.packets == 0 && there.flags.contains(TcpFlags::ACK) && continues
 }
 
 /// The signals of an established TCP row. Data count as exchanged if the target was ever seen to speak, and the source sent

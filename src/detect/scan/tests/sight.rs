@@ -141,6 +141,17 @@ fn one_way_of_the_traffic_gives_no_verdict() {
     };
     assert!(!finds_the_scan(short().without_answers_to(&clients)), "what clients send, in short connections");
     assert!(!finds_the_scan(short().without_answers_to(&servers)), "what servers send, in short connections");
+    // Clients that have what they want reset their connections.
+    for seconds in [0.05, 0.5] {
+        let reset = each(48, 0.2, |script, time, number| {
+            let (from, to) = (client(number % 8), server(number));
+            let source_port = script.syn(time, from, to, 443);
+            for (after, flags) in [(0.01, ACK), (0.02, PUSH | ACK), (seconds, RST | ACK)] {
+                script.tcp(time + after, from, to, (source_port, 443), flags);
+            }
+        });
+        assert!(!finds_the_scan(reset), "what clients send that reset their connections after {seconds} s");
+    }
 }
 
 #[test]
