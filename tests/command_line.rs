@@ -363,7 +363,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -slack_url_file /f -slack_channel #x -slack_emoji nil -slack_icon nil \
-                   --notify.external_url https://monitor.example.net --web.prometheus-url http://localhost:9090 --web.config.file web.yml --notify.runbook_url https://wiki.example.net/#{kind} --notify.restart_grace 1m --state.dir /var/lib/x \
+                   --notify.external_url https://monitor.example.net --web.prometheus-url http://localhost:9090 --web.config.file web.yml --web.enable-lifecycle --notify.runbook_url https://wiki.example.net/#{kind} --notify.restart_grace 1m --state.dir /var/lib/x \
                    -archive_dir /var/lib/y --evidence.ring 8MiB --evidence.packet_bytes 128 --evidence.max_bytes 2MiB \
                    --evidence.longest 1m --evidence.quota 3MiB -log_packets -l /var/lib/z -max_pcap_log_size 2 \
                    -max_pcap_rotations 3 -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst \

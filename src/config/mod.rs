@@ -14,6 +14,7 @@ mod kernel_path;
 pub(crate) mod kinds;
 pub(crate) mod nearest;
 mod policy;
+mod reload;
 mod settings;
 mod slack;
 pub(crate) mod trafficalerted;
@@ -21,7 +22,7 @@ pub mod web_file;
 
 use std::path::PathBuf;
 
-pub(crate) use declaration::{Arity, Declaration, Role};
+pub(crate) use declaration::{Arity, Declaration, Reload, Role};
 pub(crate) use given::{Given, SettingOrigin};
 pub(crate) use settings::Settings;
 pub use slack::SlackHook;
@@ -124,4 +125,4 @@ impl Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -13,6 +13,7 @@ mod dashboard;
 mod evidence;
 mod idle;
 mod landing;
+mod lifecycle;
 mod negotiate;
 mod pages;
 mod runbooks;
@@ -31,7 +32,8 @@ use std::sync::Arc;
 use access::WebAccess;
 pub use address::{InvalidListenAddress, ListenAddress};
 pub use connection::Capacity;
-pub use pages::Site;
+pub use lifecycle::{ReloadClients, ReloadOutcome, ReloadRequester, ReloadRequests, reloads};
+pub use pages::{PageSettings, Site};
 pub use scrape::{Reports, ScrapeReports, reports};
 
 /// Settings of the HTTP server.
@@ -43,11 +45,18 @@ pub struct Config {
     pub prometheus_url: Option<String>,
     /// The web configuration file: TLS, users, headers.
     pub web_config_file: Option<PathBuf>,
+    /// True if `POST /-/reload` reloads.
+    pub enables_lifecycle: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: vec![ListenAddress { host: None, port: 8888 }], prometheus_url: None, web_config_file: None }
+        Self {
+            listen: vec![ListenAddress { host: None, port: 8888 }],
+            prometheus_url: None,
+            web_config_file: None,
+            enables_lifecycle: false,
+        }
     }
 }
 

@@ -30,9 +30,9 @@ const LAST_READ: Duration = Duration::from_millis(500);
 
 /// Reads the file and serves its accounts meanwhile, then the final ones.
 pub(super) fn read(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Result<ExporterEnd> {
-    let Exporter { published, site, alerts, stop, runtime } = exporter;
+    let Exporter { published, site, alerting, stop, runtime } = exporter;
     let meanwhile = Meanwhile::of(file, config, published, site);
-    let reading = start_reading(file.to_owned(), config.clone(), alerts.clone(), meanwhile, stop.clone())?;
+    let reading = start_reading(file.to_owned(), config.clone(), alerting.outputs(), meanwhile, stop.clone())?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
         let summary = format!("stopped while waiting for input from {}", file_name(file));
         return Ok(ExporterEnd { status: DONE, summary });

@@ -75,6 +75,13 @@ impl Exchange {
         }
     }
 
+    /// Ends intervals with the cells of these grids from the next frame on.
+    pub(in crate::pipeline) fn follow_grids(&mut self, grids: &[TimeGrid]) {
+        if !self.cells.are_of(grids) {
+            self.cells = Cells::of(grids.to_vec());
+        }
+    }
+
     /// The same exchange, with intervals that are judged by `policy`.
     pub(in crate::pipeline) fn judged_by(mut self, policy: Option<&Arc<Networks>>) -> Self {
         self.judge_by(policy);
