@@ -308,6 +308,30 @@ fn each_invalid_file_is_refused_with_a_correct_form() {
     }
 }
 
+/// The settings by their keys, as docs/configuration.md lists them.
+fn documented_keys() -> Vec<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md")).unwrap();
+    let first_cell = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
+    text.lines().filter_map(first_cell).filter(|key| key.contains('.') && !key.starts_with('-')).collect()
+}
+
+#[test]
+fn each_setting_has_a_file_with_a_mistake_in_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command_line/invalid");
+    let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let texts: Vec<String> = files.map(|file| fs::read_to_string(file).unwrap()).collect();
+    let keys = documented_keys();
+    assert!(keys.len() > 100, "{keys:?}");
+    for key in keys {
+        let (section, name) = key.split_once('.').unwrap();
+        let is_there = |text: &String| {
+            let lines = || text.lines().map(str::trim_start);
+            lines().any(|line| line.starts_with(&format!("{section}:"))) && text.contains(&format!("{name}:"))
+        };
+        assert!(texts.iter().any(is_there), "{key}: no file below tests/command_line/invalid");
+    }
+}
+
 #[test]
 fn files_with_names_that_cannot_be_used_are_said_and_refuse_nothing() {
     let folder = folder();
