@@ -58,6 +58,8 @@ pub(super) struct Accountant<T> {
     pub refresh: Duration,
     /// The plan that was read last.
     pub plan: Arc<Plan>,
+    /// True if interfaces that are gone by that plan were not looked for yet.
+    pub has_new_plan: bool,
     /// The last snapshot that all scrapers had read when pending rows were last examined.
     pub counted_to: Option<u64>,
     /// The number of the history that was published last.
@@ -136,7 +138,8 @@ impl<T: AlertSink> Accountant<T> {
     }
 
     fn is_interface_gone(&mut self) -> bool {
-        self.adopt_plan() && self.would_end_interfaces()
+        self.adopt_plan();
+        std::mem::take(&mut self.has_new_plan) && self.would_end_interfaces()
     }
 
     fn would_end_interfaces(&self) -> bool {
@@ -203,18 +206,18 @@ impl<T: AlertSink> Accountant<T> {
         }
     }
 
-    /// Goes on with the latest plan; true if it is new. For a while after the local networks have changed, rows of
-    /// another direction than before leave.
-    fn adopt_plan(&mut self) -> bool {
+    /// Goes on with the latest plan. For a while after the local networks have changed, rows of another direction than
+    /// before leave.
+    fn adopt_plan(&mut self) {
         let plan = self.control.plan();
         if Arc::ptr_eq(&plan, &self.plan) {
-            return false;
+            return;
         }
         if plan.classifier != self.plan.classifier {
             self.reclassifies_until = Some(Instant::now() + LATE_INTERVALS);
         }
         self.plan = plan;
-        true
+        self.has_new_plan = true;
     }
 
     fn merge(&mut self, mut full: FullInterval) -> bool {
@@ -236,7 +239,7 @@ impl<T: AlertSink> Accountant<T> {
         if let Some(advance) = self.watermarks.report(thread, full.time) {
             advance.notify(&mut self.alarms);
         }
-        full.give_back(&self.plan.classifier);
+        full.give_back();
         self.ledger.is_up(interface) != was_up
     }
 
@@ -293,6 +296,7 @@ mod tests {
             messages,
             reporting: BTreeSet::new(),
             plan: control.plan(),
+            has_new_plan: false,
             control,
             published: Arc::clone(published),
             refresh: Duration::from_secs(5),

@@ -105,6 +105,8 @@ pub(super) struct AccountSettings {
 #[derive(Debug, Default)]
 pub(super) struct ControlBlock {
     plan: ArcSwap<Plan>,
+    /// The plans before, as long as a thread follows one: as many as there are threads at most.
+    earlier: Mutex<Vec<Weak<Plan>>>,
     /// True once all threads have to end. Others may set it, and so end a start that is under way.
     stop: Arc<AtomicBool>,
     /// New settings that the supervisor has not taken yet, and those that the accountant has not.
@@ -128,18 +130,17 @@ impl ControlBlock {
     }
 
     pub(super) fn replace_plan(&self, plan: Plan) {
-        self.plan.store(Arc::new(plan));
+        let before = self.plan.swap(Arc::new(plan));
+        let mut earlier = locked(&self.earlier);
+        earlier.retain(|plan| plan.strong_count() > 0);
+        earlier.push(Arc::downgrade(&before));
     }
 
-    /// The plan that is followed now, to see when no thread follows it any more.
-    pub(super) fn followed_plan(&self) -> Weak<Plan> {
-        Arc::downgrade(&self.plan())
-    }
-
-    /// True if `plan` is the latest one, or no thread follows it any more.
-    pub(super) fn is_settled(&self, plan: &Weak<Plan>) -> bool {
-        let followed = plan.upgrade();
-        followed.is_none_or(|followed| Arc::ptr_eq(&followed, &self.plan()))
+    /// True if no thread follows an earlier plan any more.
+    pub(super) fn is_settled(&self) -> bool {
+        let mut earlier = locked(&self.earlier);
+        earlier.retain(|plan| plan.strong_count() > 0);
+        earlier.is_empty()
     }
 
     /// Asks the supervisor for a plan with these settings, and the accountant to go on with those.

@@ -67,7 +67,6 @@ impl SettingsInput {
         let deadline = Instant::now() + PATIENCE;
         let (taken, all_taken) = channel();
         self.0.take_refused_policy();
-        let before = self.0.followed_plan();
         let NewSettings { locality, policy, filter, account, detect, alert, pipeline } = settings;
         let (tick, refresh) = (tick(&pipeline), pipeline.refresh);
         let (grids, policy) = (grids_of(&detect, policy.is_some()), policy.map(Arc::new));
@@ -77,7 +76,7 @@ impl SettingsInput {
         if all_taken.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
             return Err(Error::Late);
         }
-        while !self.0.is_settled(&before) {
+        while !self.0.is_settled() {
             if Instant::now() > deadline {
                 return Err(Error::Late);
             }

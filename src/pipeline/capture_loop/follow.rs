@@ -31,9 +31,7 @@ impl CaptureLoop {
 
     /// Counts by the local networks of `plan` from the next packet on. Its policy judges whole intervals.
     pub(super) fn count_by(&mut self, plan: &Plan) {
-        let interval = self.exchange.filling();
-        interval.settle();
-        interval.classify_by(Arc::clone(&plan.classifier));
+        self.exchange.classify_by(&plan.classifier);
         self.exchange.judge_by(plan.policy.as_ref());
         self.exchange.follow_grids(&plan.grids);
     }

@@ -140,9 +140,7 @@ impl KernelLoop {
             }
             self.captured.values_mut().for_each(|captured| {
                 captured.exchange.follow_grids(&plan.grids);
-                let interval = captured.exchange.filling();
-                interval.settle();
-                interval.classify_by(Arc::clone(&plan.classifier));
+                captured.exchange.classify_by(&plan.classifier);
             });
         }
         self.plan = plan;

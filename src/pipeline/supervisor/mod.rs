@@ -169,6 +169,7 @@ fn new_accountant<T>(
         history: 0,
         reclassifies_until: None,
         plan: control.plan(),
+        has_new_plan: false,
         messages,
         reporting: BTreeSet::new(),
         control: Arc::clone(control),

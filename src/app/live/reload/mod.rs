@@ -134,10 +134,14 @@ impl Reloader {
             self.running = config;
             return Ok(());
         }
-        log::set_level(config.log.level);
+        // First, because readers get the new answers with the snapshot that the pipeline then publishes.
         self.parts.site.configure(page_settings(&config), api_settings(&config));
+        if let Err(error) = self.parts.pipeline.replace(new_settings(&config, filter.clone())) {
+            self.parts.site.configure(page_settings(&self.running), api_settings(&self.running));
+            return Err(error.into());
+        }
+        log::set_level(config.log.level);
         self.parts.detection.replace(detection);
-        self.parts.pipeline.replace(new_settings(&config, filter.clone()))?;
         self.parts.filter = filter;
         receivers.map(|receivers| self.parts.receivers.replace(receivers)).transpose()?;
         tracing::info!(changed = changed.join(", "), "the configuration was reread and is in force");
