@@ -71,7 +71,7 @@ impl ReloadRequester {
 
 impl ReloadRequests {
     /// Waits for a request; gives the clients of all that are there. None once nobody can ask any more.
-    pub fn next(&mut self) -> Option<ReloadClients> {
+    pub fn wait(&mut self) -> Option<ReloadClients> {
         let first = self.0.blocking_recv()?;
         let others = std::iter::from_fn(|| self.0.try_recv().ok());
         Some(ReloadClients(std::iter::once(first).chain(others).flatten().collect()))
@@ -133,7 +133,7 @@ mod tests {
         requester.request();
         assert_eq!(status(Some(&requester), Method::PUT).await, 503, "the queue is full");
         let all = tokio::task::spawn_blocking(move || {
-            let clients = requests.next().unwrap();
+            let clients = requests.wait().unwrap();
             assert_eq!(clients.0.len(), MOST_WAITING);
             clients.answer(&Err("t.yml:1:1: no".to_owned()));
             requests

@@ -76,7 +76,7 @@ impl Reloader {
     pub(super) fn start(mut self, requester: ReloadRequester, mut requests: ReloadRequests) -> io::Result<()> {
         // Never joined: the thread waits for requests until the process ends.
         thread::Builder::new().name("reload".to_owned()).spawn(move || {
-            while let Some(clients) = requests.next() {
+            while let Some(clients) = requests.wait() {
                 clients.answer(&self.reload());
             }
         })?;
