@@ -117,6 +117,11 @@ impl Classifier {
         }
     }
 
+    /// The direction of packets between two addresses of one IP version.
+    pub fn direction_of(&self, source: IpAddr, destination: IpAddr) -> Direction {
+        of_ends(self.is_local(source), self.is_local(destination))
+    }
+
     /// The direction of a packet with these addresses.
     #[inline(always)]
     pub fn direction(&self, addresses: &Addresses) -> Direction {
@@ -128,12 +133,18 @@ impl Classifier {
                 (self.local_v6.contains(source.to_bits()), self.local_v6.contains(destination.to_bits()))
             }
         };
-        match (source, destination) {
-            (false, true) => Direction::Incoming,
-            (true, false) => Direction::Outgoing,
-            (true, true) => Direction::Local,
-            (false, false) => Direction::Transit,
-        }
+        of_ends(source, destination)
+    }
+}
+
+/// The direction of a packet whose source and destination are local or not.
+#[inline(always)]
+const fn of_ends(source: bool, destination: bool) -> Direction {
+    match (source, destination) {
+        (false, true) => Direction::Incoming,
+        (true, false) => Direction::Outgoing,
+        (true, true) => Direction::Local,
+        (false, false) => Direction::Transit,
     }
 }
 

@@ -308,6 +308,30 @@ fn each_invalid_file_is_refused_with_a_correct_form() {
     }
 }
 
+/// The settings by their keys, as docs/configuration.md lists them.
+fn documented_keys() -> Vec<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md")).unwrap();
+    let first_cell = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
+    text.lines().filter_map(first_cell).filter(|key| key.contains('.') && !key.starts_with('-')).collect()
+}
+
+#[test]
+fn each_setting_has_a_file_with_a_mistake_in_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command_line/invalid");
+    let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let texts: Vec<String> = files.map(|file| fs::read_to_string(file).unwrap()).collect();
+    let keys = documented_keys();
+    assert!(keys.len() > 100, "{keys:?}");
+    for key in keys {
+        let (section, name) = key.split_once('.').unwrap();
+        let is_there = |text: &String| {
+            let lines = || text.lines().map(str::trim_start);
+            lines().any(|line| line.starts_with(&format!("{section}:"))) && text.contains(&format!("{name}:"))
+        };
+        assert!(texts.iter().any(is_there), "{key}: no file below tests/command_line/invalid");
+    }
+}
+
 #[test]
 fn files_with_names_that_cannot_be_used_are_said_and_refuse_nothing() {
     let folder = folder();
@@ -363,7 +387,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -slack_url_file /f -slack_channel #x -slack_emoji nil -slack_icon nil \
-                   --notify.external_url https://monitor.example.net --web.prometheus-url http://localhost:9090 --web.config.file web.yml --notify.runbook_url https://wiki.example.net/#{kind} --notify.restart_grace 1m --state.dir /var/lib/x \
+                   --notify.external_url https://monitor.example.net --web.prometheus-url http://localhost:9090 --web.config.file web.yml --web.enable-lifecycle --notify.runbook_url https://wiki.example.net/#{kind} --notify.restart_grace 1m --state.dir /var/lib/x \
                    -archive_dir /var/lib/y --evidence.ring 8MiB --evidence.packet_bytes 128 --evidence.max_bytes 2MiB \
                    --evidence.longest 1m --evidence.quota 3MiB -log_packets -l /var/lib/z -max_pcap_log_size 2 \
                    -max_pcap_rotations 3 -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst \

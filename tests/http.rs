@@ -203,7 +203,7 @@ fn the_landing_page_leads_to_all_others_and_names_the_version() {
 #[test]
 fn unknown_path_is_404() {
     let exporter = serving_here();
-    for path in ["/metric", "/metrics/", "//metrics", "/-/reload", "/..%2fmetrics", "/index.html"] {
+    for path in ["/metric", "/metrics/", "//metrics", "/-/reload/", "/..%2fmetrics", "/index.html"] {
         assert_eq!(request(exporter.address(), "GET", path).status, 404, "{path}");
     }
 }

@@ -87,6 +87,11 @@ const LIMITS: &[Limit] = &[
         &[],
     ),
     Limit(
+        "requests for a reload that wait",
+        Kept("a further client is answered 503, and a further signal is served by the reload that waits"),
+        &["http/lifecycle.rs MOST_WAITING"],
+    ),
+    Limit(
         "alert lines that wait",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"alerts\"}"]),
         &["app/output/mod.rs MAXIMUM_LINES", "app/output/mod.rs MAXIMUM_BYTES"],
@@ -437,7 +442,7 @@ const OTHERS: &[&str] = &[
     "detect/anomaly/config.rs LARGEST_CAPACITY",
     "detect/anomaly/config.rs MOST_PAIRS",
     "detect/anomaly/config.rs MOST_PERMUTATIONS",
-    "detect/bandwidth/mod.rs NEWCOMER_PART_OF_LIMIT",
+    "detect/bandwidth/limits.rs NEWCOMER_PART_OF_LIMIT",
     "detect/bandwidth/config.rs MAXIMUM_INTERVALS",
     "detect/bandwidth/config.rs MAXIMUM_NETWORKS",
     "detect/mod.rs MAXIMUM_TARGETS",
@@ -485,9 +490,9 @@ const WORDS: [&str; 11] =
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
-const CHANNELS: [&str; 17] = [
+const CHANNELS: [&str; 18] = [
     "app/live/file.rs",
-    "app/live/reload.rs",
+    "http/lifecycle.rs",
     "app/signals.rs",
     "capture/filter/mod.rs",
     "capture/savefile/ahead.rs",
@@ -501,6 +506,7 @@ const CHANNELS: [&str; 17] = [
     "notify/engine.rs",
     "notify/notifier.rs",
     "pipeline/handover/exchange.rs",
+    "pipeline/settings.rs",
     "pipeline/supervisor/mod.rs",
     "pipeline/supervisor/thread.rs",
 ];

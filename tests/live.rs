@@ -75,6 +75,10 @@ mod recording;
 mod refused;
 #[path = "live/reload.rs"]
 mod reload;
+#[path = "live/reload_faults.rs"]
+mod reload_faults;
+#[path = "live/reload_kinds.rs"]
+mod reload_kinds;
 #[path = "live/rights.rs"]
 mod rights;
 #[path = "live/router.rs"]

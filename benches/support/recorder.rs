@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use trafficmonitor::alert::EvidenceIndex;
-use trafficmonitor::evidence::{self, Evidence, EvidenceSetup, PacketRecorder, PacketSource, RecorderSettings};
+use trafficmonitor::evidence::{
+    self, Evidence, EvidenceSetup, PacketRecorder, PacketSource, RecorderSettings, RunningDetection,
+};
 use trafficmonitor::packet::LinkType;
 
 /// Bytes that are kept of a packet, as by default.
@@ -15,10 +17,9 @@ pub fn start() -> Evidence {
     let setup = EvidenceSetup {
         host: String::new(),
         version: String::new(),
-        configuration: String::new(),
+        detection: RunningDetection::default(),
         index: EvidenceIndex::default(),
         kept_bytes: KEPT_BYTES,
-        anomaly_history: Duration::ZERO,
         describe_alert: |_| String::new(),
     };
     Evidence::start(config, setup).expect("threads start")

@@ -123,6 +123,11 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         self.heads.limit()
     }
 
+    /// Sets the most entries. If there are more, new keys find no space, and sweeps remove entries without recent traffic.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.heads.set_limit(limit);
+    }
+
     /// The number of entries.
     pub(crate) fn len(&self) -> usize {
         self.heads.len()
@@ -283,6 +288,13 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
             removed.extend(evictable[..more].iter().map(|&(_, position)| position));
             self.evicted[Eviction::Full as usize] += more as u64;
         }
+        removed.iter().for_each(|&position| self.remove(position));
+        removed
+    }
+
+    /// Removes the entries of these keys, with a row or without, and gives their positions. They are not evicted.
+    pub(crate) fn remove_where(&mut self, is_it: impl Fn(&K) -> bool) -> Vec<u32> {
+        let removed: Vec<u32> = self.entries().filter(|entry| is_it(&entry.key)).map(|entry| entry.position).collect();
         removed.iter().for_each(|&position| self.remove(position));
         removed
     }

@@ -2,35 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::active::Active;
 use super::exclusion::exclude;
 use super::space::AlertSpace;
-use super::{
-    Alert, AlertNames, AlertState, AlertView, Change, Config, DroppedDetections, Fingerprint, Peak, ResolvedAlerts,
-    Side,
-};
-use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, Target};
+use super::{AlertState, AlertView, Change, Config, DroppedDetections, ResolvedAlerts, Side};
+use crate::detect::{Detection, Kind, Level, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
 
 /// At most one alert is active for each key.
 type AlertKey = (Kind, Arc<str>, Subject);
-
-/// An alert with the times that decide on its end.
-#[derive(Debug)]
-struct Active {
-    alert: Alert,
-    /// The time at which the rule first held. For a firing alert, the time at which it began to fire, or the clock was
-    /// set.
-    since: Timestamp,
-    /// The time at which the alert resolves if no further detection comes.
-    due: Option<Timestamp>,
-    /// True if the figure was clearly below its limit, and not above it since.
-    is_under: bool,
-    /// The largest peers at the peak of a bandwidth alert; empty for others.
-    peak_peers: Vec<Target>,
-}
 
 /// The alerts that are pending or fire.
 #[derive(Debug)]
@@ -45,6 +27,8 @@ pub struct Alerts {
     fired_total: BTreeMap<(Kind, Arc<str>), u64>,
     dropped_total: DroppedDetections,
     excluded_total: u64,
+    /// The alerts that were active when the exclusions changed last, and had no detection since.
+    unchecked: BTreeSet<AlertKey>,
 }
 
 impl Alerts {
@@ -60,7 +44,18 @@ impl Alerts {
             fired_total: BTreeMap::new(),
             dropped_total: DroppedDetections::default(),
             excluded_total: 0,
+            unchecked: BTreeSet::new(),
         }
+    }
+
+    /// Goes on with other settings. Existing alerts keep their severity. Those that are excluded now end with their next
+    /// detection.
+    pub fn configure(&mut self, config: &Config) {
+        if config.exclusions != self.config.exclusions {
+            self.unchecked = self.active.keys().cloned().collect();
+        }
+        self.space.set_limit(config.max_alerts);
+        self.config = config.clone();
     }
 
     /// Sets the local networks. Existing alerts keep their side.
@@ -85,7 +80,9 @@ impl Alerts {
             self.resolve_due(|due| due < detection.at, &mut changes);
             if exclude(&self.config.exclusions, detection) {
                 self.excluded_total += u64::from(detection.level == Level::Over);
+                self.end_excluded(detection);
             } else {
+                self.check(detection);
                 changes.extend(self.take(detection));
             }
         }
@@ -121,6 +118,29 @@ impl Alerts {
             *self.fired_total.entry((key.0, key.1)).or_default() += 1;
         }
         fired
+    }
+
+    /// Notes that the new exclusions do not exclude a detection.
+    fn check(&mut self, detection: &Detection) {
+        if !self.unchecked.is_empty() {
+            self.unchecked.remove(&(detection.kind, Arc::clone(&detection.rule), detection.subject));
+        }
+    }
+
+    /// Ends an alert that began before its detections were excluded: after the hold, as if its figure were low.
+    fn end_excluded(&mut self, detection: &Detection) {
+        let key = (detection.kind, Arc::clone(&detection.rule), detection.subject);
+        if !self.unchecked.remove(&key) {
+            return;
+        }
+        match self.active.get(&key) {
+            Some(active) if active.alert.state == AlertState::Firing => {
+                let due = (active.since + self.config.hold).max(detection.at);
+                self.set_due(&key, active.due.map_or(due, |before| before.min(due)));
+            }
+            Some(_) => drop(self.remove(&key)),
+            None => {}
+        }
     }
 
     fn remove(&mut self, key: &AlertKey) -> Option<Active> {
@@ -227,113 +247,5 @@ impl Alerts {
         let keys = self.active.len() * (size_of::<AlertKey>() + size_of::<(Timestamp, AlertKey)>());
         let alerts = self.active.values().map(|active| active.memory_bytes());
         keys + alerts.sum::<usize>() + self.resolved.memory_bytes()
-    }
-}
-
-impl Active {
-    fn new(detection: &Detection, config: &Config, side: Side) -> Self {
-        let Detection { kind, subject, figures, .. } = detection;
-        let alert = Alert {
-            fingerprint: Fingerprint::of(*kind, &detection.rule, subject),
-            kind: *kind,
-            rule: Arc::clone(&detection.rule),
-            subject: *subject,
-            state: AlertState::Pending,
-            severity: config.severities.of(*kind, side),
-            side,
-            starts_at: detection.since,
-            fired_at: None,
-            ends_at: None,
-            span: figures.span,
-            figures: figures.clone(),
-            peak: Peak::of(detection),
-            names: AlertNames::default(),
-        };
-        let peak_peers = peers_of(detection).to_vec();
-        Self { alert, since: detection.at, due: None, is_under: false, peak_peers }
-    }
-
-    /// Memory in bytes, with the copy of the alert in the view that was published last.
-    fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + 2 * self.alert.memory_bytes() + self.peak_peers.capacity() * size_of::<Target>()
-    }
-
-    fn fire(&mut self, at: Timestamp) -> Change {
-        self.since = at;
-        self.alert.state = AlertState::Firing;
-        self.alert.fired_at = Some(at);
-        Change::Fired(self.alert.clone())
-    }
-
-    /// Takes over the figures of a detection. Targets and span are taken only from detections over the limit.
-    fn update(&mut self, detection: &Detection) {
-        let Alert { figures, peak, span, .. } = &mut self.alert;
-        let is_peak = detection.level == Level::Over && detection.figures.value > peak.value;
-        let first_targets = std::mem::take(&mut figures.first_targets);
-        let last_targets = std::mem::take(&mut figures.last_targets);
-        let largest_peer = figures.largest_peer;
-        *figures = detection.figures.clone();
-        // The first targets of a scan are those of the whole episode. Peers are those that were measured last.
-        if !first_targets.is_empty() && peers_of(detection).is_empty() {
-            figures.first_targets = first_targets;
-        }
-        figures.largest_peer = figures.largest_peer.or(largest_peer);
-        if is_peak {
-            *peak = Peak { largest_peer: figures.largest_peer, ..Peak::of(detection) };
-            if figures.largest_peer.is_some() {
-                self.peak_peers.clone_from(&figures.first_targets);
-            }
-        }
-        if figures.last_targets.is_empty() || detection.level != Level::Over {
-            figures.last_targets = last_targets;
-        }
-        if detection.level == Level::Over {
-            *span = joined(*span, figures.span);
-        }
-    }
-
-    /// The time at which the alert resolves if no further detection comes: after the hold if the figure is clearly
-    /// below its limit, else after the window and the hold.
-    fn end(&mut self, detection: &Detection, hold: Duration) -> Timestamp {
-        let was_under = self.is_under;
-        self.is_under = match detection.level {
-            Level::Over => false,
-            Level::Near => was_under,
-            Level::Under => true,
-        };
-        match (self.due, self.is_under) {
-            (Some(due), true) if was_under => due,
-            (_, true) => (self.since + hold).max(detection.at),
-            (_, false) => detection.at + hold.saturating_add(detection.figures.window),
-        }
-    }
-}
-
-/// The largest peers of a detection; none if they were not measured.
-fn peers_of(detection: &Detection) -> &[Target] {
-    let Figures { largest_peer, first_targets, .. } = &detection.figures;
-    if largest_peer.is_some() { first_targets } else { &[] }
-}
-
-/// The smallest span that contains both.
-fn joined(one: Option<Span>, other: Option<Span>) -> Option<Span> {
-    let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
-    let precision = one.precision.max(other.precision);
-    Some(Span { first: one.first.min(other.first), last: one.last.max(other.last), precision })
-}
-
-impl Peak {
-    const fn of(detection: &Detection) -> Self {
-        let Detection { at, figures, .. } = detection;
-        Self {
-            value: figures.value,
-            limit: figures.limit,
-            bytes: figures.bytes,
-            answered: figures.answered,
-            scan: figures.scan,
-            largest_peer: figures.largest_peer,
-            is_estimate: figures.is_estimate,
-            at: *at,
-        }
     }
 }

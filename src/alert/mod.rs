@@ -11,6 +11,7 @@
 //!
 //! [`Level::Under`]: crate::detect::Level::Under
 
+mod active;
 mod evidence;
 mod exclusion;
 mod explain;

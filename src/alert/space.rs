@@ -24,6 +24,11 @@ impl AlertSpace {
         Self { limit, active: Default::default() }
     }
 
+    /// Sets the most alerts. Those past it stay.
+    pub(super) const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// True if an alert may begin: within the share of its kind and side, or in what no share reserves.
     pub(super) fn has_space(&self, kind: Kind, side: Side) -> bool {
         let active = self.active[kind as usize][side as usize];

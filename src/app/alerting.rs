@@ -1,8 +1,8 @@
 //! The outputs of alerts: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
 //! changes. Must not know the detectors, nor how files are written.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::output::{AlertLines, AlertPace};
@@ -13,11 +13,11 @@ use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
 use crate::events::log::{EventLog, EventSender, SendingPace, TrafficByVerdict, TrafficSums};
-use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
+use crate::evidence::{DetectionFacts, Evidence, EvidenceSender, EvidenceSetup, RecorderSettings, RunningDetection};
 use crate::export::process::{Queue, SelfMetrics};
-use crate::export::{NotificationFigures, Published};
+use crate::export::{NotificationFigures, NotificationFiguresReader, Published};
 use crate::names::NamesReader;
-use crate::notify::{NotificationSink, Notifier};
+use crate::notify::{NotificationSink, Notifier, ReadyReceivers};
 use crate::packet::Timestamp;
 use crate::policy::{SuppressedPackets, Violation, ViolationSink};
 use crate::{events, evidence, names, notify};
@@ -33,6 +33,10 @@ const LAST_EVENTS: Duration = Duration::from_millis(200);
 /// Longest time at the end to finish evidence files.
 const LAST_FILES: Duration = Duration::from_millis(500);
 
+/// The way to the receivers, which a reload may replace; none without receivers. It is locked while a change is put in, so
+/// that no change comes after the end of the receivers before.
+type SharedSink = Arc<Mutex<Option<NotificationSink>>>;
+
 /// The receiver of changes. Clones share the queues behind it.
 #[derive(Debug, Clone)]
 pub(super) struct AlertOutputs {
@@ -40,7 +44,7 @@ pub(super) struct AlertOutputs {
     /// True if events are logged to a file. Else the event log writes the lines of alerts too, in the order of violations.
     logs_to_file: bool,
     evidence: Option<EvidenceSender>,
-    notifications: Option<NotificationSink>,
+    notifications: SharedSink,
     events: EventSender,
     names: NamesReader,
 }
@@ -61,7 +65,7 @@ impl AlertSink for AlertOutputs {
         if let Some(evidence) = &mut self.evidence {
             evidence.notify(change);
         }
-        if let Some(notifications) = &mut self.notifications {
+        if let Some(notifications) = &mut *locked(&self.notifications) {
             notifications.notify(change);
         }
         if self.logs_to_file {
@@ -80,13 +84,61 @@ impl ViolationSink for AlertOutputs {
     }
 }
 
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The running receivers, which a reload may replace. Clones share them.
+#[derive(Clone)]
+pub(super) struct RunningReceivers {
+    notifier: Arc<Mutex<Option<Notifier>>>,
+    sink: SharedSink,
+    figures: NotificationFiguresReader,
+    files: EvidenceIndex,
+}
+
+impl RunningReceivers {
+    fn start(config: &Config, files: &EvidenceIndex) -> anyhow::Result<Self> {
+        let notifier = start_notifier(config, files)?;
+        let sink = Arc::new(Mutex::new(notifier.as_ref().map(Notifier::sink)));
+        let figures = NotificationFiguresReader::default();
+        figures.show(notifier.as_ref().map(figures_of));
+        Ok(Self { notifier: Arc::new(Mutex::new(notifier)), sink, figures, files: files.clone() })
+    }
+
+    /// Goes on with other receivers. Alerts that fire go on at the receivers of the same names.
+    pub(super) fn replace(&self, ready: ReadyReceivers) -> Result<(), notify::Error> {
+        let mut running = locked(&self.notifier);
+        let surroundings = (self.files.clone(), host_name());
+        let install = |sink| *locked(&self.sink) = Some(sink);
+        let next = match running.take() {
+            None if ready.is_empty() => None,
+            None => Some(ready.start(surroundings)?).inspect(|notifier| install(notifier.sink())),
+            Some(before) if ready.is_empty() => {
+                *locked(&self.sink) = None;
+                before.finish(Instant::now() + LAST_DELIVERIES);
+                None
+            }
+            Some(before) => Some(before.hand_over(ready, surroundings, install)?),
+        };
+        self.figures.show(next.as_ref().map(figures_of));
+        *running = next;
+        Ok(())
+    }
+}
+
+fn figures_of(notifier: &Notifier) -> NotificationFigures {
+    NotificationFigures { receivers: notifier.figures(), journal_failures: notifier.journal_failures() }
+}
+
 /// The outputs of alerts, running.
 pub(super) struct Alerting {
     outputs: AlertOutputs,
     evidence: Option<Evidence>,
-    notifier: Option<Notifier>,
+    receivers: RunningReceivers,
     event_log: EventLog,
     files: EvidenceIndex,
+    detection: RunningDetection,
     packet_bytes: u32,
 }
 
@@ -111,22 +163,33 @@ impl Alerting {
         let reopener = event_log.reopener();
         signals::on_hangup(move || reopener.reopen());
         let files = announced(&lines, style);
-        let evidence = start_evidence(config, version, &files)?;
-        let notifier = start_notifier(config, &files)?;
+        let detection = RunningDetection::from(detection_facts(config)?);
+        let evidence = start_evidence(config, version, &files, &detection)?;
+        let receivers = RunningReceivers::start(config, &files)?;
         let outputs = AlertOutputs {
             lines,
             logs_to_file: config.events.file.is_some(),
             evidence: evidence.as_ref().map(Evidence::sender),
-            notifications: notifier.as_ref().map(Notifier::sink),
+            notifications: Arc::clone(&receivers.sink),
             events: event_log.sender(of_events),
             names,
         };
-        Ok(Self { outputs, evidence, notifier, event_log, files, packet_bytes: kept_bytes(config) })
+        Ok(Self { outputs, evidence, receivers, event_log, files, detection, packet_bytes: kept_bytes(config) })
     }
 
     /// The receiver of changes.
     pub(super) fn outputs(&self) -> AlertOutputs {
         self.outputs.clone()
+    }
+
+    /// The facts about detection, to be replaced.
+    pub(super) fn detection(&self) -> RunningDetection {
+        self.detection.clone()
+    }
+
+    /// The receivers, to be replaced.
+    pub(super) fn receivers(&self) -> RunningReceivers {
+        self.receivers.clone()
     }
 
     /// The evidence files that are known.
@@ -147,10 +210,7 @@ impl Alerting {
         if let Some(evidence) = &self.evidence {
             program.show_evidence(evidence.figures());
         }
-        if let Some(notifier) = &self.notifier {
-            let (receivers, journal_failures) = (notifier.figures(), notifier.journal_failures());
-            program.show_notifications(NotificationFigures { receivers, journal_failures });
-        }
+        program.show_notifications(self.receivers.figures.clone());
     }
 
     /// Finishes the files, delivers and writes the queued lines, each within its time and all until `end`.
@@ -160,7 +220,9 @@ impl Alerting {
         if let Some(evidence) = self.evidence {
             evidence.finish(within(LAST_FILES, 3));
         }
-        if let Some(notifier) = self.notifier {
+        // A reload that replaces the receivers now must not delay the end.
+        let notifier = self.receivers.notifier.try_lock().ok().and_then(|mut running| running.take());
+        if let Some(notifier) = notifier {
             notifier.finish(within(LAST_DELIVERIES, 2));
         }
         finish_events(self.event_log, within(LAST_EVENTS, 1));
@@ -201,7 +263,20 @@ fn kept_bytes(config: &Config) -> u32 {
     if config.evidence.packet_log.is_on { captured } else { captured.min(config.evidence.packet_bytes) }
 }
 
-fn start_evidence(config: &Config, version: &str, files: &EvidenceIndex) -> anyhow::Result<Option<Evidence>> {
+/// The facts about detection that evidence files name.
+pub(super) fn detection_facts(config: &Config) -> anyhow::Result<DetectionFacts> {
+    let anomaly = config.detect.anomaly.unwrap_or_default();
+    let values = u32::try_from(anomaly.capacity).unwrap_or(u32::MAX);
+    let anomaly_history = anomaly.transfer_interval.saturating_mul(values);
+    Ok(DetectionFacts { configuration: of_detection(config).to_yaml()?, anomaly_history })
+}
+
+fn start_evidence(
+    config: &Config,
+    version: &str,
+    files: &EvidenceIndex,
+    detection: &RunningDetection,
+) -> anyhow::Result<Option<Evidence>> {
     let settings = &config.evidence;
     let keeps = settings.ring_bytes.is_some() || settings.packet_log.is_on;
     if keeps && config.source.is_some() {
@@ -210,14 +285,12 @@ fn start_evidence(config: &Config, version: &str, files: &EvidenceIndex) -> anyh
     if !keeps || config.source.is_some() {
         return Ok(None);
     }
-    let anomaly = config.detect.anomaly.unwrap_or_default();
     let setup = EvidenceSetup {
         host: host_name(),
         version: version.to_owned(),
-        configuration: of_detection(config).to_yaml()?,
+        detection: detection.clone(),
         kept_bytes: kept_bytes(config),
         index: files.clone(),
-        anomaly_history: anomaly.transfer_interval.saturating_mul(u32::try_from(anomaly.capacity).unwrap_or(u32::MAX)),
         describe_alert: json::text,
     };
     Ok(Some(Evidence::start(settings.clone(), setup)?))

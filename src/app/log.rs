@@ -21,7 +21,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, Registry};
+use tracing_subscriber::{Layer as _, Registry, reload};
 
 use super::output::{LineQueue, Stream, gap, without_lock};
 use crate::capture::printable;
@@ -31,6 +31,9 @@ use crate::packet::Timestamp;
 
 /// The queue of the exporter's log, once it has started.
 static OUTPUT: OnceLock<LineQueue> = OnceLock::new();
+
+/// The level of the log, once it has started.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 /// Starts the log of a command that waits for its reader, as filters do.
 pub(super) fn start(config: Log) {
@@ -92,7 +95,17 @@ fn say_panic(panicked: &PanicHookInfo<'_>) {
 
 fn init(config: Log, writer: BoxMakeWriter) {
     let lines = tracing_subscriber::fmt::layer().event_format(EventLines(config.format)).with_writer(writer);
-    Registry::default().with(lines.with_filter(LevelFilter::from_level(config.level))).init();
+    let (level, handle) = reload::Layer::new(LevelFilter::from_level(config.level));
+    Registry::default().with(lines.with_filter(level)).init();
+    drop(LEVEL.set(handle));
+}
+
+/// Writes lines of this level and of more urgent ones from now on.
+pub(super) fn set_level(level: Level) {
+    let changed = LEVEL.get().map(|handle| handle.reload(LevelFilter::from_level(level)));
+    if let Some(Err(error)) = changed {
+        tracing::error!(%error, "the level of the log cannot be changed");
+    }
 }
 
 /// Queues each line that is written to it.

@@ -69,6 +69,22 @@ fn config_file(
     given.map(|given| FILE_NAME.parse_given(&given)).transpose().map_err(Error::from)
 }
 
+/// Refuses a configuration file that cannot be read again, such as a pipe.
+pub(super) fn refuse_unrepeatable(
+    occurrences: &[Occurrence],
+    variables: &[(OsString, OsString)],
+    word: Option<Given>,
+) -> Result<(), Error> {
+    let Some(path) = config_file(occurrences, variables, word)? else { return Ok(()) };
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+            let problem = "not a regular file, so it cannot be read again; restart the program";
+            Err(Error::invalid(path.display().to_string(), problem))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// True if the configuration is only to be checked.
 pub(super) fn only_checks(occurrences: &[Occurrence]) -> Result<bool, Error> {
     boolean(last(occurrences, options::CONFIG_CHECK))

@@ -200,6 +200,25 @@ pub(crate) fn parse(
     }
 }
 
+/// The configuration with which the exporter would start now, and the layers that it is made of: for a program that was
+/// started by the same arguments and environment. Only a regular file is read, because others are read once.
+pub(crate) fn reread(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    libpcap: &str,
+) -> Result<(Config, Settings), Usage> {
+    let arguments = argv::rewrite(arguments.into_iter().skip(1))?;
+    let line = std::iter::once(OsString::from(command::PROGRAM)).chain(arguments.rewritten.iter().cloned());
+    let matches = command::reading(libpcap)
+        .try_get_matches_from(line)
+        .map_err(|error| explain(&error, &arguments.occurrences))?;
+    let environment: Vec<_> = environment.into_iter().collect();
+    let words = words::read(&matches, &arguments.occurrences)?;
+    layers::refuse_unrepeatable(&arguments.occurrences, &environment, words.file.clone())?;
+    let settings = layers::read(&arguments.occurrences, &environment, words)?;
+    Ok((settings.clone().validate()?, settings))
+}
+
 fn configured(
     matches: &ArgMatches,
     subcommand: Option<(&str, &ArgMatches)>,

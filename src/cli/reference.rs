@@ -9,7 +9,7 @@ use super::command::{PROGRAM, shown};
 use super::complete;
 use super::options::COMMAND;
 use crate::config::declarations::{SECTIONS, settings};
-use crate::config::{Arity, Declaration, Role};
+use crate::config::{Arity, Declaration, Reload, Role};
 
 const HEAD: &str = "\
 # Configuration
@@ -44,9 +44,9 @@ the nearest known one.
 - TrafficAlerted's configuration file can be used in place of a YAML file; each of its keys is the
   option of that name.
 
-The column *reload* tells if a running program may take a new value. So far HUP rereads only the
-lists of the policy, `policy.permitted` and `policy.denied` ([policy.md](policy.md#reload)). Every
-other change needs a restart.
+The column *reload* says what a reload does with a new value
+([operating.md](operating.md#reload)): `live` is in force within a second, and `restart` refuses the
+reload by name, so that the running configuration stays as a whole.
 ";
 
 /// The document docs/configuration.md: every setting by its section in the file, then the other options.
@@ -69,7 +69,10 @@ pub fn configuration() -> String {
 
 fn row(setting: &Declaration) -> String {
     let keys: Vec<String> = setting.keys.iter().map(|(section, key)| code(&format!("{section}.{key}"))).collect();
-    let reload = if setting.reloadable { "yes" } else { "no" };
+    let reload = match setting.reload {
+        Reload::Live => "live",
+        Reload::Restart => "restart",
+    };
     let cells = [
         keys.join(", "),
         spellings(setting),

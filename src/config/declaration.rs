@@ -54,6 +54,17 @@ pub struct Access {
     pub apply: fn(&mut Config, &Given) -> Result<(), RefusedSetting>,
     /// The value in the configuration, as the file would have it.
     pub show: fn(&Config) -> Content,
+    /// True if the setting has the same value in both configurations.
+    pub is_same: fn(&Config, &Config) -> bool,
+}
+
+/// The fate of a new value that a reload reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    /// The running program takes it.
+    Live,
+    /// The reload is refused, because only a start can take it.
+    Restart,
 }
 
 /// An option, a setting, or both.
@@ -73,8 +84,8 @@ pub struct Declaration {
     /// Section and key in the configuration file; an option that sets several keys has all of them.
     pub keys: &'static [FileKey],
     pub variable: Option<&'static str>,
-    /// True if a running program may take a new value.
-    pub reloadable: bool,
+    /// The fate of a new value that a reload reads. A declaration without [`Declaration::live`] needs a restart.
+    pub reload: Reload,
     pub role: Role,
 }
 
@@ -97,7 +108,7 @@ impl Declaration {
             help: "",
             keys: &[],
             variable: None,
-            reloadable: false,
+            reload: Reload::Restart,
             role,
         }
     }
@@ -138,8 +149,9 @@ impl Declaration {
         Self { variable: Some(variable), ..self }
     }
 
-    pub(crate) const fn reloadable(self) -> Self {
-        Self { reloadable: true, ..self }
+    /// A setting whose new value a running program takes at a reload.
+    pub(crate) const fn live(self) -> Self {
+        Self { reload: Reload::Live, ..self }
     }
 
     pub const fn help(self, help: &'static str) -> Self {
@@ -151,6 +163,11 @@ impl Declaration {
     /// The option's first name, or its letter. No two options have the same one.
     pub fn id(&self) -> String {
         self.long.map_or_else(|| self.short.map(String::from).unwrap_or_default(), str::to_owned)
+    }
+
+    /// Its key in the file, with the section: `capture.filter`.
+    pub(crate) fn key(&self) -> String {
+        self.keys.iter().map(|(section, key)| format!("{section}.{key}")).collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) const fn is_option(&self) -> bool {
@@ -169,6 +186,14 @@ impl Declaration {
             .long_names()
             .map(|name| if name.contains(['.', '-']) { format!("--{name}") } else { format!("-{name}") });
         long.chain(short).collect()
+    }
+
+    /// True if the setting has the same value in both configurations; true for an option that is no setting.
+    pub(super) fn is_same(&self, one: &Config, other: &Config) -> bool {
+        match self.role {
+            Role::Setting(access) => (access.is_same)(one, other),
+            _ => true,
+        }
     }
 
     /// All words that are values; empty if there are other values than words.

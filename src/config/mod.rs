@@ -15,6 +15,7 @@ pub(crate) mod kinds;
 pub(crate) mod memory;
 pub(crate) mod nearest;
 mod policy;
+mod reload;
 mod settings;
 mod slack;
 pub(crate) mod trafficalerted;
@@ -22,7 +23,7 @@ pub mod web_file;
 
 use std::path::PathBuf;
 
-pub(crate) use declaration::{Arity, Declaration, Role};
+pub(crate) use declaration::{Arity, Declaration, Reload, Role};
 pub(crate) use given::{Given, SettingOrigin};
 pub(crate) use settings::Settings;
 pub use slack::SlackHook;
@@ -145,4 +146,4 @@ impl Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -90,7 +90,7 @@ impl Settings {
     }
 
     /// The place where a key was given: an option as typed, a variable, or a line of the file.
-    pub(super) fn place(&self, key: FileKey) -> String {
+    pub(crate) fn place(&self, key: FileKey) -> String {
         self.value(key).map_or(&SettingOrigin::Default, |given| &given.origin).to_string()
     }
 

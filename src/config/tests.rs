@@ -65,67 +65,168 @@ fn every_section_has_keys_and_every_key_is_declared_once() {
     assert!(settings().all(|declaration| !declaration.keys.is_empty()));
 }
 
+/// Another value than the default, for an option that changes nothing else.
+fn example_of(declaration: &Declaration) -> Option<&'static str> {
+    let example = match (declaration.id().as_str(), declaration.default) {
+        ("ExcludedInterfaces" | "iface", _) => "lo",
+        ("filter", _) => "tcp",
+        ("pcapfile", _) => "a.pcap",
+        ("localIPs" | "scan.routers", _) => "192.0.2.1",
+        ("localNetworks" | "filter_ip_CIDR" | "policy.permitted", _) => "192.0.2.0/24",
+        ("anom_lower_bound", _) => return None,
+        ("anom_upper_bound", _) => "1000",
+        ("anom_gv_cap", _) => "11",
+        ("anom_methods", _) => "cdf",
+        ("alert.severity", _) => "anomaly=critical",
+        ("promHTTP", _) => ":1",
+        ("ContactedIPsAnalyze" | "detect.enabled" | "NoDestinations", _) => return None,
+        ("max-flows" | "max-hosts", _) => "20000",
+        ("scan.timeout", _) => "2",
+        ("scan.memory", _) => "2h",
+        ("scan.touching_datagrams" | "scan.touched_factor", _) => "3",
+        ("anom_sensitivity" | "anom.threshold", _) => "0.5",
+        ("slack_url" | "slack_icon" | "notify.external_url" | "notify.runbook_url" | "web.prometheus-url", _) => {
+            "https://example.net/x"
+        }
+        ("slack_channel" | "slack_emoji", _) => "nil",
+        ("slack_url_file", _) => "a.txt",
+        ("state.dir" | "l", _) => "/a",
+        // They imply or need another setting.
+        ("archive_dir" | "log_packets" | "log-format" | "verbose" | "policy.denied" | "drop-packets", _) => {
+            return None;
+        }
+        ("log-file" | "web.config.file", _) => "events.log",
+        ("log-max-size", _) => "5MiB",
+        ("log-max-age", _) => "50s",
+        ("evidence.longest", _) => "50s",
+        ("evidence.ring" | "evidence.max_bytes" | "evidence.quota", _) => "5MiB",
+        ("evidence.packet_bytes", _) => "200",
+        ("xdp.ring-size", _) => "64KiB",
+        ("names.resolver", _) => "192.0.2.53",
+        ("names.lease_files" | "names.hosts_file" | "names.oui_file" | "names.country_file" | "names.asn_file", _) => {
+            "names.txt"
+        }
+        ("xdp.map-memory", _) => "32MiB",
+        (_, "true") => "false",
+        (_, "false") => "true",
+        (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",
+        (_, text) if text.ends_with('s') || text.ends_with("5m") => "50s",
+        ("ByteLimit" | "ChartMinBytes" | "buffer-size", _) => "3M",
+        _ => (declaration.words()).last().copied().expect("a word"),
+    };
+    Some(example)
+}
+
+/// The configuration in which this option alone is given, with its layer; none if it implies or needs another setting.
+fn with_example(declaration: &Declaration) -> Option<(Config, Settings)> {
+    let mut layer = Settings::default();
+    give(&mut layer, &declaration.id(), example_of(declaration)?);
+    Some((layer.clone().validate().unwrap(), layer))
+}
+
 #[test]
 fn an_option_changes_the_keys_it_names_and_no_other() {
     for declaration in options() {
-        let example = match (declaration.id().as_str(), declaration.default) {
-            ("ExcludedInterfaces" | "iface", _) => "lo",
-            ("filter", _) => "tcp",
-            ("pcapfile", _) => "a.pcap",
-            ("localIPs" | "scan.routers", _) => "192.0.2.1",
-            ("localNetworks" | "filter_ip_CIDR" | "policy.permitted", _) => "192.0.2.0/24",
-            ("anom_lower_bound", _) => continue,
-            ("anom_upper_bound", _) => "1000",
-            ("anom_gv_cap", _) => "11",
-            ("anom_methods", _) => "cdf",
-            ("alert.severity", _) => "anomaly=critical",
-            ("promHTTP", _) => ":1",
-            ("ContactedIPsAnalyze" | "detect.enabled" | "NoDestinations", _) => continue,
-            ("max-flows" | "max-hosts", _) => "20000",
-            ("scan.timeout", _) => "2",
-            ("scan.memory", _) => "2h",
-            ("scan.touching_datagrams" | "scan.touched_factor", _) => "3",
-            ("anom_sensitivity" | "anom.threshold", _) => "0.5",
-            ("slack_url" | "slack_icon" | "notify.external_url" | "notify.runbook_url" | "web.prometheus-url", _) => {
-                "https://example.net/x"
-            }
-            ("slack_channel" | "slack_emoji", _) => "nil",
-            ("slack_url_file", _) => "a.txt",
-            ("state.dir" | "l", _) => "/a",
-            // They imply or need another setting.
-            (
-                "archive_dir" | "log_packets" | "log-format" | "verbose" | "policy.denied" | "drop-packets"
-                | "memory.limit",
-                _,
-            ) => continue,
-            ("log-file" | "web.config.file", _) => "events.log",
-            ("log-max-size", _) => "5MiB",
-            ("log-max-age", _) => "50s",
-            ("evidence.longest", _) => "50s",
-            ("evidence.ring" | "evidence.max_bytes" | "evidence.quota", _) => "5MiB",
-            ("evidence.packet_bytes", _) => "200",
-            ("xdp.ring-size", _) => "64KiB",
-            ("names.resolver", _) => "192.0.2.53",
-            (
-                "names.lease_files" | "names.hosts_file" | "names.oui_file" | "names.country_file" | "names.asn_file",
-                _,
-            ) => "names.txt",
-            ("xdp.map-memory", _) => "32MiB",
-            (_, "true") => "false",
-            (_, "false") => "true",
-            (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",
-            (_, text) if text.ends_with('s') || text.ends_with("5m") => "50s",
-            ("ByteLimit" | "ChartMinBytes" | "buffer-size", _) => "3M",
-            _ => (declaration.words()).last().copied().expect("a word"),
-        };
-        let mut layer = Settings::default();
-        give(&mut layer, &declaration.id(), example);
-        let config = layer.validate().unwrap();
+        let Some((config, _)) = with_example(declaration) else { continue };
         for (section, (key, of_key)) in
             SECTIONS.iter().flat_map(|(name, _)| of_section(name).map(move |one| (*name, one)))
         {
             let is_changed = of_key.shown(&config) != of_key.shown(&Config::default());
             assert_eq!(is_changed, declaration.keys.contains(&(section, key)), "{} and {key}", declaration.id());
+        }
+    }
+}
+
+/// A change of each setting that no option changes alone, as the file has it before and after.
+const CHANGED_IN_FILES: [(&str, &str, &str); 30] = [
+    ("scan.analyze_hosts", "scan: {analyze_hosts: true}", "scan: {analyze_hosts: false}"),
+    ("detect.no_destinations", "detect: {no_destinations: false}", "detect: {no_destinations: true}"),
+    ("detect.enabled", "detect: {enabled: true}", "detect: {enabled: false}"),
+    ("anomaly.lower_bound", "anomaly: {lower_bound: 1}", "anomaly: {lower_bound: 2}"),
+    ("anomaly.max_pairs", "anomaly: {max_pairs: 10}", "anomaly: {max_pairs: 20}"),
+    ("bandwidth.networks", "", "bandwidth: {networks: [{network: 192.0.2.0/24, limit: 5G}]}"),
+    ("alert.max_alerts", "", "alert: {max_alerts: 7}"),
+    ("alert.exclusions", "", "alert: {exclusions: [{source: 192.0.2.1, port: 53}]}"),
+    ("policy.permitted", "policy: {permitted: [10.0.0.0/8]}", "policy: {permitted: [10.0.0.0/8, 192.0.2.0/24]}"),
+    ("policy.denied", "policy: {permitted: [10.0.0.0/8]}", "policy: {permitted: [10.0.0.0/8], denied: [10.0.0.1]}"),
+    ("policy.limit_packets", "policy: {permitted: []}", "policy: {permitted: [], limit_packets: 5}"),
+    ("policy.interval", "policy: {permitted: []}", "policy: {permitted: [], interval: 5}"),
+    ("policy.rule", "policy: {permitted: []}", "policy: {permitted: [], rule: two}"),
+    ("policy.max_sources", "policy: {permitted: []}", "policy: {permitted: [], max_sources: 2}"),
+    ("policy.events_burst", "policy: {permitted: []}", "policy: {permitted: [], events_burst: 2}"),
+    ("policy.events_per_second", "policy: {permitted: []}", "policy: {permitted: [], events_per_second: 2}"),
+    ("notify.receivers", "", "notify: {receivers: [{name: a, type: webhook, url: \"http://192.0.2.1/\"}]}"),
+    ("notify.slack_url", "", "notify: {slack_url: \"https://example.net/x\"}"),
+    ("notify.slack_url_file", "notify: {slack_url_file: /a}", "notify: {slack_url_file: /b}"),
+    ("notify.slack_channel", "notify: {slack_url_file: /a}", "notify: {slack_url_file: /a, slack_channel: nil}"),
+    ("notify.slack_emoji", "notify: {slack_url_file: /a}", "notify: {slack_url_file: /a, slack_emoji: nil}"),
+    ("notify.slack_icon", "notify: {slack_url_file: /a}", "notify: {slack_url_file: /a, slack_icon: nil}"),
+    ("evidence.archive_dir", "evidence: {archive_dir: /a, ring: 5MiB}", "evidence: {archive_dir: /b, ring: 5MiB}"),
+    (
+        "evidence.log_packets",
+        "evidence: {archive_dir: /a, log_dir: /b}",
+        "evidence: {archive_dir: /a, log_dir: /b, log_packets: true}",
+    ),
+    ("events.format", "events: {file: /a, format: json}", "events: {file: /a, format: jsonl}"),
+    ("events.verbose", "log: {level: debug}", "log: {level: debug}\nevents: {verbose: true}"),
+    ("kernel.daq", "", "kernel: {daq: tc}"),
+    (
+        "kernel.drop_packets",
+        "kernel: {daq: xdp}\npolicy: {permitted: [10.0.0.0/8]}",
+        "kernel: {daq: xdp, drop_packets: true}\npolicy: {permitted: [10.0.0.0/8]}",
+    ),
+    ("http.listen", "", "http: {listen: [\":1\"]}"),
+    ("capture.promiscuous", "", "capture: {promiscuous: true}"),
+];
+
+/// A change of one setting: its key, and the configurations before and after, the latter with its layers.
+pub(crate) struct OneChange {
+    pub(crate) setting: &'static Declaration,
+    pub(crate) before: Config,
+    pub(crate) after: (Config, Settings),
+}
+
+/// A change of each setting, alone.
+pub(crate) fn changes_of_one_setting() -> Vec<OneChange> {
+    let of_option = |setting: &'static Declaration| {
+        Some(OneChange { setting, before: Config::default(), after: with_example(setting)? })
+    };
+    let layer = |text: &str| file::parse(text, Path::new("t.yml")).unwrap();
+    let of_file = |(name, before, after): &(&str, &str, &str)| OneChange {
+        setting: settings().find(|setting| setting.key() == *name).expect(name),
+        before: read(before),
+        after: (read(after), layer(after)),
+    };
+    // Those of the policy need permitted networks, and those of Slack a URL.
+    let needs_another = |setting: &Declaration| setting.keys[0].0 == "policy" || setting.id().starts_with("slack");
+    let single = options().filter(|setting| setting.keys.len() == 1 && !needs_another(setting));
+    single.filter_map(of_option).chain(CHANGED_IN_FILES.iter().map(of_file)).collect()
+}
+
+#[test]
+fn each_change_has_the_name_of_its_setting_and_all_settings_are_changed() {
+    let mut changed = BTreeSet::new();
+    for OneChange { setting, before, after: (after, _) } in changes_of_one_setting() {
+        let named: Vec<String> = before.changes(&after).map(Declaration::key).collect();
+        // Without destinations no contacted hosts are analyzed.
+        let implied =
+            if setting.key() == "detect.no_destinations" { vec!["scan.analyze_hosts".to_owned()] } else { vec![] };
+        assert_eq!(named, [implied, vec![setting.key()]].concat());
+        assert!(after.changes(&after.clone()).next().is_none(), "{}", setting.key());
+        changed.insert(setting.key());
+    }
+    let all: BTreeSet<String> = settings().filter(|one| one.keys.len() == 1).map(Declaration::key).collect();
+    assert_eq!(all.difference(&changed).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn settings_that_need_a_restart_are_refused_by_name_and_no_others() {
+    for OneChange { setting, before, after: (after, layer) } in changes_of_one_setting() {
+        let refused = before.refuse_restart(&after, &layer).err().map(|error| error.to_string());
+        match (setting.reload, &refused) {
+            (Reload::Live, None) => {}
+            (Reload::Restart, Some(message)) => assert!(message.contains(&setting.key()), "{message}"),
+            _ => panic!("{}: {refused:?}", setting.key()),
         }
     }
 }

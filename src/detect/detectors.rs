@@ -37,6 +37,7 @@ pub struct Detectors {
     rules: BTreeSet<(Kind, Arc<str>)>,
     /// A view with the configured limits alone.
     limits: View,
+    seeds: Seeds,
 }
 
 fn limits(config: &Config) -> View {
@@ -72,7 +73,33 @@ impl Detectors {
             top_sources: config.top_sources,
             rules: rules::configured(config),
             limits: limits(config),
+            seeds,
         }
+    }
+
+    /// Goes on with another configuration. A detector takes new limits at once and judges the next cell by them. One whose
+    /// windows or tables change starts anew, empty. `tick` as for [`Detectors::new`].
+    pub fn configure(&mut self, config: &Config, tick: Option<Duration>) {
+        let seeds = self.seeds;
+        replace_unless(&mut self.bandwidth, config.bandwidth.as_ref(), Bandwidth::configure, |config, _| {
+            Bandwidth::new(config, seeds)
+        });
+        let scan = config.scan.as_ref().filter(|config| config.looks_for_something());
+        replace_unless(&mut self.scan, scan, Scan::configure, |config, before| match before {
+            Some(before) => before.succeeded_by(config, seeds),
+            None => Scan::new(config, seeds),
+        });
+        replace_unless(&mut self.anomaly, config.anomaly.as_ref(), Anomalies::configure, |config, _| {
+            Anomalies::new(config, rules::ANOMALY, tick)
+        });
+        replace_unless(&mut self.policy, config.policy.as_ref(), Policy::configure, |config, _| {
+            Policy::new(config, seeds)
+        });
+        self.grids = config.grids();
+        self.scan_timeout = scan.map_or(Duration::ZERO, super::scan::Config::longest_wait);
+        self.top_sources = config.top_sources;
+        self.rules = rules::configured(config);
+        self.limits = limits(config);
     }
 
     /// The rules that may alert.
@@ -152,6 +179,23 @@ impl Detectors {
         let anomaly = self.anomaly.as_ref().map_or(0, Anomalies::memory_bytes);
         let policy = self.policy.as_ref().map_or(0, Policy::memory_bytes);
         (bandwidth + scan + anomaly + policy) as u64
+    }
+}
+
+/// Lets a detector go on with its new configuration; or makes a new one where it cannot, or there was none.
+fn replace_unless<D, C>(
+    detector: &mut Option<D>,
+    config: Option<&C>,
+    go_on: impl FnOnce(&mut D, &C) -> bool,
+    new: impl FnOnce(&C, Option<&D>) -> D,
+) {
+    let Some(config) = config else {
+        *detector = None;
+        return;
+    };
+    let goes_on = detector.as_mut().is_some_and(|detector| go_on(detector, config));
+    if !goes_on {
+        *detector = Some(new(config, detector.as_ref()));
     }
 }
 

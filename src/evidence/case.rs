@@ -3,9 +3,11 @@
 //! Takes changes of its alert and selected packets; gives what its file still needs, and what it lacks. Must not know
 //! files.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Chunk;
+use super::detection::DetectionFacts;
 use super::selection::{self, SelectedPacket, Witness};
 use super::writer::{FileId, FilePart, pcapng};
 use crate::alert::Alert;
@@ -41,6 +43,8 @@ pub(super) enum FileState {
 pub(super) struct Case {
     pub(super) id: FileId,
     pub(super) alert: Alert,
+    /// The configuration when the alert fired.
+    pub(super) detection: Arc<DetectionFacts>,
     /// The first moment that the rule looks at.
     start: Timestamp,
     /// True if all packets since the start of the capture are wanted: they are still there, and the rule compares with them.
@@ -76,10 +80,17 @@ pub(super) struct Gaps {
 
 impl Case {
     /// A case for an alert that fires now. `history` is the time that an anomaly compares with.
-    pub(super) fn new(id: FileId, alert: Alert, newest: Timestamp, next_chunk: u64, history: Duration) -> Self {
-        let start = start_of_window(&alert, history);
+    pub(super) fn new(
+        id: FileId,
+        alert: Alert,
+        newest: Timestamp,
+        next_chunk: u64,
+        detection: Arc<DetectionFacts>,
+    ) -> Self {
+        let start = start_of_window(&alert, detection.anomaly_history);
         Self {
             id,
+            detection,
             start,
             has_all: false,
             fired_at: newest.max(alert.starts_at),
@@ -235,7 +246,7 @@ mod tests {
 
     fn case() -> Case {
         let subject = Subject::Source([10, 0, 0, 5].into());
-        let mut case = Case::new(1, alert(Kind::HostScan, subject), seconds(101), 2, Duration::ZERO);
+        let mut case = Case::new(1, alert(Kind::HostScan, subject), seconds(101), 2, Arc::default());
         case.begin(0, Timestamp::BEFORE_ALL);
         case
     }

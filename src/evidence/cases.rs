@@ -80,8 +80,8 @@ impl Cases {
         let id = self.next_id;
         self.next_id += 1;
         self.by_fingerprint.insert(alert.fingerprint, id);
-        let history = self.setup.anomaly_history;
-        self.cases.insert(id, Case::new(id, alert, ring.newest(), ring.next(), history));
+        let detection = self.setup.detection.current();
+        self.cases.insert(id, Case::new(id, alert, ring.newest(), ring.next(), detection));
     }
 
     /// Ends the case of an alert that is resolved.
@@ -189,6 +189,7 @@ impl Cases {
                 stem: names::stem(&case.alert),
                 comment: verdict::comment(case, &self.setup, None),
                 verdict: verdict::verdict(case, &self.setup, &[KILLED.to_owned()]),
+                detection: Arc::clone(&case.detection),
             })));
         }
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::cases::Cases;
 use super::collector::PacketCollector;
+use super::detection::RunningDetection;
 use super::earlier;
 use super::figures::{EvidenceCounters, FiguresReader};
 use super::packet_log::{LogQueue, LogSetup, PacketLog};
@@ -31,14 +32,12 @@ pub struct EvidenceSetup {
     pub host: String,
     /// The version of the program.
     pub version: String,
-    /// The running configuration as YAML, without secrets.
-    pub configuration: String,
+    /// The facts about detection, which a reload may change.
+    pub detection: RunningDetection,
     /// The most bytes that are captured and kept of a packet.
     pub kept_bytes: u32,
     /// The index in which files are noted.
     pub index: EvidenceIndex,
-    /// The time that anomalies compare with: the values of a pair times their interval.
-    pub anomaly_history: Duration,
     /// Describes an alert as a JSON object, with the words that events use.
     pub describe_alert: fn(&Change) -> String,
 }
@@ -97,7 +96,6 @@ impl Evidence {
                 let writer = WriterSetup {
                     archive,
                     application: format!("trafficmonitor {}", setup.version),
-                    configuration: setup.configuration.clone(),
                     index: setup.index.clone(),
                     counters: Arc::clone(&counters),
                     quota,

@@ -68,7 +68,7 @@ pub(super) fn comment(case: &Case, setup: &EvidenceSetup, reasons: Option<&[Stri
         format!("value {}, limit {}, window {}", shown.value, shown.limit, seconds(alert.figures.window)),
         format!("from {} to {}, fired at {}", start(case), end(case), rfc_3339(case.fired_at)),
         format!("window {window}"),
-        format!("configuration {}", configuration_name(&setup.configuration)),
+        format!("configuration {}", configuration_name(&case.detection.configuration)),
     ];
     lines.map(|line| printable(&line)).join("\n")
 }
@@ -100,7 +100,7 @@ pub(super) fn verdict(case: &Case, setup: &EvidenceSetup, reasons: &[String]) ->
             "complete": reasons.is_empty(),
             "reasons": reasons,
         },
-        "configuration": configuration_name(&setup.configuration),
+        "configuration": configuration_name(&case.detection.configuration),
     });
     if let Value::Object(fields) = fields { fields } else { Map::new() }
 }

@@ -148,9 +148,13 @@ families! {
     KERNEL_REATTACHED = Counter "trafficmonitor_kernel_reattached_total" []
         "Times the kernel's program was attached to an interface again because another program had removed it (only with -daq xdp or tc).";
     RELOAD_SUCCESSFUL = Gauge "trafficmonitor_config_last_reload_successful" []
-        "1 if the last reading of the configuration, at start or on SIGHUP, was accepted; 0 if it was refused and the former lists stay in force.";
+        "1 if the last reading of the configuration, at start or by a reload, was accepted; 0 if it was refused and the running configuration stays in force.";
     RELOAD_SUCCESS_TIME = Gauge "trafficmonitor_config_last_reload_success_timestamp_seconds" []
-        "Time of the last reading of the configuration that was accepted, at start or on SIGHUP.";
+        "Time of the last reading of the configuration that was accepted, at start or by a reload.";
+    CONFIG_HASH = Gauge "trafficmonitor_config_hash" []
+        "Hash of the configuration in force, secrets left out: equal values mean equal settings in the same version of the program.";
+    RELOADS = Counter "trafficmonitor_config_reloads_total" ["result"]
+        "Reloads of the configuration since the start: result=\"accepted\" or \"refused\".";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory used by the program's own tables, by part.";
     SOURCE_WINDOW_BYTES = Gauge "trafficmonitor_source_window_bytes" ["source"]
         "IP bytes sent within the bandwidth window, for the heaviest sources (--detect.top_sources).";
@@ -337,5 +341,7 @@ pub const LIVE_ONLY: &[Family] = &[
     KERNEL_REATTACHED,
     RELOAD_SUCCESSFUL,
     RELOAD_SUCCESS_TIME,
+    CONFIG_HASH,
+    RELOADS,
     MEMORY,
 ];

@@ -37,7 +37,7 @@ use crate::history::HistoryView;
 use crate::packet::Timestamp;
 use crate::policy::EventCounts;
 use crate::{alert, detect};
-pub use notifications::NotificationFigures;
+pub use notifications::{NotificationFigures, NotificationFiguresReader};
 use process::SelfMetrics;
 use text::TextWriter;
 

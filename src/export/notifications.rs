@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use arc_swap::ArcSwapOption;
+
 use super::family;
 use super::text::TextWriter;
 use crate::notify::{FailureReason, LATENCY_BUCKETS, ReceiverFigures};
@@ -19,6 +21,22 @@ pub struct NotificationFigures {
     pub receivers: Vec<NamedFigures>,
     /// Counts failed writes.
     pub journal_failures: Arc<AtomicU64>,
+}
+
+/// The figures of the present receivers. Clones share them, and a reload of the receivers replaces them.
+#[derive(Debug, Clone, Default)]
+pub struct NotificationFiguresReader(Arc<ArcSwapOption<NotificationFigures>>);
+
+impl NotificationFiguresReader {
+    /// Shows these from now on; none without receivers.
+    pub fn show(&self, figures: Option<NotificationFigures>) {
+        self.0.store(figures.map(Arc::new));
+    }
+
+    /// The present ones.
+    pub fn current(&self) -> Option<Arc<NotificationFigures>> {
+        self.0.load_full()
+    }
 }
 
 pub(super) fn write<W: Write>(figures: &NotificationFigures, writer: &mut TextWriter<W>) -> io::Result<()> {

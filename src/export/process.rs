@@ -15,7 +15,7 @@ use super::connections::ConnectionCounters;
 use super::evidence;
 use super::family::{self, MetricKind};
 use super::naming;
-use super::notifications::{self, NotificationFigures};
+use super::notifications::{self, NotificationFiguresReader};
 use super::sandbox::{self, SandboxFigures};
 use super::text::TextWriter;
 use super::vitals::Vitals;
@@ -63,7 +63,7 @@ pub struct SelfMetrics {
     access: Option<Arc<AccessFigures>>,
     evidence: Option<FiguresReader>,
     names: Option<Arc<NamesFigures>>,
-    notifications: Option<NotificationFigures>,
+    notifications: NotificationFiguresReader,
     events: Option<EventLogFigures>,
     sandbox: Arc<SandboxFigures>,
 }
@@ -92,7 +92,7 @@ impl SelfMetrics {
             access: None,
             evidence: None,
             names: None,
-            notifications: None,
+            notifications: NotificationFiguresReader::default(),
             events: None,
             sandbox: Arc::default(),
         })
@@ -124,8 +124,8 @@ impl SelfMetrics {
     }
 
     /// Exports the figures of receivers.
-    pub fn show_notifications(&mut self, figures: NotificationFigures) {
-        self.notifications = Some(figures);
+    pub fn show_notifications(&mut self, figures: NotificationFiguresReader) {
+        self.notifications = figures;
     }
 
     /// Exports the figures of the event log.
@@ -143,6 +143,11 @@ impl SelfMetrics {
         self.vitals.as_ref()?.dead_thread()
     }
 
+    /// The reason why the last reload was refused; none if it was accepted, or no interface is captured.
+    pub(super) fn refused_reload(&self) -> Option<String> {
+        self.vitals.as_ref()?.refused_reload()
+    }
+
     /// The queues that lost entries since the start, with the numbers of these.
     pub(super) fn lost_entries(&self) -> impl Iterator<Item = (Queue, u64)> {
         self.lost.iter().map(|(queue, lost)| (*queue, lost.load(Ordering::Relaxed))).filter(|(_, lost)| *lost > 0)
@@ -150,7 +155,8 @@ impl SelfMetrics {
 
     /// Notices that were given up since the start; none without receivers.
     pub(super) fn lost_notices(&self) -> Option<u64> {
-        let receivers = &self.notifications.as_ref()?.receivers;
+        let figures = self.notifications.current()?;
+        let receivers = &figures.receivers;
         let of_each =
             receivers.iter().flat_map(|(_, figures)| FailureReason::OF_LOSS.map(|reason| figures.lost(reason)));
         Some(of_each.sum())
@@ -187,7 +193,7 @@ impl SelfMetrics {
         self.write_events(writer)?;
         self.evidence.iter().try_for_each(|figures| evidence::write(&figures.read(), writer))?;
         self.names.iter().try_for_each(|figures| naming::write(figures, writer))?;
-        self.notifications.iter().try_for_each(|figures| notifications::write(figures, writer))
+        self.notifications.current().iter().try_for_each(|figures| notifications::write(figures, writer))
     }
 
     fn write_queues<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {

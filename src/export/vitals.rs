@@ -2,12 +2,17 @@
 //! rings. So they are right even if the accountant has stopped. Takes changes from the threads; gives samples. Must not
 //! know accounts.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::core::Collector as _;
-use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::family::{self, Family};
+
+/// The results of a reload, as a label has them.
+const ACCEPTED: &str = "accepted";
+const REFUSED: &str = "refused";
 
 /// Shared by the threads that set the figures and the registry that shows them.
 #[derive(Debug, Clone)]
@@ -20,6 +25,10 @@ pub struct Vitals {
     reattached: IntCounter,
     is_reloaded: IntGauge,
     reloaded_at: IntGauge,
+    config_hash: IntGauge,
+    reloads: IntCounterVec,
+    /// The reason why the last reload was refused; none if it was accepted.
+    refusal: Arc<Mutex<Option<String>>>,
 }
 
 impl Vitals {
@@ -29,7 +38,11 @@ impl Vitals {
     /// When a declaration is no metric.
     pub fn new() -> Result<Self, prometheus::Error> {
         let thread_up = IntGaugeVec::new(options(&family::THREAD_UP), family::THREAD_UP.labels)?;
+        let reloads = IntCounterVec::new(options(&family::RELOADS), family::RELOADS.labels)?;
+        [ACCEPTED, REFUSED].iter().for_each(|result| drop(reloads.with_label_values(&[result])));
         Ok(Self {
+            reloads,
+            refusal: Arc::default(),
             thread_up,
             network_stale: IntGauge::with_opts(options(&family::NETWORK_STALE))?,
             ring_bytes: IntGauge::with_opts(options(&family::RING_BYTES))?,
@@ -38,6 +51,7 @@ impl Vitals {
             reattached: IntCounter::with_opts(options(&family::KERNEL_REATTACHED))?,
             is_reloaded: IntGauge::with_opts(options(&family::RELOAD_SUCCESSFUL))?,
             reloaded_at: IntGauge::with_opts(options(&family::RELOAD_SUCCESS_TIME))?,
+            config_hash: IntGauge::with_opts(options(&family::CONFIG_HASH))?,
         })
     }
 
@@ -49,7 +63,9 @@ impl Vitals {
         registry.register(Box::new(self.refused_rings.clone()))?;
         registry.register(Box::new(self.reattached.clone()))?;
         registry.register(Box::new(self.is_reloaded.clone()))?;
-        registry.register(Box::new(self.reloaded_at.clone()))
+        registry.register(Box::new(self.reloaded_at.clone()))?;
+        registry.register(Box::new(self.config_hash.clone()))?;
+        registry.register(Box::new(self.reloads.clone()))
     }
 
     /// Says whether a thread works.
@@ -90,16 +106,34 @@ impl Vitals {
         self.reattached.inc();
     }
 
-    /// Says that the configuration was read at `time`.
-    pub fn note_reload(&self, time: SystemTime) {
+    /// Says that the configuration with this hash is in force, and was read at `time`. The hash has 48 bits.
+    pub fn note_reload(&self, time: SystemTime, hash: u64) {
+        self.config_hash.set(hash.cast_signed());
         let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.reloaded_at.set(i64::try_from(seconds).unwrap_or(i64::MAX));
         self.is_reloaded.set(1);
+        *self.refusal() = None;
     }
 
-    /// Says that the last reload was refused.
-    pub fn note_refused_reload(&self) {
+    /// Counts a reload that was accepted. The start is none.
+    pub fn count_reload(&self) {
+        self.reloads.with_label_values(&[ACCEPTED]).inc();
+    }
+
+    /// The reason why the last reload was refused; none if it was accepted.
+    pub fn refused_reload(&self) -> Option<String> {
+        self.refusal().clone()
+    }
+
+    fn refusal(&self) -> MutexGuard<'_, Option<String>> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that the last reload was refused, and why.
+    pub fn note_refused_reload(&self, reason: String) {
+        *self.refusal() = Some(reason);
         self.is_reloaded.set(0);
+        self.reloads.with_label_values(&[REFUSED]).inc();
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::{Bytes, Incoming};
@@ -58,7 +59,7 @@ pub(super) struct Api {
     published: Arc<Published>,
     program: Arc<SelfMetrics>,
     evidence: EvidenceIndex,
-    settings: ApiSettings,
+    settings: ArcSwap<ApiSettings>,
     is_ready: AtomicBool,
     names: NamesReader,
     memory: ApiMemory,
@@ -90,7 +91,7 @@ impl Api {
             published,
             program,
             evidence,
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             is_ready: AtomicBool::new(false),
             names,
             memory: ApiMemory::default(),
@@ -101,6 +102,11 @@ impl Api {
             transfers: Slots::new(MAXIMUM_TRANSFERS),
             streams: EventStreams::new(streams),
         }
+    }
+
+    /// Answers by other settings from the next snapshot on.
+    pub(super) fn configure(&self, settings: ApiSettings) {
+        self.settings.store(Arc::new(settings));
     }
 
     pub(super) fn evidence(&self) -> &EvidenceIndex {
@@ -237,7 +243,7 @@ impl Api {
             evidence: &self.evidence,
             program: &self.program,
             memory: &self.memory,
-            settings: &self.settings,
+            settings: &self.settings.load(),
             is_ready: self.is_ready(),
             now: Timestamp::from(SystemTime::now()),
         };

@@ -13,6 +13,7 @@ mod dashboard;
 mod evidence;
 mod idle;
 mod landing;
+mod lifecycle;
 mod negotiate;
 mod pages;
 mod runbooks;
@@ -31,7 +32,8 @@ use std::sync::Arc;
 use access::WebAccess;
 pub use address::{InvalidListenAddress, ListenAddress};
 pub use connection::Capacity;
-pub use pages::Site;
+pub use lifecycle::{ReloadClients, ReloadOutcome, ReloadRequester, ReloadRequests, reloads};
+pub use pages::{PageSettings, Site};
 pub use scrape::{Reports, ScrapeReports, reports};
 
 /// Settings of the HTTP server.
@@ -45,6 +47,8 @@ pub struct Config {
     pub web_config_file: Option<PathBuf>,
     /// The most connections at once; fewer if file descriptors are few.
     pub most_connections: usize,
+    /// True if `POST /-/reload` reloads.
+    pub enables_lifecycle: bool,
 }
 
 impl Default for Config {
@@ -54,6 +58,7 @@ impl Default for Config {
             prometheus_url: None,
             web_config_file: None,
             most_connections: 768,
+            enables_lifecycle: false,
         }
     }
 }

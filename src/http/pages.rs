@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode};
@@ -14,11 +15,12 @@ use tokio::time::sleep;
 use super::answer::{Answer, HTML, JSON, PLAIN, page, unavailable};
 use super::api::Api;
 use super::body::Body;
+use super::lifecycle::ReloadRequester;
 use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
 use super::slots::{ClientSlot, Slots};
 use super::transfer::Transfer;
-use super::{dashboard, evidence, landing, runbooks};
+use super::{dashboard, evidence, landing, lifecycle, runbooks};
 use crate::alert::{EvidenceIndex, Fingerprint};
 use crate::export::Format;
 use crate::export::api::{ApiSettings, Resource, error_json};
@@ -46,11 +48,20 @@ const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// The beginning of the paths of the API.
 const API: &str = "/api/";
 
+/// The settings of the pages that a reload can change.
+#[derive(Debug, Clone)]
+pub struct PageSettings {
+    /// The families of metrics that are written.
+    pub export: export::Config,
+    /// The configured limits, for `/capabilities`.
+    pub capabilities: Capabilities,
+}
+
 /// The inputs of the pages.
 pub struct Site {
     published: Arc<Published>,
-    export: export::Config,
-    capabilities: Capabilities,
+    settings: ArcSwap<PageSettings>,
+    lifecycle: Option<ReloadRequester>,
     program: Arc<SelfMetrics>,
     version: String,
     reports: Option<Reports>,
@@ -76,8 +87,8 @@ impl Site {
         let api = Api::new(Arc::clone(&published), Arc::clone(&program), Default::default(), settings, 1);
         Self {
             published,
-            export,
-            capabilities,
+            settings: ArcSwap::from_pointee(PageSettings { export, capabilities }),
+            lifecycle: None,
             program,
             version,
             reports,
@@ -95,6 +106,18 @@ impl Site {
         let settings = ApiSettings { is_live: self.reports.is_some(), started: self.started, ..settings };
         let api = Api::new(Arc::clone(&self.published), Arc::clone(&self.program), (files, names), settings, streams);
         Self { api: Arc::new(api), ..self }
+    }
+
+    /// The same with reloads over HTTP, which `requester` asks for; none if they are not enabled.
+    #[must_use]
+    pub fn with_lifecycle(self, requester: Option<ReloadRequester>) -> Self {
+        Self { lifecycle: requester, ..self }
+    }
+
+    /// Answers by other settings from now on.
+    pub fn configure(&self, settings: PageSettings, api: ApiSettings) {
+        self.settings.store(Arc::new(settings));
+        self.api.configure(ApiSettings { is_live: self.reports.is_some(), started: self.started, ..api });
     }
 
     pub(super) fn client(&self, address: IpAddr) -> Client {
@@ -147,6 +170,9 @@ impl Site {
         if transfer.confirms_receipt() {
             client.complete_scrape();
         }
+        if request.uri().path() == lifecycle::PATH {
+            return lifecycle::reload(request.method(), self.lifecycle.as_ref()).await;
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut answer = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "only GET and HEAD are allowed\n");
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -154,8 +180,14 @@ impl Site {
         }
         match request.uri().path() {
             "/metrics" => self.metrics(client, transfer, &request).await,
-            "/active" => self.chart(Listed::Active { explains: self.capabilities.explains }, client, &request).await,
-            "/all" => self.chart(Listed::AtLeast(self.capabilities.chart_min_bytes), client, &request).await,
+            "/active" => {
+                let explains = self.settings.load().capabilities.explains;
+                self.chart(Listed::Active { explains }, client, &request).await
+            }
+            "/all" => {
+                let least = self.settings.load().capabilities.chart_min_bytes;
+                self.chart(Listed::AtLeast(least), client, &request).await
+            }
             "/capabilities" => self.capabilities(),
             "/" => landing::answer(&self.version, request.uri().query(), request.headers()),
             runbooks::PATH => page(StatusCode::OK, HTML, runbooks::PAGE.as_str()),
@@ -248,7 +280,7 @@ impl Site {
 
     fn capabilities(&self) -> Answer {
         let mut body = Vec::new();
-        match self.capabilities.write(&mut body) {
+        match self.settings.load().capabilities.write(&mut body) {
             Ok(()) => page(StatusCode::OK, JSON, body),
             Err(error) => page(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, format!("{error}\n")),
         }
@@ -256,7 +288,7 @@ impl Site {
 
     fn render(&self, format: Format, report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let program = Program { metrics: &self.program, started: self.started };
-        export::write(&self.export, format, report, Some(program), out)
+        export::write(&self.settings.load().export, format, report, Some(program), out)
     }
 }
 

@@ -49,7 +49,17 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new(name: String, batching: Batching, queue: NoticeQueue) -> Self {
-        let lane = Self { name, batching, figures: Arc::default(), queue: Mutex::new(queue), changed: Notify::new() };
+        Self::continuing(name, batching, queue, Arc::default())
+    }
+
+    /// A lane that goes on with the figures of an earlier one.
+    pub(super) fn continuing(
+        name: String,
+        batching: Batching,
+        queue: NoticeQueue,
+        figures: Arc<ReceiverFigures>,
+    ) -> Self {
+        let lane = Self { name, batching, figures, queue: Mutex::new(queue), changed: Notify::new() };
         lane.with_queue(|_| ());
         lane
     }

@@ -16,6 +16,15 @@ use super::figures::FailureReason;
 use super::intake::Intake;
 use crate::os::threads::{self, Needs};
 
+/// The end of the work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// Deliveries end by then.
+    pub deadline: Instant,
+    /// True if others deliver what is left: nothing is lost.
+    pub is_handed_over: bool,
+}
+
 /// The work of the thread.
 pub(super) struct Engine {
     pub intake: Intake,
@@ -30,7 +39,7 @@ pub(super) struct Engine {
 
 impl Engine {
     /// Starts the thread. The first of both ends it, at a deadline; the other is disconnected when it has ended.
-    pub(super) fn start(self) -> std::io::Result<(oneshot::Sender<Instant>, mpsc::Receiver<()>)> {
+    pub(super) fn start(self) -> std::io::Result<(oneshot::Sender<End>, mpsc::Receiver<()>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = mpsc::sync_channel(0);
@@ -39,32 +48,32 @@ impl Engine {
         Ok((stop, ended))
     }
 
-    fn work_on(self, runtime: Runtime, stopped: oneshot::Receiver<Instant>, end: mpsc::SyncSender<()>) {
+    fn work_on(self, runtime: Runtime, stopped: oneshot::Receiver<End>, end: mpsc::SyncSender<()>) {
         runtime.block_on(self.run(stopped));
         // A name server or a disk that does not answer must not hold the end of the program.
         runtime.shutdown_background();
         drop(end);
     }
 
-    async fn run(mut self, mut stopped: oneshot::Receiver<Instant>) {
+    async fn run(mut self, mut stopped: oneshot::Receiver<End>) {
         let mut running = JoinSet::new();
         self.deliveries.drain(..).for_each(|delivery| drop(running.spawn(delivery.run())));
         self.intake.step().await;
-        let deadline = loop {
+        let end = loop {
             tokio::select! {
-                deadline = &mut stopped => break deadline.unwrap_or_else(|_| Instant::now()),
+                end = &mut stopped => break end.unwrap_or_else(|_| End { deadline: Instant::now(), is_handed_over: false }),
                 () = self.work.notified() => {}
                 () = self.intake.wait() => {}
                 Some(Err(_)) = running.join_next() => report_stopped(),
             }
             self.intake.step().await;
         };
-        self.drain(running, deadline).await;
+        self.drain(running, end).await;
     }
 
-    async fn drain(mut self, mut running: JoinSet<()>, deadline: Instant) {
+    async fn drain(mut self, mut running: JoinSet<()>, End { deadline, is_handed_over }: End) {
         self.intake.step().await;
-        self.phase.send_replace(Phase::Draining { is_kept: self.is_kept });
+        self.phase.send_replace(Phase::Draining { is_kept: self.is_kept || is_handed_over });
         let drained = async {
             loop {
                 tokio::select! {
@@ -80,7 +89,9 @@ impl Engine {
         drop(timeout_at(deadline.into(), drained).await);
         running.shutdown().await;
         self.intake.step().await;
-        self.lanes.iter().for_each(|lane| report_rest(lane, self.is_kept));
+        if !is_handed_over {
+            self.lanes.iter().for_each(|lane| report_rest(lane, self.is_kept));
+        }
     }
 }
 
@@ -89,7 +100,7 @@ fn report_stopped() {
 }
 
 /// Logs and counts the notices that were not delivered at the end.
-fn report_rest(lane: &Lane, is_kept: bool) {
+pub(super) fn report_rest(lane: &Lane, is_kept: bool) {
     let (name, rest) = (&lane.name, lane.figures.waiting());
     match rest {
         0 => {}

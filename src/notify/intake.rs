@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
 use super::backoff::RareLog;
+use super::config::AlertSelection;
 use super::delivery::{Lane, Surroundings, now};
 use super::figures::FailureReason;
 use super::firing::Naming;
@@ -68,6 +69,29 @@ impl Intake {
         let losses = lanes.iter().map(|_| LossLog::default()).collect();
         let last_number = journal.as_ref().map_or(0, |journal| journal.state().last_number);
         Self { inbox, surroundings, lanes, inherited, losses, journal, last_number }
+    }
+
+    /// As [`Intake::new`] after a reload of the receivers: the alerts go on, and their ends will come. Those that the new
+    /// selection of a receiver leaves out are resolved there at once, because their ends will not come there.
+    pub(super) fn continuing(
+        inbox: Arc<Inbox>,
+        surroundings: Arc<Surroundings>,
+        lanes: Vec<Arc<Lane>>,
+        journal: Option<Journal>,
+        selections: &[AlertSelection],
+    ) -> Self {
+        let mut intake = Self::new(inbox, surroundings, lanes, journal, Duration::ZERO);
+        let left_out = intake.lanes.iter().zip(selections).map(|(lane, selection)| {
+            let firing = lane.with_queue(|queue| {
+                let notices = queue.all_firing().into_iter().filter_map(|alert| queue.last_firing(alert));
+                notices.filter(|notice| !selection.accepts(notice)).map(|notice| notice.id()).collect::<Vec<_>>()
+            });
+            Inherited::new(firing, Instant::now(), Duration::ZERO)
+        });
+        intake.inherited = left_out.collect();
+        let numbers = intake.lanes.iter().map(|lane| lane.with_queue(|queue| queue.last_number()));
+        intake.last_number = numbers.max().unwrap_or(0).max(intake.last_number);
+        intake
     }
 
     /// Waits for the next moment at which [`step`](Self::step) has something to do, besides new work.

@@ -34,7 +34,7 @@ pub use endpoint::EndpointError;
 pub use figures::{FailureReason, LATENCY_BUCKETS, Latency, ReceiverFigures};
 pub use journal::{JournalError, reread_journal};
 pub use notice::Notice;
-pub use notifier::{Error, Notifier};
+pub use notifier::{Error, Notifier, ReadyReceivers};
 pub use runbook::{is_template, runbook_address};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use selection::SelectionMismatch;

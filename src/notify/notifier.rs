@@ -16,7 +16,7 @@ use super::client::{self, HttpClient};
 use super::config::{Config, ReceiverConfig};
 use super::delivery::{Lane, Phase, ReceiverDelivery, Settlements, Surroundings};
 use super::endpoint::{EndpointError, ReceiverEndpoint};
-use super::engine::Engine;
+use super::engine::{End, Engine, report_rest};
 use super::figures::ReceiverFigures;
 use super::inbox::Inbox;
 use super::intake::Intake;
@@ -58,14 +58,56 @@ pub enum Error {
     Thread(#[from] std::io::Error),
 }
 
+/// Longest time in which the receivers of an earlier configuration finish what is under way.
+const LONGEST_HANDOVER: Duration = Duration::from_secs(2);
+
 /// The running deliveries. They end with [`finish`](Self::finish), or without a last attempt when this is dropped.
 #[derive(Debug)]
 pub struct Notifier {
     sink: NotificationSink,
+    lanes: Vec<Arc<Lane>>,
     journal_failures: Arc<AtomicU64>,
-    stop: oneshot::Sender<Instant>,
+    stop: oneshot::Sender<End>,
     /// Disconnected at the end of the thread.
     ended: mpsc::Receiver<()>,
+}
+
+/// Receivers whose settings and secrets were read, ready to start.
+pub struct ReadyReceivers {
+    config: Config,
+    outlets: Vec<Outlet>,
+}
+
+impl ReadyReceivers {
+    /// Checks addresses, reads secrets and certificates. Nothing is sent.
+    ///
+    /// # Errors
+    /// If a receiver cannot be used.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Self::with(config, receivers::of)
+    }
+
+    pub(super) fn with(config: Config, of: impl Fn(&ReceiverConfig) -> Box<dyn Receiver>) -> Result<Self, Error> {
+        let outlets = outlets(&config.receivers, of)?;
+        Ok(Self { config, outlets })
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.outlets.is_empty()
+    }
+
+    /// Starts to deliver.
+    ///
+    /// # Errors
+    /// If the state directory cannot be used, or no thread can be started.
+    pub fn start(self, (evidence, host): (EvidenceIndex, String)) -> Result<Notifier, Error> {
+        Notifier::start_ready(self, (evidence, host))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.config.receivers.iter().map(|receiver| receiver.name.clone()).collect()
+    }
 }
 
 impl Notifier {
@@ -85,15 +127,63 @@ impl Notifier {
         host: String,
         of: impl Fn(&ReceiverConfig) -> Box<dyn Receiver>,
     ) -> Result<Self, Error> {
-        let outlets = outlets(&config.receivers, of)?;
-        let names: Vec<String> = config.receivers.iter().map(|receiver| receiver.name.clone()).collect();
+        Self::start_ready(ReadyReceivers::with(config, of)?, (evidence, host))
+    }
+
+    fn start_ready(ready: ReadyReceivers, surroundings: (EvidenceIndex, String)) -> Result<Self, Error> {
+        let names = ready.names();
         let journal_failures = Arc::<AtomicU64>::default();
         let open = |state_dir| Journal::open(state_dir, &names, Arc::clone(&journal_failures));
-        let journal = config.state_dir.as_deref().map(open).transpose()?;
-        let lanes = lanes(&names, &outlets, journal.as_ref().map(Journal::state));
-        let (engine, sink) = engine(config, (evidence, host), journal, lanes, outlets);
-        let (stop, ended) = engine.start()?;
-        Ok(Self { sink, journal_failures, stop, ended })
+        let journal = ready.config.state_dir.as_deref().map(open).transpose()?;
+        let lanes = lanes(&names, &ready.outlets, journal.as_ref().map(Journal::state));
+        let grace = ready.config.restart_grace;
+        let parts = Parts::new(ready, surroundings, lanes);
+        let (inbox, surroundings) = (Arc::clone(&parts.inbox), Arc::clone(&parts.surroundings));
+        let intake = Intake::new(inbox, surroundings, parts.lanes.clone(), journal, grace);
+        parts.start(intake, journal_failures)
+    }
+
+    /// Goes on with other receivers. A receiver of the same name keeps its figures, the notices that wait for it and the
+    /// alerts that fire there. The deliveries of this end first; changes of alerts meanwhile go to the new sink, which
+    /// `install` gets at once.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn hand_over(
+        self,
+        to: ReadyReceivers,
+        (evidence, host): (EvidenceIndex, String),
+        install: impl FnOnce(NotificationSink),
+    ) -> Result<Self, Error> {
+        let (before, journal_failures) = (self.lanes.clone(), Arc::clone(&self.journal_failures));
+        let of_name = |name: &str| before.iter().find(|lane| lane.name == name);
+        let lanes = to.names().into_iter().zip(&to.outlets).map(|(name, outlet)| {
+            let figures = of_name(&name).map(|lane| Arc::clone(&lane.figures)).unwrap_or_default();
+            Arc::new(Lane::continuing(name, outlet.receiver.batching(), NoticeQueue::default(), figures))
+        });
+        let lanes: Vec<Arc<Lane>> = lanes.collect();
+        let (names, state_dir) = (to.names(), to.config.state_dir.clone());
+        let selections: Vec<_> = to.config.receivers.iter().map(|receiver| receiver.selection.clone()).collect();
+        let parts = Parts::new(to, (evidence, host), lanes);
+        install(parts.sink.clone());
+        self.end(End { deadline: Instant::now() + LONGEST_HANDOVER, is_handed_over: true });
+        for lane in &before {
+            match parts.lanes.iter().find(|next| next.name == lane.name) {
+                Some(next) => {
+                    let queue = lane.with_queue(NoticeQueue::hand_over);
+                    next.with_queue(|empty| *empty = queue);
+                }
+                None => report_rest(lane, false),
+            }
+        }
+        let open = |state_dir: PathBuf| Journal::open(&state_dir, &names, Arc::clone(&journal_failures));
+        let journal = state_dir.map(open).transpose().unwrap_or_else(|error| {
+            tracing::error!(%error, "alerts are delivered, but would not survive a restart");
+            None
+        });
+        let (inbox, surroundings) = (Arc::clone(&parts.inbox), Arc::clone(&parts.surroundings));
+        let intake = Intake::continuing(inbox, surroundings, parts.lanes.clone(), journal, &selections);
+        parts.start(intake, journal_failures)
     }
 
     /// Checks that the journal could be opened now. Gives the state directory if another process uses it, so that a start
@@ -126,10 +216,14 @@ impl Notifier {
     /// Delivers what can be delivered until the deadline, and ends. The journal keeps the rest; without one it is lost,
     /// counted and logged.
     pub fn finish(self, deadline: Instant) {
+        self.end(End { deadline, is_handed_over: false });
+    }
+
+    fn end(self, end: End) {
         /// Time for the last records.
         const LAST_WRITES: Duration = Duration::from_secs(5);
-        if self.stop.send(deadline).is_ok() {
-            let patience = deadline.saturating_duration_since(Instant::now()) + LAST_WRITES;
+        if self.stop.send(end).is_ok() {
+            let patience = end.deadline.saturating_duration_since(Instant::now()) + LAST_WRITES;
             if self.ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
                 tracing::warn!("deliveries did not end in time");
             }
@@ -137,40 +231,53 @@ impl Notifier {
     }
 }
 
-/// The work of the thread, and the sink that feeds it. All lists are in the order of the receivers.
-fn engine(
-    config: Config,
-    (evidence, host): (EvidenceIndex, String),
-    journal: Option<Journal>,
+/// The parts of the work, before it starts. All lists are in the order of the receivers.
+struct Parts {
+    inbox: Arc<Inbox>,
+    surroundings: Arc<Surroundings>,
     lanes: Vec<Arc<Lane>>,
-    outlets: Vec<Outlet>,
-) -> (Engine, NotificationSink) {
-    let work = Arc::new(Notify::new());
-    let settlements = Settlements::new(Arc::clone(&work));
-    let inbox = Arc::new(Inbox::new(Arc::clone(&work)));
-    let surroundings = Arc::new(Surroundings {
-        evidence,
-        host,
-        external_url: config.external_url,
-        runbook_url: config.runbook_url,
-        settlements,
-    });
-    let (phase, phases) = watch::channel(Phase::Running);
-    let deliveries =
-        lanes.iter().zip(outlets).zip(&config.receivers).map(|((lane, outlet), config)| ReceiverDelivery {
-            lane: Arc::clone(lane),
-            receiver: outlet.receiver,
-            endpoint: outlet.endpoint,
-            client: outlet.client,
-            timeout: config.timeout,
-            surroundings: Arc::clone(&surroundings),
-            phase: phases.clone(),
+    deliveries: Vec<ReceiverDelivery>,
+    phase: watch::Sender<Phase>,
+    work: Arc<Notify>,
+    sink: NotificationSink,
+    is_kept: bool,
+}
+
+impl Parts {
+    fn new(ready: ReadyReceivers, (evidence, host): (EvidenceIndex, String), lanes: Vec<Arc<Lane>>) -> Self {
+        let ReadyReceivers { config, outlets } = ready;
+        let work = Arc::new(Notify::new());
+        let settlements = Settlements::new(Arc::clone(&work));
+        let inbox = Arc::new(Inbox::new(Arc::clone(&work)));
+        let surroundings = Arc::new(Surroundings {
+            evidence,
+            host,
+            external_url: config.external_url,
+            runbook_url: config.runbook_url,
+            settlements,
         });
-    let deliveries = deliveries.collect();
-    let is_kept = journal.is_some();
-    let sink = NotificationSink::new(Arc::clone(&inbox), &config.receivers, &lanes);
-    let intake = Intake::new(inbox, surroundings, lanes.clone(), journal, config.restart_grace);
-    (Engine { intake, deliveries, lanes, phase, work, is_kept }, sink)
+        let (phase, phases) = watch::channel(Phase::Running);
+        let deliveries =
+            lanes.iter().zip(outlets).zip(&config.receivers).map(|((lane, outlet), config)| ReceiverDelivery {
+                lane: Arc::clone(lane),
+                receiver: outlet.receiver,
+                endpoint: outlet.endpoint,
+                client: outlet.client,
+                timeout: config.timeout,
+                surroundings: Arc::clone(&surroundings),
+                phase: phases.clone(),
+            });
+        let deliveries = deliveries.collect();
+        let sink = NotificationSink::new(Arc::clone(&inbox), &config.receivers, &lanes);
+        Self { inbox, surroundings, lanes, deliveries, phase, work, sink, is_kept: config.state_dir.is_some() }
+    }
+
+    fn start(self, intake: Intake, journal_failures: Arc<AtomicU64>) -> Result<Notifier, Error> {
+        let Self { lanes, deliveries, phase, work, sink, is_kept, .. } = self;
+        let engine = Engine { intake, deliveries, lanes: lanes.clone(), phase, work, is_kept };
+        let (stop, ended) = engine.start()?;
+        Ok(Notifier { sink, lanes, journal_failures, stop, ended })
+    }
 }
 
 /// The way out to a receiver.

@@ -102,6 +102,21 @@ impl NoticeQueue {
         queue
     }
 
+    /// The queue that goes on in the place of this one, which is empty then: all notices that wait, in the order of their
+    /// numbers, and the alerts that fire at the receiver.
+    pub(super) fn hand_over(&mut self) -> Self {
+        let mut before = std::mem::take(self);
+        let mut waiting: Vec<QueuedNotice> = before.waiting.drain(..).chain(before.deferred.drain(..)).collect();
+        waiting.extend(std::mem::take(&mut before.aside).into_values());
+        waiting.sort_by_key(|one| one.number);
+        Self::restored(waiting, before.firing)
+    }
+
+    /// The highest number of its notices; 0 without any.
+    pub(super) fn last_number(&self) -> u64 {
+        self.waiting.iter().chain(&self.deferred).map(|one| one.number).max().unwrap_or(0)
+    }
+
     /// Number of notices that are not delivered yet.
     pub(super) fn len(&self) -> usize {
         self.listed() + self.aside.len()

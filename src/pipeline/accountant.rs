@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::alarms::Alarms;
 use super::clock::ClockObserver as _;
-use super::control::{ControlBlock, Plan};
+use super::control::{AccountSettings, ControlBlock, Plan};
 use super::handover::{FullInterval, WorkerMessage};
 use super::heartbeat::Heartbeat;
 use super::watermarks::Watermarks;
@@ -37,6 +37,9 @@ const HISTORY_INTERVAL: Duration = Duration::from_millis(950);
 /// refresh.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
+/// The time after a change of the local networks in which intervals come that counted by the earlier ones.
+const LATE_INTERVALS: Duration = Duration::from_secs(10);
+
 /// The only writer of the ledger.
 pub(super) struct Accountant<T> {
     pub ledger: Ledger<Notes>,
@@ -55,10 +58,14 @@ pub(super) struct Accountant<T> {
     pub refresh: Duration,
     /// The plan that was read last.
     pub plan: Arc<Plan>,
+    /// True if interfaces that are gone by that plan were not looked for yet.
+    pub has_new_plan: bool,
     /// The last snapshot that all scrapers had read when pending rows were last examined.
     pub counted_to: Option<u64>,
     /// The number of the history that was published last.
     pub history: u64,
+    /// Until then, an interval may still have counted by the local networks of an earlier plan.
+    pub reclassifies_until: Option<Instant>,
     pub heartbeat: Arc<Heartbeat>,
 }
 
@@ -71,6 +78,9 @@ impl<T: AlertSink> Accountant<T> {
         let mut next_history = next_refresh;
         loop {
             self.heartbeat.beat();
+            if self.follow_settings() {
+                next_refresh = Instant::now();
+            }
             let now = Instant::now();
             self.record_scrapes();
             if now >= next_refresh || now >= next_early && self.should_count_pending() || self.is_interface_gone() {
@@ -97,6 +107,20 @@ impl<T: AlertSink> Accountant<T> {
         self.published.latest().accounts.clone()
     }
 
+    /// Takes new settings, between two intervals; true if there were some.
+    fn follow_settings(&mut self) -> bool {
+        let Some(settings) = self.control.take_account_settings() else { return false };
+        let AccountSettings { account, detect, alert, refresh, tick, taken } = *settings;
+        self.refresh = refresh;
+        self.ledger.set_limits(&account);
+        self.snapshot_builder.configure(&account);
+        self.alarms.configure(&detect, &alert, tick);
+        // Readers see the new limits before the reload ends.
+        self.publish();
+        drop(taken);
+        true
+    }
+
     fn record_scrapes(&mut self) {
         let now = Timestamp::from(SystemTime::now());
         while let Some(report) = self.scraped.try_next() {
@@ -114,10 +138,8 @@ impl<T: AlertSink> Accountant<T> {
     }
 
     fn is_interface_gone(&mut self) -> bool {
-        let plan = self.control.plan();
-        let is_new = !Arc::ptr_eq(&plan, &self.plan);
-        self.plan = plan;
-        is_new && self.would_end_interfaces()
+        self.adopt_plan();
+        std::mem::take(&mut self.has_new_plan) && self.would_end_interfaces()
     }
 
     fn would_end_interfaces(&self) -> bool {
@@ -127,7 +149,7 @@ impl<T: AlertSink> Accountant<T> {
     /// Ends the interfaces that are gone, and retires those whose last values every scraper has read. Without a scraper
     /// they are retired at once.
     fn end_interfaces(&mut self, delivery: Delivery) {
-        self.plan = self.control.plan();
+        self.adopt_plan();
         let is_kept = |name: &str| is_kept(&self.plan, &self.reporting, name);
         for interface in self.ledger.end_interfaces(is_kept, self.snapshot_builder.next_number()) {
             self.alarms.rows().forget_interface(interface);
@@ -147,6 +169,10 @@ impl<T: AlertSink> Accountant<T> {
         let now = Timestamp::from(SystemTime::now());
         let (delivery, scrapes) = (self.deliveries.delivery(now), self.deliveries.ended());
         self.end_interfaces(delivery);
+        if self.reclassifies_until.is_some() {
+            self.snapshot_builder.retire_reclassified(&mut self.ledger, &self.plan.classifier);
+            self.reclassifies_until = self.reclassifies_until.filter(|until| Instant::now() < *until);
+        }
         let (detection, alerts) = self.alarms.view();
         let (events, history_bytes) = (self.alarms.event_counts(), self.alarms.history_bytes());
         let latest = self.published.latest();
@@ -174,15 +200,29 @@ impl<T: AlertSink> Accountant<T> {
             WorkerMessage::Interval(full) => self.merge(full),
             WorkerMessage::Left { interface, worker } => {
                 self.reporting.remove(&(interface, worker));
-                self.plan = self.control.plan();
+                self.adopt_plan();
                 self.would_end_interfaces()
             }
         }
     }
 
-    fn merge(&mut self, mut full: FullInterval) -> bool {
+    /// Goes on with the latest plan. For a while after the local networks have changed, rows of another direction than
+    /// before leave.
+    fn adopt_plan(&mut self) {
         let plan = self.control.plan();
-        self.alarms.set_classifier(&plan.classifier);
+        if Arc::ptr_eq(&plan, &self.plan) {
+            return;
+        }
+        if plan.classifier != self.plan.classifier {
+            self.reclassifies_until = Some(Instant::now() + LATE_INTERVALS);
+        }
+        self.plan = plan;
+        self.has_new_plan = true;
+    }
+
+    fn merge(&mut self, mut full: FullInterval) -> bool {
+        self.adopt_plan();
+        self.alarms.set_classifier(&self.plan.classifier);
         let interface = self.ledger.interface(&full.interface);
         let was_up = self.ledger.is_up(interface);
         self.ledger.merge(interface, &full.interval, self.alarms.rows());
@@ -199,7 +239,7 @@ impl<T: AlertSink> Accountant<T> {
         if let Some(advance) = self.watermarks.report(thread, full.time) {
             advance.notify(&mut self.alarms);
         }
-        full.give_back(&plan.classifier);
+        full.give_back();
         self.ledger.is_up(interface) != was_up
     }
 
@@ -256,11 +296,13 @@ mod tests {
             messages,
             reporting: BTreeSet::new(),
             plan: control.plan(),
+            has_new_plan: false,
             control,
             published: Arc::clone(published),
             refresh: Duration::from_secs(5),
             counted_to: None,
             history: 0,
+            reclassifies_until: None,
             heartbeat: Arc::default(),
         }
     }

@@ -26,6 +26,26 @@ use crate::time_grid::TimeGrid;
 /// The cell of events, where no detector has another.
 const EVENT_CELL: Duration = Duration::from_secs(1);
 
+/// The time grids of a live capture with these detectors, and with events of violations if there is a policy: an interval
+/// lies in one cell of each.
+pub(super) fn grids_of(detect: &detect::Config, has_policy: bool) -> Vec<TimeGrid> {
+    with_history_grid(with_event_cells(detect.grids(), has_policy), true)
+}
+
+fn with_event_cells(mut grids: Vec<TimeGrid>, has_events: bool) -> Vec<TimeGrid> {
+    if has_events && grids.is_empty() {
+        grids.push(TimeGrid::of(EVENT_CELL));
+    }
+    grids
+}
+
+fn with_history_grid(mut grids: Vec<TimeGrid>, has_history: bool) -> Vec<TimeGrid> {
+    if has_history && !grids.contains(&history::GRID) {
+        grids.push(history::GRID);
+    }
+    grids
+}
+
 /// The observers of merged rows: the detectors, the events of violations if there is a policy, and the history if it is
 /// served.
 #[derive(Debug)]
@@ -60,9 +80,7 @@ impl<T: AlertSink> Alarms<T> {
     /// Makes events of violations too. They need packet time, with detectors or without.
     #[must_use]
     pub fn with_violations(mut self, violations: Option<Violations>) -> Self {
-        if violations.is_some() && self.grids.is_empty() {
-            self.grids.push(TimeGrid::of(EVENT_CELL));
-        }
+        self.grids = with_event_cells(self.grids, violations.is_some());
         self.observers.violations = violations;
         self
     }
@@ -70,11 +88,17 @@ impl<T: AlertSink> Alarms<T> {
     /// Keeps a history too. Intervals then end with each second.
     #[must_use]
     pub fn with_history(mut self, history: Option<History>) -> Self {
-        if history.is_some() && !self.grids.contains(&history::GRID) {
-            self.grids.push(history::GRID);
-        }
+        self.grids = with_history_grid(self.grids, history.is_some());
         self.observers.history = history;
         self
+    }
+
+    /// Goes on with new detectors and new settings of alerts. A detector whose windows change starts anew; alerts go on.
+    /// `tick` as for [`Detectors::new`].
+    pub fn configure(&mut self, detect: &detect::Config, alert: &alert::Config, tick: Duration) {
+        self.observers.detectors.configure(detect, Some(tick));
+        self.alerts.configure(alert);
+        self.alerts.expect_rules(self.observers.detectors.rules());
     }
 
     /// The history; none if it is not served.

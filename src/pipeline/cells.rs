@@ -39,6 +39,11 @@ impl Cells {
         Self { grids, start: first, earliest, last: latest, has_begun: false }
     }
 
+    /// True if they are the cells of these grids.
+    pub(super) fn are_of(&self, grids: &[TimeGrid]) -> bool {
+        self.grids == grids
+    }
+
     /// True if a frame of `time` counts in the present cell.
     #[inline]
     pub(super) fn contain(&self, time: Timestamp) -> bool {

@@ -3,15 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 
 use super::heartbeat::Heartbeats;
+use crate::capture::filter::UserFilter;
 use crate::capture::once::Origins;
 use crate::locality::Classifier;
+use crate::packet::LinkType;
 use crate::policy::Networks;
+use crate::time_grid::TimeGrid;
+use crate::{account, alert, detect, locality};
 
 /// The number of a capture: one interface with all its workers, whatever its name. Never used again.
 pub(super) type CaptureNumber = u64;
@@ -38,6 +44,12 @@ pub(super) struct Plan {
     pub policy: Option<Arc<Networks>>,
     /// The size of the kernel's ring of each handle. A larger one is replaced.
     pub ring_bytes: u32,
+    /// The user's filter, compiled.
+    pub user_filter: Option<Arc<UserFilter>>,
+    /// The time grids: an interval lies in one cell of each.
+    pub grids: Vec<TimeGrid>,
+    /// The time between two hand-overs.
+    pub tick: Duration,
 }
 
 impl Plan {
@@ -69,13 +81,42 @@ impl Plan {
     }
 }
 
+/// The part of the supervisor. When it is dropped, it is in the plan.
+#[derive(Debug)]
+pub(super) struct PlanSettings {
+    pub locality: locality::Config,
+    pub policy: Option<Arc<Networks>>,
+    pub filter: Option<Arc<UserFilter>>,
+    pub grids: Vec<TimeGrid>,
+    pub tick: Duration,
+    pub taken: Sender<()>,
+}
+
+/// The part of the accountant. When it is dropped, it is in force.
+#[derive(Debug)]
+pub(super) struct AccountSettings {
+    pub account: account::Config,
+    pub detect: detect::Config,
+    pub alert: alert::Config,
+    pub refresh: Duration,
+    pub tick: Duration,
+    pub taken: Sender<()>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct ControlBlock {
     plan: ArcSwap<Plan>,
+    /// The plans before, as long as a thread follows one: as many as there are threads at most.
+    earlier: Mutex<Vec<Weak<Plan>>>,
     /// True once all threads have to end. Others may set it, and so end a start that is under way.
     stop: Arc<AtomicBool>,
-    /// New permitted networks that the supervisor has not taken yet.
-    next_policy: Mutex<Option<Arc<Networks>>>,
+    /// New settings that the supervisor has not taken yet, and those that the accountant has not.
+    next_plan: Mutex<Option<PlanSettings>>,
+    next_accounts: Mutex<Option<Box<AccountSettings>>>,
+    /// True if the kernel has refused the permitted networks of a plan, since it was asked for last.
+    has_refused_policy: AtomicBool,
+    /// The link type of each open handle, by interface and worker: one entry a thread at most.
+    open_links: Mutex<BTreeMap<(String, usize), LinkType>>,
     /// Interface and worker of each thread that could not open an interface that is up: one entry a thread at most.
     refused: Mutex<BTreeSet<(String, usize)>>,
     heartbeats: Arc<Heartbeats>,
@@ -91,21 +132,58 @@ impl ControlBlock {
     }
 
     pub(super) fn replace_plan(&self, plan: Plan) {
-        self.plan.store(Arc::new(plan));
+        let before = self.plan.swap(Arc::new(plan));
+        let mut earlier = locked(&self.earlier);
+        earlier.retain(|plan| plan.strong_count() > 0);
+        earlier.push(Arc::downgrade(&before));
     }
 
-    /// Asks the supervisor for a plan with these networks.
-    pub(super) fn offer_policy(&self, policy: Networks) {
-        *self.next_policy() = Some(Arc::new(policy));
+    /// True if no thread follows an earlier plan any more.
+    pub(super) fn is_settled(&self) -> bool {
+        let mut earlier = locked(&self.earlier);
+        earlier.retain(|plan| plan.strong_count() > 0);
+        earlier.is_empty()
     }
 
-    /// The networks that were offered since the last call.
-    pub(super) fn take_policy(&self) -> Option<Arc<Networks>> {
-        self.next_policy().take()
+    /// Asks the supervisor for a plan with these settings, and the accountant to go on with those.
+    pub(super) fn offer(&self, plan: PlanSettings, accounts: Box<AccountSettings>) {
+        *locked(&self.next_accounts) = Some(accounts);
+        *locked(&self.next_plan) = Some(plan);
     }
 
-    fn next_policy(&self) -> MutexGuard<'_, Option<Arc<Networks>>> {
-        self.next_policy.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The settings of the plan that were offered since the last call.
+    pub(super) fn take_plan_settings(&self) -> Option<PlanSettings> {
+        locked(&self.next_plan).take()
+    }
+
+    /// The settings of the accounts that were offered since the last call.
+    pub(super) fn take_account_settings(&self) -> Option<Box<AccountSettings>> {
+        locked(&self.next_accounts).take()
+    }
+
+    /// The kernel has refused the permitted networks of a plan.
+    pub(super) fn note_refused_policy(&self) {
+        self.has_refused_policy.store(true, Ordering::Release);
+    }
+
+    /// True if the kernel has refused permitted networks since the last call.
+    pub(super) fn take_refused_policy(&self) -> bool {
+        self.has_refused_policy.swap(false, Ordering::AcqRel)
+    }
+
+    /// A worker has a handle of this link type.
+    pub(super) fn record_open(&self, interface: &str, worker: usize, link_type: LinkType) {
+        locked(&self.open_links).insert((interface.to_owned(), worker), link_type);
+    }
+
+    /// The handle of a worker is closed.
+    pub(super) fn forget_open(&self, interface: &str, worker: usize) {
+        locked(&self.open_links).remove(&(interface.to_owned(), worker));
+    }
+
+    /// The link types of all open handles, with the interfaces.
+    pub(super) fn open_links(&self) -> BTreeMap<String, LinkType> {
+        locked(&self.open_links).iter().map(|((interface, _), link)| (interface.clone(), *link)).collect()
     }
 
     /// A worker could not open its interface.
@@ -143,6 +221,10 @@ impl ControlBlock {
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
+}
+
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod planner;
 mod reading;
 pub mod replay;
 mod rings;
+pub mod settings;
 pub mod supervisor;
 mod threads;
 pub mod trial;
@@ -59,6 +60,12 @@ pub enum Error {
         "no memory is left for its capture ring; name fewer interfaces (-iface) or leave some out (ExcludedInterfaces)"
     )]
     Rings,
+    /// New settings that are not in force in time.
+    #[error("a thread of the capture did not take the new configuration in time")]
+    Late,
+    /// Permitted networks that the kernel path does not take.
+    #[error("the kernel did not take the permitted networks; the former ones stay in force")]
+    RefusedPolicy,
     /// A thread that panicked, which is a fault of the program.
     #[error("an internal thread panicked; this is a bug in trafficmonitor")]
     Panicked,

@@ -3,17 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::control::Plan;
 use super::rings;
+use crate::capture::filter::UserFilter;
 use crate::capture::network::{Link, Network};
 use crate::capture::once::{HandleKind, Origins, filter_expression};
 use crate::capture::selection::{LinkOutcome, Reason};
 use crate::capture::{self, Selection, printable, selection};
 use crate::locality::{self, Classifier};
 use crate::policy::Networks;
+use crate::time_grid::TimeGrid;
 
 /// libpcap's name of the pseudo-device that shows all interfaces.
 const ANY: &str = "any";
@@ -22,6 +25,9 @@ pub(super) struct Planner {
     pub capture: capture::Config,
     pub locality: locality::Config,
     pub policy: Option<Arc<Networks>>,
+    pub user_filter: Option<Arc<UserFilter>>,
+    pub grids: Vec<TimeGrid>,
+    pub tick: Duration,
 }
 
 pub(super) struct Planned {
@@ -57,7 +63,22 @@ impl Planner {
         let ring_bytes = rings::ring_bytes(&self.capture, filters.len() * self.capture.workers);
         let policy = self.policy.as_ref().map(|policy| Arc::new(policy.permitting_own(self.own(network))));
         let captures = BTreeMap::new();
-        let plan = Plan { filters, indexes, captures, kept, up, origins, classifier, local, policy, ring_bytes };
+        let (user_filter, grids, tick) = (self.user_filter.clone(), self.grids.clone(), self.tick);
+        let plan = Plan {
+            filters,
+            indexes,
+            captures,
+            kept,
+            up,
+            origins,
+            classifier,
+            local,
+            policy,
+            ring_bytes,
+            user_filter,
+            grids,
+            tick,
+        };
         Planned { plan, notices }
     }
 
@@ -113,7 +134,14 @@ mod tests {
 
     fn planner(selection: Selection) -> Planner {
         let capture = capture::Config { selection, filter: Some("udp".to_owned()), ..capture::Config::default() };
-        Planner { capture, locality: locality::Config::default(), policy: None }
+        Planner {
+            capture,
+            locality: locality::Config::default(),
+            policy: None,
+            user_filter: None,
+            grids: Vec::new(),
+            tick: Duration::from_secs(1),
+        }
     }
 
     fn plan(network: &Network) -> Plan {

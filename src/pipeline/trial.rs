@@ -2,6 +2,7 @@
 //! and closes it. Must not count a packet.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::planner::Planner;
 use crate::capture::live::Live;
@@ -23,7 +24,14 @@ pub struct HandleTrial {
 /// never promiscuous, so that the interface does not change.
 pub fn try_handles(network: &Network, config: &Config, most: usize) -> Vec<HandleTrial> {
     let config = Config { promiscuous: false, ..config.clone() };
-    let planner = Planner { capture: config.clone(), locality: locality::Config::default(), policy: None };
+    let planner = Planner {
+        capture: config.clone(),
+        locality: locality::Config::default(),
+        policy: None,
+        user_filter: None,
+        grids: Vec::new(),
+        tick: Duration::ZERO,
+    };
     let plan = planner.plan(network, &BTreeSet::new()).plan;
     let config = Config { buffer_bytes: plan.ring_bytes, ..config };
     let open = |name: String| {

@@ -87,6 +87,16 @@ impl<K, V> Generations<K, V> {
         self.forgotten
     }
 
+    /// Remembers `limit` entries in each generation from now on, at least one. A fuller generation is kept until the next
+    /// new key.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.max(1);
+        for generation in [&mut self.younger, &mut self.older] {
+            generation.limit = self.limit;
+            generation.index.set_limit(self.limit);
+        }
+    }
+
     /// The values of both generations.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.younger.entries.iter_mut().chain(&mut self.older.entries).map(|entry| &mut entry.value)

@@ -67,6 +67,11 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
         }
     }
 
+    /// Reserves memory for about `limit` positions from now on.
+    pub const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// The position whose key may have this hash and for which `is_it` is true.
     #[inline(always)]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {

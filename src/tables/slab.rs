@@ -38,6 +38,12 @@ impl<T: Keyed, const IS_FILTERED: bool> Slab<T, IS_FILTERED> {
         self.limit
     }
 
+    /// Sets the most entries. More may be in it already.
+    pub const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        self.index.set_limit(limit);
+    }
+
     /// The hash state of its keys.
     pub const fn state(&self) -> &State {
         &self.state

@@ -14,8 +14,8 @@ use trafficmonitor::decode::Decoder;
 use trafficmonitor::detect::{self, Detectors, anomaly, bandwidth};
 use trafficmonitor::events::json;
 use trafficmonitor::evidence::{
-    Config, Evidence, EvidenceSender, EvidenceSetup, FiguresReader, PacketRecorder, PacketSource, RecordedPacket,
-    RecorderSettings,
+    Config, DetectionFacts, Evidence, EvidenceSender, EvidenceSetup, FiguresReader, PacketRecorder, PacketSource,
+    RecordedPacket, RecorderSettings,
 };
 use trafficmonitor::locality::{self, Classifier};
 use trafficmonitor::packet::{Frame, LinkType, Packet, Timestamp};
@@ -122,13 +122,14 @@ fn read(file: &Path) -> Vec<(i64, Vec<u8>, u32)> {
 
 /// Runs the detectors over a capture, with evidence in `archive`.
 fn collect(file: &Path, archive: &Path, config: Config, detect: &detect::Config, configuration: &str) {
+    let anomaly_history = Duration::from_secs(3_600);
+    let detection = DetectionFacts { configuration: configuration.to_owned(), anomaly_history };
     let setup = EvidenceSetup {
         host: "test".to_owned(),
         version: "0".to_owned(),
-        configuration: configuration.to_owned(),
+        detection: detection.into(),
         index: EvidenceIndex::default(),
         kept_bytes: 256,
-        anomaly_history: Duration::from_secs(3_600),
         describe_alert: describe,
     };
     let evidence = Evidence::start(Config { archive_dir: Some(archive.to_owned()), ..config }, setup).unwrap();

@@ -1,11 +1,12 @@
-//! SIGHUP rereads the lists of the policy: verdicts change and no packet is lost, and lists that are refused change
-//! nothing.
+//! A reload of the permitted networks: verdicts change and no packet is lost, and lists that are refused change nothing.
+//! [`Configuration`] is for the other tests of reloads too.
 
 use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
+use super::common::client::Answer;
 use super::common::metrics::Metrics;
 use super::common::monitor::Monitor;
 use super::common::namespace::wait_for;
@@ -14,7 +15,10 @@ use super::traffic::Pair;
 
 const LIBPCAP: &[&str] = &["-iface", "eth0"];
 const CLIENT: &str = "10.1.0.2";
-const SUCCESSFUL: &str = "trafficmonitor_config_last_reload_successful";
+pub(super) const SUCCESSFUL: &str = "trafficmonitor_config_last_reload_successful";
+pub(super) const HASH: &str = "trafficmonitor_config_hash";
+pub(super) const RELOADS: &str = "trafficmonitor_config_reloads_total";
+const IN_FORCE: &str = "the configuration was reread and is in force";
 const SUCCESS_TIME: &str = "trafficmonitor_config_last_reload_success_timestamp_seconds";
 
 /// A configuration file that is changed, and the program's arguments with it.
@@ -42,8 +46,66 @@ impl Lists {
     }
 }
 
+/// A configuration file that is changed while the program runs.
+pub(super) struct Configuration {
+    folder: TempDir,
+}
+
+impl Configuration {
+    pub(super) fn of(text: &str) -> Self {
+        let configuration = Self { folder: tempfile::tempdir().unwrap() };
+        configuration.write(text);
+        configuration
+    }
+
+    pub(super) fn write(&self, text: impl AsRef<[u8]>) {
+        fs::write(self.path(), text).unwrap();
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.path().join("t.yml")
+    }
+
+    /// Starts the program on eth0 with the file, and with reloads over HTTP.
+    pub(super) fn start<'a>(&self, pair: &'a Pair, arguments: &[&str]) -> Monitor<'a> {
+        let path = self.path();
+        let with_file = ["-iface", "eth0", "-c", path.to_str().unwrap(), "--web.enable-lifecycle"];
+        Monitor::start(&pair.host, &[&with_file[..], arguments].concat())
+    }
+
+    /// Changes the file and reloads: the new configuration is in force.
+    pub(super) fn accept(&self, monitor: &Monitor<'_>, text: &str) {
+        self.write(text);
+        let answer = post(monitor);
+        assert_eq!(answer.status, 200, "{text}: {}", answer.body);
+        assert_eq!(monitor.metrics().value(SUCCESSFUL, &[]), Some(1));
+    }
+
+    /// Changes the file and reloads: that is refused with this reason, and nothing has changed.
+    pub(super) fn refuse(&self, monitor: &Monitor<'_>, text: impl AsRef<[u8]>, reason: &str) {
+        self.write(text);
+        refused(monitor, reason);
+    }
+}
+
+/// A reload that is refused with this reason. Nothing has changed.
+pub(super) fn refused(monitor: &Monitor<'_>, reason: &str) {
+    let before = monitor.metrics().value(HASH, &[]).unwrap();
+    let answer = post(monitor);
+    assert_eq!(answer.status, 500, "{}", answer.body);
+    assert!(answer.body.contains(reason), "no {reason:?} in {}", answer.body);
+    let metrics = monitor.metrics();
+    assert_eq!((metrics.value(SUCCESSFUL, &[]), metrics.value(HASH, &[])), (Some(0), Some(before)));
+    let health = monitor.ask("GET", "/api/v1/health").expect("an answer").body;
+    assert!(health.contains("The last reload was refused") && health.contains(r#""name":"configuration""#), "{health}");
+}
+
+pub(super) fn post(monitor: &Monitor<'_>) -> Answer {
+    monitor.ask("POST", "/-/reload").expect("an answer")
+}
+
 /// Sends HUP, and waits for a new line with these words.
-fn reload(monitor: &Monitor<'_>, words: &str) {
+pub(super) fn reload(monitor: &Monitor<'_>, words: &str) {
     let count = || monitor.messages().matches(words).count();
     let before = count();
     monitor.signal(libc::SIGHUP);
@@ -82,18 +144,18 @@ fn changed_list_changes_verdicts_at_hangup_and_loses_no_packet() {
         assert!(is_successful(&monitor.metrics()));
         let mut sent = send_until(&pair, &monitor, 1);
         lists.write("permitted: [10.1.0.1, 10.1.0.2]\n  limit_packets: 7");
-        reload(&monitor, r#"the lists of the policy were reread and are in force" permitted=2 denied=0"#);
-        let others = "other settings have changed too; restart the program for these";
-        wait_for(others, || monitor.messages().contains(others).then_some(()));
+        reload(&monitor, IN_FORCE);
+        let changed = "changed=\"policy.permitted, policy.limit_packets\"";
+        assert!(monitor.messages().contains(changed), "{}", monitor.messages());
         sent += send_until(&pair, &monitor, 0);
         monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() == sent);
         lists.write("permitted: [10.1.0.0/24]\n  denied: [10.1.0.2]");
-        reload(&monitor, r#"the lists of the policy were reread and are in force" permitted=1 denied=1"#);
+        reload(&monitor, IN_FORCE);
         sent += send_until(&pair, &monitor, 1);
         let metrics = monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() == sent);
         assert_eq!(metrics.sum("trafficmonitor_traffic_packets_total"), sent, "{mode:?}");
         assert!(is_successful(&metrics));
-        reload(&monitor, "they are unchanged");
+        reload(&monitor, "it is unchanged");
         monitor.stop();
     }
 }
@@ -111,7 +173,7 @@ fn refused_lists_change_nothing_and_are_named_with_their_place() {
         ("limit_packets: 7", "policy.permitted", "the list is gone"),
     ] {
         lists.write(policy);
-        reload(&monitor, "the reload is refused, and the former lists of the policy stay in force");
+        reload(&monitor, "the reload is refused, and the running configuration stays in force");
         let messages = monitor.messages();
         let line = messages.lines().rfind(|line| line.contains("the reload is refused")).unwrap();
         assert!(line.contains(place) && line.contains(reason), "{line}");
@@ -120,7 +182,7 @@ fn refused_lists_change_nothing_and_are_named_with_their_place() {
     let sent = send_until(&pair, &monitor, 0);
     assert_eq!(verdicts(&monitor.metrics())[1], 0);
     lists.write("permitted: [10.1.0.1]");
-    reload(&monitor, "the lists of the policy were reread");
+    reload(&monitor, IN_FORCE);
     assert!(is_successful(&monitor.metrics()));
     let sent = sent + send_until(&pair, &monitor, 1);
     monitor.wait_for("all packets", |metrics| verdicts(metrics).iter().sum::<u64>() == sent);
@@ -146,7 +208,7 @@ fn reload_that_would_cut_the_host_off_is_refused_while_packets_are_dropped() {
     assert_eq!(received(&server), sent);
     pair.host.ip("route delete default");
     lists.write("permitted: [10.9.0.0/16]");
-    reload(&monitor, "the lists of the policy were reread");
+    reload(&monitor, IN_FORCE);
     send_until(&pair, &monitor, 1);
     let dropped = monitor.metrics().sum("trafficmonitor_policy_dropped_packets_total");
     assert!(dropped > 0, "{}", monitor.messages());

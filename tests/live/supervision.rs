@@ -17,6 +17,7 @@ use trafficmonitor::config::Config;
 use trafficmonitor::detect::Detectors;
 use trafficmonitor::export::vitals::Vitals;
 use trafficmonitor::pipeline::alarms::Alarms;
+use trafficmonitor::pipeline::settings;
 use trafficmonitor::pipeline::supervisor::{self, Setup};
 use trafficmonitor::{capture, http};
 
@@ -215,7 +216,7 @@ impl AlertSink for Panicking {
 fn panicking(vitals: &Vitals) -> Setup<Panicking> {
     let config = Config::default();
     let selection = capture::Selection::Named(vec!["eth0".to_owned()]);
-    let detectors = Detectors::new(&config.detect, 1, Some(supervisor::tick(&config.pipeline)));
+    let detectors = Detectors::new(&config.detect, 1, Some(settings::tick(&config.pipeline)));
     Setup {
         kernel: None,
         capture: capture::Config { selection, ..config.capture },

@@ -103,6 +103,10 @@ impl<A: Address, N> Conversations<A, N> {
         self.memory.forgotten()
     }
 
+    pub(super) fn set_limit(&mut self, max_flows: usize) {
+        self.memory.set_limit(max_flows);
+    }
+
     /// Forgets the positions that `is_stale`; the next row looks them up again.
     pub(super) fn forget_positions(&mut self, is_stale: impl Fn(CounterPositions) -> bool) {
         for positions in self.memory.values_mut().flat_map(|conversation| &mut conversation.positions) {

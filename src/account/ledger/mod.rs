@@ -19,7 +19,7 @@ use super::interval::{Interval, Row};
 use super::observer::{NotPermittedSums, RowObserver, RowlessSums};
 use super::refusals::Refused;
 use super::snapshot::{Capture, InterfaceEntry, Totals};
-use crate::locality::Direction;
+use crate::locality::{Classifier, Direction};
 use crate::packet::{IpVersion, Protocol, Timestamp};
 use crate::policy::Verdict;
 use crate::tables::hashing;
@@ -136,6 +136,15 @@ impl<N> Ledger<N> {
         self.tables.hosts.limit_overlap(overlap);
     }
 
+    /// Goes on with the limits of `config`. Past a lower limit entries leave as they become idle, and new ones find no space
+    /// until then.
+    pub fn set_limits(&mut self, config: &Config) {
+        self.tables.flows.set_limit(config.max_flows);
+        self.tables.hosts.set_limit(config.max_hosts);
+        self.v4.set_limit(config.max_flows);
+        self.v6.set_limit(config.max_flows);
+    }
+
     /// Counts packets by the verdict of a policy from now on.
     pub fn count_verdicts(&mut self) {
         self.totals.verdicts.get_or_insert_default();
@@ -229,18 +238,35 @@ impl<N> Ledger<N> {
     ) -> (Vec<u32>, Vec<u32>) {
         let flows = self.tables.flows.sweep(now, idle_timeout, |position| !kept_flows.contains(&position));
         let hosts = self.tables.hosts.sweep(now, idle_timeout, |position| !kept_hosts.contains(&position));
-        if !flows.is_empty() || !hosts.is_empty() {
-            let (gone_flows, gone_hosts): (BTreeSet<u32>, BTreeSet<u32>) =
-                (flows.iter().copied().collect(), hosts.iter().copied().collect());
-            // A conversation that found no space may find some now.
-            let is_stale = |positions: CounterPositions| {
-                positions.flow().is_none_or(|flow| gone_flows.contains(&flow))
-                    || positions.host().is_none_or(|host| gone_hosts.contains(&host))
-            };
-            self.v4.forget_positions(is_stale);
-            self.v6.forget_positions(is_stale);
-        }
+        self.forget_positions(&flows, &hosts);
         (flows, hosts)
+    }
+
+    /// Removes flows and hosts whose packets have another direction by `classifier`. Gives the freed positions.
+    pub(super) fn remove_reclassified(&mut self, classifier: &Classifier) -> (Vec<u32>, Vec<u32>) {
+        let is_other = |key: &FlowKey| classifier.direction_of(key.source, key.destination) != key.direction;
+        let flows = self.tables.flows.remove_where(is_other);
+        // The host of a packet is its local end; of transit alone it is none.
+        let is_other = |key: &HostKey| classifier.is_local(key.host) == (key.direction == Direction::Transit);
+        let hosts = self.tables.hosts.remove_where(is_other);
+        self.forget_positions(&flows, &hosts);
+        (flows, hosts)
+    }
+
+    /// Lets conversations whose positions were freed look them up again.
+    fn forget_positions(&mut self, flows: &[u32], hosts: &[u32]) {
+        if flows.is_empty() && hosts.is_empty() {
+            return;
+        }
+        let (gone_flows, gone_hosts): (BTreeSet<u32>, BTreeSet<u32>) =
+            (flows.iter().copied().collect(), hosts.iter().copied().collect());
+        // A conversation that found no space may find some now.
+        let is_stale = |positions: CounterPositions| {
+            positions.flow().is_none_or(|flow| gone_flows.contains(&flow))
+                || positions.host().is_none_or(|host| gone_hosts.contains(&host))
+        };
+        self.v4.forget_positions(is_stale);
+        self.v6.forget_positions(is_stale);
     }
 
     /// True if a table is so full that a sweep evicts entries.

@@ -125,6 +125,11 @@ impl<K: SeriesKey> Series<K> {
         self.limit
     }
 
+    /// Sets the most rows. Rows past it freeze when the next snapshot is made.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Memory of the rows in bytes, an estimate for the trees.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<TrackedRow<K>>() + self.gone.len() * 2 * size_of::<(K, u64)>()
@@ -204,6 +209,7 @@ impl<K: SeriesKey> Series<K> {
             self.gone.retain(|_, &mut since| since > delivered);
             self.retire(delivered, next);
         }
+        self.freeze_surplus(table, next);
         self.choose(table, delivery, next);
         table.end_refresh();
     }
@@ -242,12 +248,30 @@ impl<K: SeriesKey> Series<K> {
         self.protected_scrapes >= row.entered + MINIMUM_SCRAPES
     }
 
+    /// Freezes the lightest rows past a limit that was lowered.
+    fn freeze_surplus(&mut self, table: &mut CounterTable<K>, next: u64) {
+        if self.rows.len() <= self.limit {
+            return;
+        }
+        let open = self.rows.iter().enumerate().filter(|(_, row)| !row.is_frozen());
+        let mut open: Vec<(u64, usize)> = open.map(|(at, row)| (row.lifetime(table).bytes, at)).collect();
+        let surplus = open.len().saturating_sub(self.limit);
+        open.sort_unstable();
+        for (_, at) in open.into_iter().take(surplus) {
+            table.set_shown(self.rows[at].position, false);
+            self.rows[at].freeze(table, next);
+            self.gone.insert(self.rows[at].key, NEVER);
+        }
+    }
+
     /// Gives free rows to the heaviest entries; then freezes rows that are much lighter than an entry without a row.
     fn choose(&mut self, table: &mut CounterTable<K>, delivery: Delivery, next: u64) {
         let mut lightest = self.displaceable(table, delivery);
         // Each frozen row will free a place. Without counting these, one heavy entry would push out row after row.
-        let mut promised = self.rows.iter().filter(|row| row.is_frozen()).count();
-        let wanted = self.limit - self.rows.len() + promised + lightest.len();
+        // Those past a limit that was lowered free none.
+        let frozen = self.rows.iter().filter(|row| row.is_frozen()).count();
+        let mut promised = frozen.saturating_sub(self.rows.len().saturating_sub(self.limit));
+        let wanted = self.limit.saturating_sub(self.rows.len()) + promised + lightest.len();
         for candidate in self.heaviest_hidden(table, wanted) {
             if self.rows.len() < self.limit {
                 self.enter(table, &candidate, next);

@@ -28,6 +28,8 @@ struct Model {
     series: Series<u32>,
     totals: BTreeMap<u32, Counters>,
     snapshots: Vec<Snapshot>,
+    /// The highest limit of rows so far.
+    most_rows: usize,
 }
 
 /// The content of one snapshot, in bytes.
@@ -50,7 +52,8 @@ impl Snapshot {
 impl Model {
     fn new(limit: usize, rows: usize) -> Self {
         let table = CounterTable::new(limit, crate::tables::hashing::state(1));
-        Self { table, series: Series::new(rows), totals: BTreeMap::new(), snapshots: vec![Snapshot::default()] }
+        let snapshots = vec![Snapshot::default()];
+        Self { table, series: Series::new(rows), totals: BTreeMap::new(), snapshots, most_rows: rows }
     }
 
     fn count(&mut self, key: u32, bytes: u64) {
@@ -80,8 +83,9 @@ impl Model {
             total: self.totals.values().map(|counters| counters.bytes).sum(),
         };
         assert_eq!(snapshot.rows.len(), rows.len(), "a label set twice");
-        assert!(rows.len() <= self.series.limit());
-        assert!(self.series.gone.len() <= 2 * self.series.limit());
+        let open = self.series.rows.iter().filter(|row| !row.is_frozen()).count();
+        assert!(open <= self.series.limit() && rows.len() <= self.most_rows);
+        assert!(self.series.gone.len() <= 2 * self.most_rows);
         let shown = [&snapshot.rows, &snapshot.other, &snapshot.retired, &snapshot.pending];
         assert_eq!(shown.iter().flat_map(|part| part.values()).sum::<u64>(), snapshot.total);
         self.snapshots.push(snapshot);
@@ -95,6 +99,26 @@ impl Model {
 
 fn to_all(snapshot: u64) -> Delivery {
     Delivery { to_all: Some(snapshot), to_any: snapshot }
+}
+
+#[test]
+fn rows_past_a_lower_limit_freeze_and_retire_the_lightest_first() {
+    let mut model = Model::new(10, 4);
+    (1..=4).for_each(|key| model.count(key, u64::from(key) * 100));
+    (0..2).for_each(|snapshot| drop(model.publish(to_all(snapshot)).clone()));
+    assert_eq!(model.shown(), [(1, 100), (2, 200), (3, 300), (4, 400)]);
+    model.series.set_limit(2);
+    (1..=5).for_each(|key| model.count(key, 10));
+    model.publish(to_all(2));
+    assert_eq!(model.shown(), [(1, 110), (2, 210), (3, 310), (4, 410)], "the last values of two");
+    model.count(1, 5);
+    model.publish(to_all(3));
+    assert_eq!(model.shown(), [(3, 310), (4, 410)]);
+    assert_eq!(model.snapshots.last().unwrap().retired.values().sum::<u64>(), 110 + 210);
+    model.series.set_limit(3);
+    model.publish(to_all(4));
+    model.publish(to_all(5));
+    assert_eq!(model.shown().len(), 3, "the next heaviest has a row again");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::flow::{Counters, FlowKey, HostKey, SeriesKey};
 use super::ledger::Ledger;
 use super::series::{Rest, Series};
 use super::snapshot::{self, InterfaceEntry, Shown, ShownRow, Snapshot, TableFigures};
+use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::tables::top::keep_top;
 
@@ -54,6 +55,28 @@ impl SnapshotBuilder {
             number: 0,
             inputs: None,
         }
+    }
+
+    /// Goes on with the limits and the idle timeout of `config`. Rows past a lower limit freeze with the next snapshot, the
+    /// lightest first.
+    pub fn configure(&mut self, config: &Config) {
+        self.flows.set_limit(config.max_series);
+        self.hosts.set_limit(config.max_host_series);
+        self.idle_timeout = config.idle_timeout;
+        self.inputs = None;
+    }
+
+    /// Removes flows and hosts whose packets have another direction now, by `classifier`. Their rows freeze with the next
+    /// snapshot.
+    pub fn retire_reclassified<N>(&mut self, ledger: &mut Ledger<N>, classifier: &Classifier) {
+        let (flows, hosts) = ledger.remove_reclassified(classifier);
+        if flows.is_empty() && hosts.is_empty() {
+            return;
+        }
+        let next = self.next_number();
+        self.flows.freeze_evicted(&flows, ledger.flows(), next);
+        self.hosts.freeze_evicted(&hosts, ledger.hosts(), next);
+        self.inputs = None;
     }
 
     /// True if the next snapshot would equal the last one: nothing was counted or delivered, and no entry may leave.

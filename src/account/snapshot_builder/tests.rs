@@ -1,4 +1,4 @@
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -78,6 +78,34 @@ fn config() -> Config {
         idle_timeout: Duration::from_secs(60),
         ..Config::default()
     }
+}
+
+#[test]
+fn flows_and_hosts_of_another_direction_leave_and_their_rows_retire() {
+    let mut accounts = Accounts::new(&Config::default(), false);
+    let networks = |networks: &[&str]| {
+        let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
+        Classifier::new(&crate::locality::Config { networks, own_addresses: Vec::new() }, [])
+    };
+    accounts.count(1, 100, at(0));
+    accounts.count(2, 100, at(0));
+    for second in 0..2 {
+        accounts.publish(at(second));
+        accounts.deliver();
+    }
+    assert_eq!(accounts.latest.flows.rows.len(), 2);
+    // The first flow goes out as before, the second is in transit now.
+    let classifier = networks(&["10.0.0.1/32"]);
+    accounts.snapshot_builder.retire_reclassified(&mut accounts.ledger, &classifier);
+    for second in 2..4 {
+        accounts.publish(at(second));
+        accounts.deliver();
+    }
+    let rows: Vec<_> = accounts.latest.flows.rows.iter().map(|row| row.key.source).collect();
+    assert_eq!(rows, [IpAddr::from([10, 0, 0, 1])]);
+    let retired = |sums: &BTreeMap<_, Counters>| sums.values().map(|sum| sum.bytes).sum::<u64>();
+    assert_eq!(retired(&accounts.latest.flows.retired.by_group), 100);
+    assert_eq!((accounts.ledger.flows().len(), accounts.ledger.hosts().len()), (1, 1));
 }
 
 #[test]

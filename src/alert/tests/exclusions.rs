@@ -5,6 +5,20 @@ use crate::alert::exclusion::exclude;
 use crate::detect::scan::ExcludedContact;
 
 #[test]
+fn alert_that_is_excluded_while_it_fires_ends_after_its_hold_and_no_other_does() {
+    let mut alerts = Alerts::new(&config(0, 10));
+    assert_eq!(run(&mut alerts, &[reading(1, 1, Over), reading(2, 1, Over)]).len(), 2);
+    let network = Some("10.0.0.1/32".parse().unwrap());
+    let exclusions = vec![Exclusion { network, ..Exclusion::default() }];
+    alerts.configure(&Config { exclusions, ..config(0, 10) });
+    let readings: Vec<_> = (2..=15).flat_map(|second| [reading(1, second, Over), reading(2, second, Over)]).collect();
+    assert_eq!(run(&mut alerts, &readings), [(source(1), false, 11)]);
+    assert_eq!(run(&mut alerts, &[reading(1, 16, Over)]), []);
+    alerts.configure(&config(0, 10));
+    assert_eq!(run(&mut alerts, &[reading(1, 17, Over)]), [(source(1), true, 17)], "it fires again without exclusion");
+}
+
+#[test]
 fn exclusions_apply_with_all_that_they_name() {
     let network = |text: &str| Some(text.parse().unwrap());
     let fires = |exclusion: Exclusion, detection: &Detection| {

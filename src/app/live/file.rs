@@ -36,9 +36,9 @@ pub(super) fn read(
     exporter: &Exporter,
     sandbox: &mut Sandbox,
 ) -> anyhow::Result<ExporterEnd> {
-    let Exporter { published, site, alerts, stop, runtime, .. } = exporter;
+    let Exporter { published, site, alerting, stop, runtime, .. } = exporter;
     let meanwhile = Meanwhile::of(file, config, published, site);
-    let reading = start_reading(file.to_owned(), config.clone(), alerts.clone(), meanwhile, stop.clone())?;
+    let reading = start_reading(file.to_owned(), config.clone(), alerting.outputs(), meanwhile, stop.clone())?;
     sandbox.close()?;
     manager::ready_to_read(&exporter.manager, file)?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
-use super::alerting::{AlertOutputs, Alerting};
+use super::alerting::Alerting;
 use super::sandbox::Sandbox;
 use super::service_manager::ServiceManager;
 use super::signals::{ENDS_WITHIN, ENDS_WITHIN_OF_KERNEL, Stop};
@@ -23,23 +23,25 @@ use crate::capture::filter::UserFilter;
 use crate::capture::network::Network;
 use crate::config::Config;
 use crate::detect::{self, Detectors};
-use crate::evidence::RecorderSettings;
 use crate::export::Published;
 use crate::export::api::ApiSettings;
 use crate::export::chart::Capabilities;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
 use crate::history::History;
-use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
+use crate::http::{
+    Capacity, Listeners, PageSettings, ReloadRequester, ReloadRequests, ScrapeReports, Server, Site, reloads, reports,
+};
 use crate::kernel::{Daq, Kernel, lockout};
 use crate::names::Names;
 use crate::os::priority::lower_priority;
 use crate::os::threads::{self, Needs};
 use crate::pipeline::alarms::Alarms;
+use crate::pipeline::settings::tick;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::pipeline::violations::Violations;
 use crate::{capture, cli, pipeline};
-use reload::Reload;
+use reload::{LiveParts, ReloadPhase, Reloader};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
@@ -77,7 +79,6 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     sandbox.log_gaps();
     let (scrapes, scraped) = reports();
     let reports = config.source.is_none().then_some(scrapes);
-    let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
     vitals.set_memory_limit(memory_limit);
     let names = super::naming::start(&config, &published)?;
@@ -89,8 +90,12 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     alerting.show_figures(&mut program);
     access.figures().into_iter().for_each(|figures| program.show_access(figures));
     names.iter().for_each(|names| program.show_names(names.figures()));
+    let PageSettings { export, capabilities } = page_settings(&config);
     let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
-    let site = Arc::new(site.with_api(api_settings(&config), alerting.files(), known_names, capacity.streams()));
+    let (requester, requests) = reloads();
+    let lifecycle = config.http.enables_lifecycle.then(|| requester.clone());
+    let site = site.with_api(api_settings(&config), alerting.files(), known_names, capacity.streams());
+    let site = Arc::new(site.with_lifecycle(lifecycle));
     let runtime = start_answering()?;
     let addresses = listeners.addresses();
     let server = {
@@ -102,21 +107,25 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
         tracing::info!(%address, "serving /metrics");
     }
     let manager = ServiceManager::from_environment();
-    let exporter = Exporter { published, site, alerts: alerting.outputs(), stop, runtime, manager };
+    let exporter = Exporter { published, site, alerting, stop, runtime, manager };
     sandbox.filter_calls()?;
     let end = match &config.source {
-        Some(file) => file::read(file, &config, &exporter, &mut sandbox),
+        Some(file) => {
+            drop(requests);
+            file::read(file, &config, &exporter, &mut sandbox)
+        }
         None => {
-            let recording = alerting.recording();
-            capture_interfaces(config, (filter, kernel), (scraped, vitals, recording), &exporter, &mut sandbox)
+            let reloads = (requester, requests);
+            capture_interfaces(config, (filter, kernel), (scraped, vitals), &exporter, reloads, &mut sandbox)
         }
     };
     exporter.manager.stopping();
     drop(names);
-    alerting.finish(exporter.stop.outputs_end());
+    let Exporter { alerting, stop, runtime, .. } = exporter;
+    alerting.finish(stop.outputs_end());
     let ExporterEnd { status, summary } = end?;
     say(&summary);
-    exporter.runtime.block_on(serving)?;
+    runtime.block_on(serving)?;
     Ok(status)
 }
 
@@ -131,7 +140,7 @@ fn yield_to_capture() {
 struct Exporter {
     published: Arc<Published>,
     site: Arc<Site>,
-    alerts: AlertOutputs,
+    alerting: Alerting,
     stop: Stop,
     runtime: Runtime,
     manager: ServiceManager,
@@ -180,27 +189,27 @@ struct ExporterEnd {
 fn capture_interfaces(
     mut config: Config,
     (filter, kernel): (Option<Arc<UserFilter>>, Option<Kernel>),
-    (scraped, vitals, recording): (ScrapeReports, Vitals, Option<RecorderSettings>),
+    (scraped, vitals): (ScrapeReports, Vitals),
     exporter: &Exporter,
+    (requester, requests): (ReloadRequester, ReloadRequests),
     sandbox: &mut Sandbox,
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
     let drops_packets = config.kernel.drops_packets;
     let settings = config.clone();
-    if let Some(scan) = &mut config.detect.scan {
-        scan.routers.extend(Network::read().unwrap_or_default().router_addresses());
-    }
-    let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
+    config.detect = with_own_routers(config.detect);
+    let user_filter = filter.clone();
+    let detectors = Detectors::new(&config.detect, seed, Some(tick(&config.pipeline)));
     let policy = config.policy.networks().map(Arc::new);
     let mut ledger = Ledger::new(&config.account, seed);
     if policy.is_some() {
         ledger.count_verdicts();
     }
     let violations =
-        policy.as_ref().map(|_| Violations::new(config.policy.events, seed, Box::new(exporter.alerts.clone())));
+        policy.as_ref().map(|_| Violations::new(config.policy.events, seed, Box::new(exporter.alerting.outputs())));
     let of_kernel = |violations: Violations| violations.of_kernel(drops_packets);
     let violations = if kernel.is_some() { violations.map(of_kernel) } else { violations };
-    let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone()).with_violations(violations);
+    let alarms = Alarms::new(detectors, &config.alert, exporter.alerting.outputs()).with_violations(violations);
     let alarms = alarms.with_history(Some(History::sized(config.account.flow_keying, seed, &config.history)));
     let setup = Setup {
         capture: config.capture,
@@ -211,7 +220,7 @@ fn capture_interfaces(
         pipeline: config.pipeline,
         ledger,
         alarms,
-        recording,
+        recording: exporter.alerting.recording(),
         snapshot_builder: SnapshotBuilder::new(&config.account),
         scraped,
         published: Arc::clone(&exporter.published),
@@ -219,9 +228,20 @@ fn capture_interfaces(
         stop: exporter.stop.flag(),
         seed,
     };
+    let hooks = vec![reload::shown_in(vitals)];
+    // Before the program is ready, so that a scrape has the hash of its configuration.
+    reload::announce(&hooks, ReloadPhase::Started(&settings));
     let site = Arc::clone(&exporter.site);
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
-    Reload { running: settings, input: running.policy_input(), vitals, manager: exporter.manager.clone() }.start()?;
+    let parts = LiveParts {
+        pipeline: running.settings_input(),
+        site: Arc::clone(&exporter.site),
+        filter: user_filter,
+        receivers: exporter.alerting.receivers(),
+        detection: exporter.alerting.detection(),
+        manager: exporter.manager.clone(),
+    };
+    Reloader { running: settings, parts, hooks }.start(requester, requests)?;
     let ready = sandbox.close().and_then(|()| Ok(manager::ready_to_capture(exporter, &running)?));
     if ready.is_ok() {
         exporter.wait_for_a_signal();
@@ -280,6 +300,18 @@ fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics>
     let (release, commit) = (env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
     let program = SelfMetrics::new(release, commit, &capture::library_version())?;
     Ok(if config.source.is_none() { program.with_vitals(vitals.clone())? } else { program })
+}
+
+/// The detectors, which know the addresses of this host as routers where it forwards packets.
+fn with_own_routers(mut detect: detect::Config) -> detect::Config {
+    if let Some(scan) = &mut detect.scan {
+        scan.routers.extend(Network::read().unwrap_or_default().router_addresses());
+    }
+    detect
+}
+
+fn page_settings(config: &Config) -> PageSettings {
+    PageSettings { export: config.export.clone(), capabilities: capabilities(config) }
 }
 
 /// The facts that answers of the API name.

@@ -44,6 +44,15 @@ pub struct UserFilter {
 /// A program, or the reason why there will be none: a compilation that takes too long is not tried again.
 type Known = Result<Arc<[sock_filter]>, String>;
 
+/// Filters with the same text are the same.
+impl PartialEq for UserFilter {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for UserFilter {}
+
 impl UserFilter {
     /// The filter with this text, compiled for a link type that it suits.
     ///
@@ -67,6 +76,14 @@ impl UserFilter {
             }
         }
         Err(filter.refused(first_reason.unwrap_or_default()))
+    }
+
+    /// Checks that the filter compiles for the frames of an interface with this link type.
+    ///
+    /// # Errors
+    /// When it does not, or not in time.
+    pub fn check(&self, interface: &str, link_type: crate::packet::LinkType) -> Result<(), Error> {
+        self.program(interface, Linktype(link_type.0)).map(drop)
     }
 
     /// The program for the frames of an interface on a handle with this link type.

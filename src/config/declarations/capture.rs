@@ -28,6 +28,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("capture", "filter")], access!(FREE_TEXT, optional config.capture.filter))
         .named("filter", "TRAFFICMONITOR_FILTER", "EXPR", "")
         .letter('f')
+        .live()
         .help("BPF filter (pcap-filter(7)); may also be given as the remaining arguments"),
     setting(&[("capture", "promiscuous")], access!(BOOLEAN, config.capture.promiscuous))
         .switch("promisc", "TRAFFICMONITOR_PROMISC", "false")
@@ -66,6 +67,7 @@ const INTERFACES: Access = Access {
             Selection::Named(names) => names.clone(),
         })
     },
+    is_same: |one, other| one.capture.selection == other.capture.selection,
     ..access!(ListOf(INTERFACE_NAME))
 };
 

@@ -2,6 +2,7 @@
 //! where it has the setting. Gives the declarations. Must not know where a value comes from.
 
 use super::access;
+use crate::config::Config;
 use crate::config::declaration::{Access, Arity, Declaration, setting};
 use crate::config::given::{Content, SettingOrigin};
 use crate::config::kinds::addresses::{DIRECTORY, FILE_NAME, FREE_TEXT, PAGES_URL, RUNBOOK_URL};
@@ -11,26 +12,31 @@ use crate::config::kinds::numbers::{EVIDENCE_RING, FILE_BYTES, KEPT_BYTES, MEGAB
 use crate::config::kinds::receivers::ReceiverEntry;
 use crate::config::kinds::secrets::{OrNil, SECRET_URL};
 use crate::config::kinds::{ListOf, ValueKind as _};
-use crate::notify::SecretSource;
+use crate::notify::{ReceiverConfig, SecretSource};
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("notify", "receivers")], RECEIVERS)
         .taking(Arity::List)
+        .live()
         .help("Receivers of alerts: entries such as {name: team, type: slack, url_file: /etc/trafficmonitor/slack-url, \
                severity: warning}; the types are alertmanager, slack, pagerduty, opsgenie and webhook (docs/notifications.md)"),
     setting(&[("notify", "slack_url")], SLACK_URL)
         .named("slack_url", "TRAFFICMONITOR_SLACK_URL", "URL", "nil")
+        .live()
         .help("URL of a Slack incoming webhook that receives all alerts, as the receiver named slack; nil means none. Other users \
                of the host can read it in the list of processes: prefer -slack_url_file"),
     setting(&[("notify", "slack_url_file")], access!(FILE_NAME, optional config.slack.url_file))
         .named("slack_url_file", "TRAFFICMONITOR_SLACK_URL_FILE", "FILE", "")
+        .live()
         .help("File that contains the URL of the Slack incoming webhook, in place of -slack_url"),
     setting(&[("notify", "slack_channel")], access!(OrNil(FREE_TEXT), config.slack.channel))
         .named("slack_channel", "TRAFFICMONITOR_SLACK_CHANNEL", "CHANNEL", "#wherefore")
+        .live()
         .help("Slack channel, where the webhook lets you choose it; nil means that of the webhook"),
     setting(&[("notify", "slack_emoji")], access!(OrNil(FREE_TEXT), config.slack.emoji))
         .named("slack_emoji", "TRAFFICMONITOR_SLACK_EMOJI", "EMOJI", ":warning:")
+        .live()
         .help("Emoji to use as the icon of Slack messages; nil means the icon below"),
     setting(&[("notify", "slack_icon")], access!(OrNil(FREE_TEXT), config.slack.icon))
         .named(
@@ -39,12 +45,15 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
             "URL",
             "https://cdn4.iconfinder.com/data/icons/proglyphs-free/512/Invader_1-128.png",
         )
+        .live()
         .help("URL of the icon of Slack messages, without an emoji; nil means that of the webhook"),
     setting(&[("notify", "external_url")], access!(PAGES_URL, optional config.notify.external_url))
         .named("notify.external_url", "TRAFFICMONITOR_NOTIFY_EXTERNAL_URL", "URL", "")
+        .live()
         .help("URL under which receivers of alerts reach the pages of this program, for links in messages"),
     setting(&[("notify", "runbook_url")], access!(RUNBOOK_URL, optional config.notify.runbook_url))
         .named("notify.runbook_url", "TRAFFICMONITOR_NOTIFY_RUNBOOK_URL", "URL", "")
+        .live()
         .help("URL of the instructions for alerts, for links in messages: {kind} stands for the kind, such as host_scan, and \
                {alert} for the alert's name in lower case, as the headings of docs/runbooks.md have it"),
     setting(&[("notify", "restart_grace")], access!(WAIT, config.notify.restart_grace))
@@ -97,13 +106,17 @@ const RECEIVERS: Access = Access {
         config.notify.receivers = ListOf(ReceiverEntry).parse_given(given)?;
         Ok(())
     },
-    show: |config| {
-        let of_options = config.slack.receiver();
-        let others = config.notify.receivers.iter().filter(|receiver| Some(*receiver) != of_options.as_ref());
-        ListOf(ReceiverEntry).show(&others.cloned().collect())
-    },
+    show: |config| ListOf(ReceiverEntry).show(&of_file(config)),
+    is_same: |one, other| of_file(one) == of_file(other),
     ..access!(ListOf(ReceiverEntry))
 };
+
+/// The receivers without that of the Slack options.
+fn of_file(config: &Config) -> Vec<ReceiverConfig> {
+    let of_options = config.slack.receiver();
+    let others = config.notify.receivers.iter().filter(|receiver| Some(*receiver) != of_options.as_ref());
+    others.cloned().collect()
+}
 
 /// A URL of the environment stays there, so that the configuration that is printed can be read again beside it.
 const SLACK_URL: Access = Access {
@@ -120,6 +133,7 @@ const SLACK_URL: Access = Access {
         Some(SecretSource::Variable(_) | SecretSource::File(_)) => Content::Null,
         None => OrNil(SECRET_URL).show(&None),
     },
+    is_same: |one, other| one.slack.url == other.slack.url,
     ..access!(OrNil(SECRET_URL))
 };
 
@@ -134,5 +148,6 @@ const RING: Access = Access {
         (None, Some(_)) => EVIDENCE_RING.show(&0),
         (None, None) => Content::Null,
     },
+    is_same: |one, other| one.evidence.ring_bytes == other.evidence.ring_bytes,
     ..access!(EVIDENCE_RING)
 };

@@ -88,7 +88,7 @@ pub(crate) fn by_key((section, key): FileKey) -> Option<&'static Declaration> {
     of_section(section).find(|(known, _)| *known == key).map(|(_, declaration)| declaration)
 }
 
-/// The two functions of a setting that is a field of the configuration. Without a field the value is only read.
+/// The functions of a setting that is a field of the configuration. Without a field the value is only read.
 macro_rules! access {
     ($kind:expr, $config:ident.$($field:ident).+) => {
         Access {
@@ -97,6 +97,7 @@ macro_rules! access {
                 Ok(())
             },
             show: |$config| $kind.show(&$config.$($field).+),
+            is_same: |$config, other| $config.$($field).+ == other.$($field).+,
             ..access!($kind)
         }
     };
@@ -110,6 +111,7 @@ macro_rules! access {
                 Some(value) => $kind.show(value),
                 None => $crate::config::given::Content::Null,
             },
+            is_same: |$config, other| $config.$($field).+ == other.$($field).+,
             ..access!($kind)
         }
     };
@@ -119,6 +121,8 @@ macro_rules! access {
             words: || $kind.words(),
             apply: |_, given| $kind.parse_given(given).map(drop),
             show: |_| $crate::config::given::Content::Null,
+            // A setting without a field of its own says itself what it compares.
+            is_same: |one, other| one == other,
         }
     };
 }
@@ -135,6 +139,11 @@ macro_rules! detector {
             show: |config| match &config.detect.$detector {
                 Some($detector) => $kind.show(&$detector.$($field).+),
                 None => $crate::config::given::Content::Null,
+            },
+            // A detector that is missing in one of both is the difference of another setting.
+            is_same: |one, other| match (&one.detect.$detector, &other.detect.$detector) {
+                (Some(one), Some(other)) => one.$($field).+ == other.$($field).+,
+                _ => true,
             },
             ..access!($kind)
         }

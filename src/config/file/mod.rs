@@ -8,6 +8,7 @@ mod permitted;
 mod yaml;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_saphyr::Error as YamlError;
@@ -21,7 +22,13 @@ use yaml::Mistake;
 
 /// Reads a configuration file.
 pub fn load(path: &Path) -> Result<Settings, Error> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(|source| match source.kind() {
+        ErrorKind::IsADirectory => {
+            Error::invalid(path.display().to_string(), "it is a directory; name a configuration file")
+        }
+        ErrorKind::InvalidData => Error::invalid(path.display().to_string(), "not UTF-8; save the file as UTF-8"),
+        _ => Error::Unreadable { path: path.to_owned(), source },
+    })?;
     let mut settings = parse(&text, path)?;
     settings.file = Some(path.to_owned());
     Ok(settings)

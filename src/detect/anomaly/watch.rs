@@ -57,6 +57,20 @@ impl Anomalies {
         }
     }
 
+    /// Goes on with other tests and thresholds; false, and nothing is changed, if the series are others too.
+    pub(crate) fn configure(&mut self, config: &Config) -> bool {
+        let shape = |config: &Config| {
+            let Config { capacity, max_pairs, transfer_interval, criteria, .. } = *config;
+            (capacity, max_pairs, transfer_interval, criteria.active_size, criteria.seasons)
+        };
+        if shape(&self.config) != shape(config) {
+            return false;
+        }
+        self.pairs.set_config(*config);
+        (self.config, self.verdicts.config) = (*config, *config);
+        true
+    }
+
     /// Counts directed rows.
     pub(crate) fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
         let (directed, notes) = rows.directed();

@@ -136,6 +136,13 @@ fn of(network: &Option<IpNet>) -> String {
 }
 
 impl Config {
+    /// The configuration without the values that a running detector can change.
+    pub(super) fn without_limits(&self) -> Self {
+        let mut others = Self { limit_bytes: 0, chart_min_bytes: 0, ..self.clone() };
+        others.networks.iter_mut().for_each(|own| own.limit_bytes = 0);
+        others
+    }
+
     /// Checks the limits, each and against each other.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 
 mod chart;
 mod config;
+mod limits;
 mod networks;
 mod peers;
 mod window;
@@ -29,13 +30,9 @@ use crate::tables::sampling::Seeds;
 use crate::tables::top::{heaviest_first, top_n};
 use chart::pairs;
 pub use config::{BandwidthDirection, Config, Error, MAXIMUM_INTERVALS, MAXIMUM_NETWORKS, NetworkLimit};
+use limits::{limits_of_hosts, newcomer_bytes};
 use networks::RulesByNetwork;
 use window::{Occupancy, Window, WindowBounds, WindowReading};
-
-/// When a table is nearly full, a new key must have this part of the smallest limit.
-const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;
-/// When a table of pairs is nearly full, a new pair must have this part of the bytes from which on a source is charted.
-const NEWCOMER_PART_OF_CHART: u64 = 16;
 
 /// Number of rows whose sources are read ahead before the first of them is counted, so that cache misses overlap.
 const READ_AHEAD: usize = 64;
@@ -65,6 +62,7 @@ struct Scope {
 /// Bytes of sources, destinations and networks in their windows.
 #[derive(Debug)]
 pub struct Bandwidth {
+    config: Config,
     direction: BandwidthDirection,
     chart_min_bytes: u64,
     rules: Vec<LimitRule>,
@@ -98,7 +96,7 @@ impl Bandwidth {
         let networks = RulesByNetwork::new((1..).zip(&config.networks).map(|(rule, own)| (own.network, rule)));
         let has_totals = rules.iter().any(|rule| rule.total.is_some());
         let Config { direction, chart_min_bytes, .. } = *config;
-        Self { direction, chart_min_bytes, rules, networks, has_totals, scopes }
+        Self { config: config.clone(), direction, chart_min_bytes, rules, networks, has_totals, scopes }
     }
 
     /// Counts directed rows in blocks of [`READ_AHEAD`].
@@ -219,12 +217,8 @@ impl Bandwidth {
 
 impl Scope {
     fn new(config: &Config, interval: Duration, rules: &[LimitRule], seeds: Seeds) -> Self {
-        // Addresses of a network that is summed as a whole have no limit of their own.
-        let own = |rule: &LimitRule| if rule.total.is_none() { rule.limit_bytes } else { u64::MAX };
-        let limits: Vec<u64> = rules.iter().map(own).collect();
-        let smallest = rules.iter().map(|rule| rule.limit_bytes).min().unwrap_or(u64::MAX);
-        let charted = config.chart_min_bytes / NEWCOMER_PART_OF_CHART;
-        let newcomer_bytes = (smallest / NEWCOMER_PART_OF_LIMIT).min(charted);
+        let limits = limits_of_hosts(rules);
+        let (newcomer_bytes, charted) = newcomer_bytes(config, rules);
         let bounds = WindowBounds { subjects: config.max_addresses, cells: config.max_cells, newcomer_bytes };
         let hosts = |limits| Window::new(interval, limits, bounds, seeds);
         let has_sources = config.direction != BandwidthDirection::Destination;

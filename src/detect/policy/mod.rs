@@ -58,6 +58,15 @@ impl Policy {
         }
     }
 
+    /// Goes on with another limit or name; false, and nothing is changed, if the window is another one too.
+    pub(crate) fn configure(&mut self, config: &Config) -> bool {
+        let is_same = self.config.interval == config.interval;
+        if is_same {
+            self.config = config.clone();
+        }
+        is_same
+    }
+
     /// Adds the rows of sources that are not permitted.
     pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
         for merged in rows.merged().0 {

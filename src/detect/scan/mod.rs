@@ -65,6 +65,18 @@ impl Scan {
         }
     }
 
+    /// An empty search with another configuration. Conversations that were reported to this one are reported again.
+    pub(crate) fn succeeded_by(&self, config: &Config, seeds: impl Into<Seeds>) -> Self {
+        let mut next = Self::new(config, seeds);
+        next.state.succeed(&self.state);
+        next
+    }
+
+    /// Goes on with other limits; false, and nothing is changed, if the windows or the tables are others too.
+    pub(crate) fn configure(&mut self, config: &Config) -> bool {
+        self.state.configure(config)
+    }
+
     /// Takes merged rows.
     pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
         let (merged, notes) = rows.merged();

@@ -77,6 +77,11 @@ pub(super) struct Prefixes {
 }
 
 impl Prefixes {
+    /// Sets the limit of a network.
+    pub(super) const fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
     pub(super) fn new(cells_in_window: u32, limit: u64, seed: u64) -> Self {
         Self {
             cells_in_window: cells_in_window.into(),

@@ -99,6 +99,26 @@ impl ScanState {
         }
     }
 
+    /// Continues the numbers of periods of a state that this one replaces.
+    pub(super) fn succeed(&mut self, before: &Self) {
+        self.era = before.era.wrapping_add(ERA);
+    }
+
+    /// Goes on with other limits; false, and nothing is changed, if the windows or the tables are others too.
+    pub(super) fn configure(&mut self, config: &Config) -> bool {
+        let shape = |config: &Config| {
+            (config.rule, config.interval, config.port_interval, config.memory, bounds(config), config.max_waiting)
+        };
+        if shape(&self.config) != shape(config) {
+            return false;
+        }
+        self.has_exclusions = !(config.excluded_ports.is_empty() && config.excluded_contacts.is_empty());
+        self.prefixes.set_limit(group_limit(config));
+        self.askers.set_timeout(config.question_timeout);
+        self.config = config.clone();
+        true
+    }
+
     pub(super) fn limit(&self, aspect: Aspect) -> u64 {
         u64::from([self.config.contacted_ips, self.config.contacted_ports][aspect as usize])
     }

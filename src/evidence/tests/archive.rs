@@ -111,10 +111,9 @@ fn directories_that_cannot_be_used_are_refused_at_start() {
     let setup = || EvidenceSetup {
         host: String::new(),
         version: String::new(),
-        configuration: String::new(),
+        detection: RunningDetection::default(),
         index: EvidenceIndex::default(),
         kept_bytes: 256,
-        anomaly_history: Duration::ZERO,
         describe_alert: |_| String::new(),
     };
     let refused = |config: Config| Evidence::start(config, setup()).unwrap_err().to_string();

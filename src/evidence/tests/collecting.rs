@@ -277,10 +277,9 @@ fn without_an_archive_packets_are_kept_and_no_file_is_written() {
     let setup = EvidenceSetup {
         host: String::new(),
         version: String::new(),
-        configuration: String::new(),
+        detection: RunningDetection::default(),
         index: run.index.clone(),
         kept_bytes: 256,
-        anomaly_history: Duration::ZERO,
         describe_alert: |_| String::new(),
     };
     let evidence = Evidence::start(Config { ring_bytes: Some(1 << 20), ..Config::default() }, setup).unwrap();

@@ -84,13 +84,14 @@ struct Run {
 impl Run {
     fn start(archive: &Path, config: Config) -> Self {
         let index = EvidenceIndex::default();
+        let detection =
+            DetectionFacts { configuration: "scan: {}\n".to_owned(), anomaly_history: Duration::from_secs(60) };
         let setup = EvidenceSetup {
             host: "host".to_owned(),
             version: "1.2.3".to_owned(),
-            configuration: "scan: {}\n".to_owned(),
+            detection: detection.into(),
             index: index.clone(),
             kept_bytes: 256,
-            anomaly_history: Duration::from_secs(60),
             describe_alert: |change| {
                 format!("{{\"fingerprint\":\"{}\",\"ts\":{}}}", change.alert().fingerprint, change.alert().starts_at)
             },

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::alert::Fingerprint;
 use crate::evidence::Chunk;
+use crate::evidence::detection::DetectionFacts;
 use crate::packet::Timestamp;
 
 /// Jobs that may wait. Each keeps at most one chunk, so this bounds the memory that the ring does not count.
@@ -30,6 +31,8 @@ pub(in crate::evidence) struct NewFile {
     pub(in crate::evidence) comment: String,
     /// The verdict that the file has if the program is killed, without the facts about the file.
     pub(in crate::evidence) verdict: Map<String, Value>,
+    /// The configuration that the verdict names.
+    pub(in crate::evidence) detection: Arc<DetectionFacts>,
 }
 
 /// Packets of a chunk for one file.

@@ -44,8 +44,6 @@ pub(super) struct WriterSetup {
     pub(super) archive: PathBuf,
     /// The program and its version.
     pub(super) application: String,
-    /// The configuration of the program, as YAML.
-    pub(super) configuration: String,
     pub(super) index: EvidenceIndex,
     pub(super) counters: Arc<EvidenceCounters>,
     pub(super) quota: Arc<Mutex<Quota>>,
@@ -185,7 +183,7 @@ impl Writer {
         let path = files::free_path(&self.setup.archive, &new.stem, names::CAPTURE);
         let create = || CaptureFile::create(path.clone(), &new.comment, self.setup.application.clone());
         let begun = files::make_directory(&self.setup.archive)
-            .and_then(|()| self.write_configuration())
+            .and_then(|()| self.write_configuration(&new.detection.configuration))
             .and_then(|()| write_verdict_if_killed(&new, &path))
             .and_then(|()| self.setup.adding((new.comment.len() + COMMENT_ROOM) as u64, create));
         match begun {
@@ -209,12 +207,12 @@ impl Writer {
     }
 
     /// Writes the configuration that verdicts name, unless it is there.
-    fn write_configuration(&self) -> io::Result<()> {
-        let path = self.setup.archive.join(configuration_name(&self.setup.configuration));
-        if files::regular(&path).is_ok_and(|file| file.len() == self.setup.configuration.len() as u64) {
+    fn write_configuration(&self, configuration: &str) -> io::Result<()> {
+        let path = self.setup.archive.join(configuration_name(configuration));
+        if files::regular(&path).is_ok_and(|file| file.len() == configuration.len() as u64) {
             return Ok(());
         }
-        files::write_whole(&path, self.setup.configuration.as_bytes())
+        files::write_whole(&path, configuration.as_bytes())
     }
 
     fn append(&mut self, chunk: &Chunk, number: u64, part: &FilePart) {

@@ -121,6 +121,7 @@ fn checks(inputs: &ApiInputs<'_>) -> Vec<Check> {
     };
     checks.extend([threads(inputs), tables(&inputs.report.accounts), queues(inputs)]);
     checks.extend(deliveries(inputs));
+    checks.extend(refused_reload(inputs));
     if inputs.settings.is_live {
         checks.push(scrapes(&inputs.report.accounts));
     }
@@ -130,6 +131,13 @@ fn checks(inputs: &ApiInputs<'_>) -> Vec<Check> {
 
 fn check(name: &'static str, status: Status, sentence: impl Into<String>) -> Check {
     Check { name, status, sentence: sentence.into() }
+}
+
+/// The refusal of the last reload. There is no check while the configuration is as it was asked for.
+fn refused_reload(inputs: &ApiInputs<'_>) -> Option<Check> {
+    let reason = inputs.program.refused_reload()?;
+    let sentence = format!("The last reload was refused, and the configuration before is in force: {reason}.");
+    Some(check("configuration", Status::Warning, sentence))
 }
 
 // ---- Capture -------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 //! Tests of restarts: after an orderly end and after SIGKILL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::notices::{firing, resolved};
 use super::server::{Answer, Server};
 use super::*;
+use crate::notify::ReadyReceivers;
 use crate::os::rerun;
 
 /// All alerts of the requests, in their order.
@@ -37,6 +39,43 @@ fn undelivered_notices_are_delivered_after_a_restart() {
         finish(notifier);
         let notifier = start(config_with(&server, folder.path(), LONG), batching);
         assert_eq!(notifier.figures()[0].1.waiting(), 0, "delivered notices are settled in the journal");
+    }
+}
+
+/// The notifier with these receivers in the place of another.
+fn hand_over(notifier: Notifier, config: Config, batching: Batching) -> Notifier {
+    let of = |_: &ReceiverConfig| Box::new(Plain(batching)) as Box<dyn Receiver>;
+    let ready = ReadyReceivers::with(config, of).unwrap();
+    let mut installed = None;
+    let next = notifier.hand_over(ready, (EvidenceIndex::default(), "host".to_owned()), |sink| installed = Some(sink));
+    installed.unwrap().put(firing(99));
+    next.unwrap()
+}
+
+#[test]
+fn receivers_go_on_with_their_notices_and_figures_after_a_reload() {
+    for (batching, is_kept) in [(Batching::Each, true), (Batching::Each, false), (QUICK_ALL, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (Server::start([Answer::Status(503, "")]), Server::start([]));
+        let state_dir = is_kept.then(|| folder.path().to_owned());
+        let before =
+            Config { restart_grace: Duration::ZERO, ..config(vec![receiver("one", &one.url())], state_dir.clone()) };
+        let notifier = start(before.clone(), batching);
+        put(&notifier, [firing(1), firing(2)]);
+        let figures = Arc::clone(&notifier.figures()[0].1);
+        wait("an attempt fails", || figures.failed_attempts(FailureReason::ServerError) > 0);
+        let receivers = vec![receiver("two", &two.url()), receiver("one", &one.url())];
+        let notifier = hand_over(notifier, Config { receivers, ..before }, batching);
+        wait_settled(&notifier, 1, 3);
+        wait_settled(&notifier, 0, 1);
+        assert!(Arc::ptr_eq(&figures, &notifier.figures()[1].1), "its counters go on");
+        put(&notifier, [resolved(1)]);
+        wait_settled(&notifier, 1, 4);
+        let all: BTreeSet<_> = received(&one).into_iter().collect();
+        let expected = BTreeSet::from([(1, true), (2, true), (99, true), (1, false)]);
+        assert_eq!(all, expected, "no alert is lost, and none that goes on is resolved");
+        assert_eq!(figures.lost(FailureReason::Stopped), 0);
+        finish(notifier);
     }
 }
 

@@ -31,10 +31,9 @@ impl CaptureLoop {
 
     /// Counts by the local networks of `plan` from the next packet on. Its policy judges whole intervals.
     pub(super) fn count_by(&mut self, plan: &Plan) {
-        let interval = self.exchange.filling();
-        interval.settle();
-        interval.classify_by(Arc::clone(&plan.classifier));
+        self.exchange.classify_by(&plan.classifier);
         self.exchange.judge_by(plan.policy.as_ref());
+        self.exchange.follow_grids(&plan.grids);
     }
 
     /// Follows a new plan: the name, the filter, the local networks and the policy.
@@ -44,12 +43,20 @@ impl CaptureLoop {
             return Ok(());
         }
         let before = session.plan.filters.get(&self.interface).cloned();
+        self.control.forget_open(&self.interface, self.worker);
         self.follow_name(session, &plan)?;
+        self.control.record_open(&self.interface, self.worker, session.live.link_type());
+        let is_same = session.plan.user_filter == plan.user_filter;
         if let Some(filter) = plan.filters.get(&self.interface)
-            && before.as_ref() != Some(filter)
+            && (before.as_ref() != Some(filter) || !is_same)
         {
-            session.live.attach(filter.as_deref(), self.user_filter.as_deref())?;
+            // Frames that were captured before count, although the new filter may exclude them.
+            session.live.attach(filter.as_deref(), plan.user_filter.as_deref())?;
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
+        }
+        if !is_same {
+            self.record(session)?;
+            session.comparison = Comparison::start(&self.interface, self.coverage_obstacle(&plan));
         }
         self.count_by(&plan);
         tracing::debug!(interface = self.interface, "local networks updated");

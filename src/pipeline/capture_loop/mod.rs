@@ -27,7 +27,6 @@ use super::notices::log_stopped;
 use super::opening::{FirstTry, Opening};
 use super::rings::{Ring, Rings};
 use crate::account::interval::Interval;
-use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
 use crate::capture::{self, Selection};
@@ -115,8 +114,6 @@ pub(super) struct CaptureLoop {
     pub fanout: Arc<Fanout>,
     pub config: capture::Config,
     pub rings: Arc<Rings>,
-    pub user_filter: Option<Arc<UserFilter>>,
-    pub tick: Duration,
     pub control: Arc<ControlBlock>,
     pub exchange: Exchange,
     /// Makes the recorder of packets, where they are kept.
@@ -152,6 +149,7 @@ impl CaptureLoop {
             match self.open() {
                 Ok(session) => {
                     self.control.forget_refused(&self.interface, self.worker);
+                    self.control.record_open(&self.interface, self.worker, session.live.link_type());
                     self.report(Ok(()));
                     self.count_opened();
                     self.record_packets(&session);
@@ -162,6 +160,7 @@ impl CaptureLoop {
                     if let Err(error) = self.capture(session) {
                         log_stopped(&self.interface, &self.config.selection, &error);
                     }
+                    self.control.forget_open(&self.interface, self.worker);
                 }
                 Err(error) => {
                     self.log_refused(&error);
@@ -282,11 +281,11 @@ impl CaptureLoop {
             let is_urgent = self.exchange.set_up(is_up) || self.exchange.filling().is_nearly_full();
             if self.exchange.has_ended_cell() {
                 // The end of a cell, by a frame or by the clock, comes before the tick.
-                next_tick = now + self.tick + 2 * self.config.read_timeout;
+                next_tick = now + session.plan.tick + 2 * self.config.read_timeout;
                 self.record(session)?;
             }
             if now >= next_tick || is_urgent && self.exchange.has_empty() {
-                next_tick = now + self.tick;
+                next_tick = now + session.plan.tick;
                 self.record(session)?;
                 self.exchange.hand_over();
             }

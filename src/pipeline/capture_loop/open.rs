@@ -33,7 +33,7 @@ impl CaptureLoop {
         let plan = self.control.plan();
         let index = live.index();
         self.check_identity(&plan, index)?;
-        live.attach(self.filter(&plan), self.user_filter.as_deref())?;
+        live.attach(self.filter(&plan), plan.user_filter.as_deref())?;
         let comparison = Comparison::start(&self.interface, self.coverage_obstacle(&plan));
         membership.begin_capturing();
         let recorded = Statistics::default();
@@ -75,7 +75,7 @@ impl CaptureLoop {
 
     /// The reason why not every frame of the interface comes to this handle; none if all do.
     pub(super) fn coverage_obstacle(&self, plan: &Plan) -> Option<CoverageObstacle> {
-        let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None)) && self.user_filter.is_none();
+        let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None)) && plan.user_filter.is_none();
         let obstacles = [
             (self.config.selection == Selection::Any, CoverageObstacle::AllInterfaces),
             (!is_unfiltered, CoverageObstacle::Filter),

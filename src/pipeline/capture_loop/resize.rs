@@ -58,7 +58,7 @@ impl CaptureLoop {
             let reason = "another interface has this name now".to_owned();
             return Err(capture::Error::Interface { name: self.interface.clone(), reason }.into());
         }
-        let program = live.compile(self.filter(&session.plan), self.user_filter.as_deref())?;
+        let program = live.compile(self.filter(&session.plan), session.plan.user_filter.as_deref())?;
         Ok((live, program))
     }
 

@@ -25,6 +25,8 @@ pub(in crate::pipeline) struct Exchange {
     interface: String,
     worker: usize,
     filling: Box<Interval>,
+    /// The local networks by which each interval counts.
+    classifier: Arc<Classifier>,
     /// The networks that judge each interval.
     policy: Option<Arc<Networks>>,
     /// The time cell of that interval. If the accountant is late, the interval has frames of earlier cells too.
@@ -59,6 +61,7 @@ impl Exchange {
             interface,
             worker,
             filling: interval(),
+            classifier: Arc::clone(classifier),
             policy: None,
             cells: Cells::of(grids),
             is_up: false,
@@ -80,6 +83,27 @@ impl Exchange {
         self.filling.bound(most_rows);
         self.spare.iter_mut().for_each(|spare| spare.bound(most_rows));
         self
+    }
+
+    /// Counts by these local networks from the next packet on. A conversation keeps its direction within an interval, so
+    /// the interval so far is handed over if that is possible now.
+    pub(in crate::pipeline) fn classify_by(&mut self, classifier: &Arc<Classifier>) {
+        if self.classifier == *classifier {
+            return;
+        }
+        self.filling.settle();
+        if !self.filling.is_empty() && self.has_empty() {
+            self.hand_over();
+        }
+        self.filling.classify_by(Arc::clone(classifier));
+        self.classifier = Arc::clone(classifier);
+    }
+
+    /// Ends intervals with the cells of these grids from the next frame on.
+    pub(in crate::pipeline) fn follow_grids(&mut self, grids: &[TimeGrid]) {
+        if !self.cells.are_of(grids) {
+            self.cells = Cells::of(grids.to_vec());
+        }
     }
 
     /// The same exchange, with intervals that are judged by `policy`.
@@ -213,6 +237,8 @@ impl Exchange {
     }
 
     fn send(&mut self, mut empty: Box<Interval>, time: Option<Timestamp>) {
+        // It was given back before the last change, perhaps.
+        empty.classify_by(Arc::clone(&self.classifier));
         empty.judge_by(self.policy.clone());
         let mut interval = std::mem::replace(&mut self.filling, empty);
         interval.close();

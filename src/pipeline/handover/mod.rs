@@ -5,13 +5,11 @@
 
 mod exchange;
 
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use super::violations::KernelReports;
 use crate::account::interval::Interval;
 use crate::account::snapshot::Capture;
-use crate::locality::Classifier;
 use crate::packet::Timestamp;
 pub(super) use exchange::Exchange;
 
@@ -44,9 +42,8 @@ pub(super) struct FullInterval {
 
 impl FullInterval {
     /// Empties the interval and gives it back. If the capture thread has ended, the interval is dropped.
-    pub(super) fn give_back(mut self, classifier: &Arc<Classifier>) {
+    pub(super) fn give_back(mut self) {
         self.interval.reset();
-        self.interval.classify_by(Arc::clone(classifier));
         if self.back.send(self.interval).is_err() {
             tracing::trace!(interface = self.interface, "the capture thread has ended");
         }

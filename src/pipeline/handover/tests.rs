@@ -1,7 +1,10 @@
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use super::*;
+use crate::account::conversation::Way;
+use crate::locality::{self, Classifier, Direction};
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
 use crate::policy::{Networks, Verdict};
 use crate::time_grid::TimeGrid;
@@ -36,7 +39,7 @@ fn an_interval_that_is_full_between_two_ticks_waits_without_being_counted_as_lat
     // The accountant is late: polls ask, only the tick counts.
     (0..5).for_each(|_| assert!(!exchange.has_empty()));
     exchange.hand_over();
-    first.give_back(&Arc::default());
+    first.give_back();
     assert!(exchange.has_empty());
     exchange.hand_over();
     assert_eq!(next(&intervals).unwrap().delays, 1);
@@ -51,7 +54,7 @@ fn an_interval_is_handed_over_when_its_cell_ends() {
             .map(|handed| {
                 let frames = handed.interval.frames().frames;
                 let time = handed.time;
-                handed.give_back(&Arc::default());
+                handed.give_back();
                 (time, frames)
             })
             .collect::<Vec<_>>()
@@ -84,7 +87,7 @@ fn while_the_accountant_is_late_filling_goes_on_through_cells() {
     [10, 11, 11, 12].map(at).into_iter().for_each(|time| count(&mut exchange, time));
     let first = next(&intervals).unwrap();
     assert_eq!((first.time, first.interval.frames().frames), (Some(at(11)), 1));
-    first.give_back(&Arc::default());
+    first.give_back();
     count(&mut exchange, at(13));
     let second = next(&intervals).unwrap();
     assert_eq!((second.time, second.interval.frames().frames, second.delays), (Some(at(13)), 3, 1));
@@ -97,7 +100,7 @@ fn frames_before_a_rename_count_under_the_old_name() {
     let taken = || {
         let handed = next(&intervals).unwrap();
         let taken = (handed.interface.clone(), handed.interval.frames().frames, handed.capture.up);
-        handed.give_back(&Arc::default());
+        handed.give_back();
         taken
     };
     let is_left =
@@ -128,24 +131,21 @@ fn news_of_an_interface_go_along_once() {
     assert!(exchange.set_up(false));
     exchange.hand_over();
     assert!(exchange.set_up(false));
-    first.give_back(&Arc::default());
+    first.give_back();
     exchange.hand_over();
     let second = next(&intervals).unwrap();
     assert!(!second.capture.up && !exchange.set_up(false));
-    second.give_back(&Arc::default());
+    second.give_back();
     assert!(exchange.set_up(true));
     exchange.hand_over();
-    next(&intervals).unwrap().give_back(&Arc::default());
+    next(&intervals).unwrap().give_back();
     exchange.hand_over_last();
     assert!(!next(&intervals).unwrap().capture.up && exchange.set_up(true));
 }
 
-#[test]
-fn each_interval_is_judged_by_the_policy_of_its_exchange() {
-    let (full, intervals) = channel();
-    let nothing = Arc::new(Networks::new(&[], &[]));
-    let everything = Arc::new(Networks::new(&["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()], &[]));
-    let packet = Packet {
+/// A datagram from 10.0.0.1 to 10.0.0.2.
+fn packet() -> Packet {
+    Packet {
         time: at(10),
         addresses: Addresses::V4 { source: [10, 0, 0, 1].into(), destination: [10, 0, 0, 2].into() },
         protocol: Protocol::UDP,
@@ -156,14 +156,50 @@ fn each_interval_is_judged_by_the_policy_of_its_exchange() {
         icmp_type: None,
         outgoing: false,
         bytes: 60,
+    }
+}
+
+#[test]
+fn each_interval_counts_by_the_local_networks_of_its_exchange() {
+    let (full, intervals) = channel();
+    let mut exchange = exchange(full);
+    let directions = || {
+        let handed = std::iter::from_fn(|| next(&intervals));
+        let directions = handed.map(|handed| {
+            let direction = handed.interval.rows_v4().iter().next().map(|row| row.direction(Way::Forward));
+            handed.give_back();
+            direction
+        });
+        directions.collect::<Vec<_>>()
     };
+    exchange.filling().observe(&packet(), 60);
+    exchange.hand_over();
+    assert_eq!(directions(), [Some(Direction::Transit)]);
+    // Another interval is being filled, and the first one is back, when the networks change.
+    exchange.filling().observe(&packet(), 60);
+    assert!(exchange.has_empty());
+    exchange.classify_by(&Arc::new(Classifier::new(&locality::Config::default(), [])));
+    assert_eq!(directions(), [Some(Direction::Transit)], "handed over before the change");
+    for _ in 0..3 {
+        exchange.filling().observe(&packet(), 60);
+        exchange.hand_over();
+        assert_eq!(directions(), [Some(Direction::Local)]);
+    }
+}
+
+#[test]
+fn each_interval_is_judged_by_the_policy_of_its_exchange() {
+    let (full, intervals) = channel();
+    let nothing = Arc::new(Networks::new(&[], &[]));
+    let everything = Arc::new(Networks::new(&["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()], &[]));
+    let packet = packet();
     let mut exchange = exchange(full).judged_by(Some(&nothing));
     let judged = |exchange: &mut Exchange| {
         exchange.filling().observe(&packet, packet.bytes);
         exchange.hand_over();
         let handed = next(&intervals).unwrap();
         let verdicts = Verdict::ALL.map(|verdict| handed.interval.verdicts().of(verdict).packets);
-        handed.give_back(&Arc::default());
+        handed.give_back();
         verdicts
     };
     // The second interval is one that came back.

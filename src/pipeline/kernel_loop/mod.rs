@@ -24,7 +24,6 @@ use crate::export::vitals::Vitals;
 use crate::kernel::{self, Kernel, KernelInterval};
 use crate::packet::{LinkType, Timestamp};
 use crate::policy::Networks;
-use crate::time_grid::TimeGrid;
 use captured::Captured;
 
 /// The name of the thread.
@@ -41,7 +40,6 @@ const AFTER_CELL: Duration = Duration::from_millis(1);
 /// The parts of each interface's exchange.
 pub(super) struct Exchanges {
     pub full: Sender<WorkerMessage>,
-    pub grids: Vec<TimeGrid>,
     pub interval_rows: usize,
     pub seed: u64,
     pub vitals: Vitals,
@@ -52,7 +50,6 @@ pub(super) struct KernelLoop {
     kernel: Kernel,
     control: Arc<ControlBlock>,
     exchanges: Exchanges,
-    tick: Duration,
     selection: Selection,
     first_try: Option<Sender<FirstTry>>,
     opening: Option<Opening>,
@@ -79,14 +76,13 @@ impl KernelLoop {
         kernel: Kernel,
         control: Arc<ControlBlock>,
         exchanges: Exchanges,
-        (tick, selection): (Duration, Selection),
+        selection: Selection,
         (first_try, opening): (Sender<FirstTry>, Option<Opening>),
     ) -> Self {
         const ETHERNET: LinkType = LinkType(1);
         Self {
             kernel,
             exchanges,
-            tick,
             selection,
             first_try: Some(first_try),
             opening,
@@ -106,7 +102,6 @@ impl KernelLoop {
 
     /// The body of the thread.
     pub(super) fn run(mut self) {
-        self.cells = Cells::of(self.exchanges.grids.clone());
         while !self.control.is_stopping() {
             self.heartbeat.beat();
             self.follow();
@@ -138,7 +133,7 @@ impl KernelLoop {
             self.cells.enter(self.since);
         }
         let left = (self.cells.end() + AFTER_CELL).since(now());
-        left.min(self.tick)
+        left.min(self.plan.tick)
     }
 
     /// Attaches and detaches by the plan, and follows renames and the local networks.
@@ -148,10 +143,12 @@ impl KernelLoop {
             self.follow_local(&plan);
             self.follow_policy(&plan);
             self.detach_unwanted(&plan);
+            if plan.grids != self.plan.grids {
+                self.cells = Cells::of(plan.grids.clone());
+            }
             self.captured.values_mut().for_each(|captured| {
-                let interval = captured.exchange.filling();
-                interval.settle();
-                interval.classify_by(Arc::clone(&plan.classifier));
+                captured.exchange.follow_grids(&plan.grids);
+                captured.exchange.classify_by(&plan.classifier);
             });
         }
         self.plan = plan;
@@ -185,7 +182,7 @@ impl KernelLoop {
             }
             Err(error) => {
                 tracing::error!(%error, "the former permitted networks stay in force");
-                self.exchanges.vitals.note_refused_reload();
+                self.control.note_refused_policy();
             }
         }
     }
@@ -262,9 +259,9 @@ impl KernelLoop {
         match &attached {
             Ok(hook) => {
                 tracing::info!(interface = name, hook, "capturing");
-                let Exchanges { full, grids, interval_rows, seed, .. } = &self.exchanges;
+                let Exchanges { full, interval_rows, seed, .. } = &self.exchanges;
                 let thread = (name.to_owned(), 0);
-                let exchange = Exchange::new(thread, full.clone(), &plan.classifier, grids.clone(), *seed)
+                let exchange = Exchange::new(thread, full.clone(), &plan.classifier, plan.grids.clone(), *seed)
                     .bounded(*interval_rows)
                     .judged_by(self.policy.as_ref());
                 self.captured.insert(number, Captured::new(name, index, exchange));

@@ -21,6 +21,7 @@ use super::opening::check_first_tries;
 use super::planner::Planner;
 use super::reading::Readings;
 use super::rings::Rings;
+use super::settings::{SettingsInput, tick};
 use super::threads::{Threads, spawn};
 use super::watchdog;
 use super::watermarks::Watermarks;
@@ -44,9 +45,6 @@ use crate::locality;
 use crate::os::threads::Needs;
 use crate::policy::Networks;
 use thread::Supervisor;
-
-/// The longest tick. A tick is the time between two hand-overs.
-const LONGEST_TICK: Duration = Duration::from_secs(1);
 
 /// The most time by which two intervals that are merged in a row may overlap: a tick, and a delay of the accountant.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
@@ -92,20 +90,10 @@ pub struct Running {
     accountant: JoinHandle<Snapshot>,
 }
 
-/// Takes new permitted networks for the running pipeline.
-pub struct PolicyInput(Arc<ControlBlock>);
-
-impl PolicyInput {
-    /// Lets these networks judge from the next interval on; returns at once. Only where there is a policy already.
-    pub fn replace(&self, networks: Networks) {
-        self.0.offer_policy(networks);
-    }
-}
-
 impl Running {
-    /// The input for new permitted networks.
-    pub fn policy_input(&self) -> PolicyInput {
-        PolicyInput(Arc::clone(&self.control))
+    /// The input for new settings.
+    pub fn settings_input(&self) -> SettingsInput {
+        SettingsInput(Arc::clone(&self.control))
     }
 
     /// The progress of the threads, to be checked regularly.
@@ -128,11 +116,6 @@ impl Running {
     }
 }
 
-/// The time between two hand-overs of a capture thread, unless a shorter time cell ends before.
-pub fn tick(config: &Config) -> Duration {
-    config.refresh.min(LONGEST_TICK)
-}
-
 /// Starts all threads; returns when each interface was opened or refused once. `on_open` is called when all are open; a
 /// named interface that is down has to come up first. `on_failure` is called when the accountant or the supervisor has
 /// panicked or is stuck; it should end the program.
@@ -149,7 +132,14 @@ pub fn start<T: AlertSink + Send + 'static>(
     let network = Network::read().map_err(capture::Error::from)?;
     let capture = selection::as_they_stand(&network, &setup.capture);
     selection::check_names(&network, &capture).map_err(capture::Error::from)?;
-    let planner = Planner { capture, locality: setup.locality.clone(), policy: setup.policy.clone() };
+    let planner = Planner {
+        capture,
+        locality: setup.locality.clone(),
+        policy: setup.policy.clone(),
+        user_filter: setup.filter.clone(),
+        grids: setup.alarms.grids(),
+        tick: tick(&setup.pipeline),
+    };
     let mut notices = Notices::default();
     let control = first_control(&planner, &network, &mut notices, Arc::clone(&setup.stop));
     let (full, messages) = channel();
@@ -184,7 +174,9 @@ fn new_accountant<T>(
         scraped: setup.scraped,
         counted_to: None,
         history: 0,
+        reclassifies_until: None,
         plan: control.plan(),
+        has_new_plan: false,
         messages,
         reporting: BTreeSet::new(),
         control: Arc::clone(control),
@@ -205,7 +197,6 @@ fn new_supervisor<T: AlertSink>(
         threads: Threads::new(planner.capture.workers),
         rings: Rings::new(&planner.capture, setup.vitals.clone()),
         planner,
-        filter: setup.filter.clone(),
         takes_kernel_path: setup.kernel.is_some(),
         kernel: setup.kernel.take(),
         vitals: setup.vitals.clone(),
@@ -214,8 +205,6 @@ fn new_supervisor<T: AlertSink>(
         unopened: BTreeSet::new(),
         changes,
         control,
-        tick: tick(&setup.pipeline),
-        grids: setup.alarms.grids(),
         interval_rows: setup.pipeline.interval_rows,
         full,
         recording: setup.recording.clone(),

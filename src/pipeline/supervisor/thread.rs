@@ -8,14 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::capture::Selection;
-use crate::capture::filter::UserFilter;
 use crate::capture::network::{Changes, Network};
 use crate::evidence::RecorderSettings;
 use crate::export::vitals::Vitals;
 use crate::kernel::{Kernel, leftovers};
 use crate::pipeline::Error;
 use crate::pipeline::capture_loop::CaptureLoop;
-use crate::pipeline::control::{CaptureNumber, ControlBlock, Plan};
+use crate::pipeline::control::{CaptureNumber, ControlBlock, Plan, PlanSettings};
 use crate::pipeline::handover::{Exchange, WorkerMessage};
 use crate::pipeline::heartbeat::Heartbeat;
 use crate::pipeline::kernel_loop::{Exchanges, KernelLoop};
@@ -25,14 +24,12 @@ use crate::pipeline::planner::Planner;
 use crate::pipeline::reading::Readings;
 use crate::pipeline::rings::{self, Rings};
 use crate::pipeline::threads::{Threads, thread_name};
-use crate::time_grid::TimeGrid;
 
 /// Interval at which the supervisor checks whether to stop, while the network is quiet.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 pub(super) struct Supervisor {
     pub(super) planner: Planner,
-    pub(super) filter: Option<Arc<UserFilter>>,
     /// True if the kernel path captures.
     pub(super) takes_kernel_path: bool,
     /// The kernel path, until its thread is started.
@@ -44,8 +41,6 @@ pub(super) struct Supervisor {
     pub(super) unopened: BTreeSet<String>,
     pub(super) changes: Changes,
     pub(super) control: Arc<ControlBlock>,
-    pub(super) tick: Duration,
-    pub(super) grids: Vec<TimeGrid>,
     /// The most rows of each IP version in an interval.
     pub(super) interval_rows: usize,
     pub(super) full: Sender<WorkerMessage>,
@@ -70,7 +65,7 @@ impl Supervisor {
             if self.readings.is_due(Instant::now()) {
                 self.follow();
             }
-            self.follow_policy();
+            self.follow_settings();
             self.follow_openings();
             if self.threads.has_kernel_ended() && !self.control.is_stopping() {
                 tracing::error!("the thread of the kernel path has ended; this is a bug in trafficmonitor");
@@ -124,12 +119,15 @@ impl Supervisor {
         }
     }
 
-    /// Makes a new plan if there are new permitted networks.
-    fn follow_policy(&mut self) {
-        if let Some(policy) = self.control.take_policy() {
-            self.planner.policy = Some(policy);
-            self.renew_plan();
-        }
+    /// Makes a new plan if there are new settings.
+    fn follow_settings(&mut self) {
+        let Some(settings) = self.control.take_plan_settings() else { return };
+        let PlanSettings { locality, policy, filter, grids, tick, taken } = settings;
+        let planner = &mut self.planner;
+        (planner.locality, planner.policy, planner.user_filter) = (locality, policy, filter);
+        (planner.grids, planner.tick) = (grids, tick);
+        self.renew_plan();
+        drop(taken);
     }
 
     fn renew_plan(&mut self) {
@@ -204,10 +202,8 @@ impl Supervisor {
                 fanout: self.threads.fanout(number),
                 config: self.planner.capture.clone(),
                 rings: Arc::clone(&self.rings),
-                user_filter: self.filter.clone(),
-                tick: self.tick,
                 control: Arc::clone(&self.control),
-                exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, self.grids.clone(), self.seed)
+                exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, plan.grids.clone(), self.seed)
                     .bounded(self.interval_rows)
                     .judged_by(plan.policy.as_ref()),
                 recording: self.recording.clone(),
@@ -239,13 +235,12 @@ impl Supervisor {
         let opening = on_open.map(|on_open| Opening::new(interfaces, on_open));
         let exchanges = Exchanges {
             full: self.full.clone(),
-            grids: self.grids.clone(),
             interval_rows: self.interval_rows,
             seed: self.seed,
             vitals: self.vitals.clone(),
         };
-        let settings = (self.tick, self.planner.capture.selection.clone());
+        let selection = self.planner.capture.selection.clone();
         let control = Arc::clone(&self.control);
-        self.threads.start_kernel(KernelLoop::new(kernel, control, exchanges, settings, (first_try, opening)))
+        self.threads.start_kernel(KernelLoop::new(kernel, control, exchanges, selection, (first_try, opening)))
     }
 }

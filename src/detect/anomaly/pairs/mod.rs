@@ -121,6 +121,11 @@ impl Pairs {
         }
     }
 
+    /// Judges by this configuration from now on. The sizes of series and table stay the same.
+    pub fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// Adds `bytes` of `pair` in `interval`. If packet time leaves an interval, this acts as [`Pairs::advance`].
     ///
     /// `hint` is the last position of the pair, or marks it as left out. It is set to the present position.

@@ -201,6 +201,20 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
+    /// Sets the limit of each class, and the bytes of newcomers. The next cell is judged by them.
+    pub(crate) fn set_limits(&mut self, limits: Vec<u64>, newcomer_bytes: u64) {
+        self.limits = limits;
+        self.bounds.newcomer_bytes = newcomer_bytes;
+        for at in 0..self.entries.positions() as u32 {
+            let limit = self.limit(self.entries[at].class);
+            let entry = &mut self.entries[at];
+            if entry.state == EntryState::Kept && entry.bound() > limit {
+                entry.state = EntryState::Watched;
+                self.watched.push(WatchedSubject { at, since: None });
+            }
+        }
+    }
+
     pub(crate) fn grid(&self) -> TimeGrid {
         self.grid
     }

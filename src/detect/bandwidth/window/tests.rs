@@ -39,6 +39,17 @@ fn the_limit_and_one_less_are_not_over_and_one_more_is() {
 }
 
 #[test]
+fn another_limit_applies_to_bytes_that_were_added_before() {
+    let mut window = window(100, 10_000, AMPLE);
+    window.add(1, 0, at(5 * SECOND), 2_000);
+    assert!(readings(&mut window, at(6 * SECOND)).is_empty());
+    window.set_limits(vec![1_000], 1);
+    assert_eq!(over(&readings(&mut window, at(7 * SECOND))), BTreeMap::from([((Cell(6), 1), 2_000)]));
+    window.set_limits(vec![10_000], 1);
+    assert!(over(&readings(&mut window, at(8 * SECOND))).is_empty());
+}
+
+#[test]
 fn bytes_that_lie_further_apart_than_a_window_are_not_added_up() {
     let mut window = window(100, 1_000, AMPLE);
     window.add(1, 0, at(5 * SECOND), 901);

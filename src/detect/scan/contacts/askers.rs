@@ -46,6 +46,11 @@ pub struct Askers {
 impl Askers {
     pub const LIMIT: usize = BUCKETS * IN_BUCKET;
 
+    /// Sets the time for which a question may be answered.
+    pub const fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
     pub const fn new(timeout: Duration, seeds: Seeds) -> Self {
         Self { sampling: Sampling::new(seeds.sampling), timeout, slots: Vec::new(), evicted: 0 }
     }

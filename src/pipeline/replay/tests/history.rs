@@ -49,7 +49,7 @@ impl Capture {
             if let Some(advance) = self.watermarks.report((full.interface.clone(), full.worker), full.time) {
                 advance.notify(&mut self.alarms);
             }
-            full.give_back(&Arc::default());
+            full.give_back();
         }
     }
 

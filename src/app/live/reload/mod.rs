@@ -1,0 +1,212 @@
+//! The reload: at HUP or `POST /-/reload` the whole configuration is read anew, checked beside the running one, and put
+//! into force as a whole. Takes requests and the running parts; gives them their new settings. Must not know what a part
+//! does with its settings.
+//!
+//! A thread of its own reads, because a file may be slow. Requests that come meanwhile share the next reload. A fault, or
+//! a setting that only a start can take, refuses the reload: then nothing has changed.
+
+use std::io;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+
+use super::{api_settings, page_settings, with_own_routers};
+use crate::app::alerting::{RunningReceivers, detection_facts};
+use crate::app::service_manager::ServiceManager;
+use crate::app::{log, memory, signals, start};
+use crate::capture::filter::UserFilter;
+use crate::capture::library_version;
+use crate::cli;
+use crate::config::{Config, Settings};
+use crate::evidence::{DetectionFacts, RunningDetection};
+use crate::export::vitals::Vitals;
+use crate::http::{ReloadOutcome, ReloadRequester, ReloadRequests, Site};
+use crate::kernel::{Daq, lockout};
+use crate::notify::ReadyReceivers;
+use crate::os::threads::{self, Needs};
+use crate::pipeline::settings::{NewSettings, SettingsInput};
+
+/// A moment of a reload.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ReloadPhase<'a> {
+    /// It begins: nothing is read yet.
+    Begins,
+    /// The program starts with this configuration.
+    Started(&'a Config),
+    /// It has ended: with this configuration in force, or with the reason of its refusal.
+    Ended(Result<&'a Config, &'a anyhow::Error>),
+}
+
+/// Called in each phase, on the thread that reloads.
+pub(super) type PhaseHook = Box<dyn Fn(ReloadPhase<'_>) + Send>;
+
+/// Calls the hooks of all that follow reloads.
+pub(super) fn announce(hooks: &[PhaseHook], phase: ReloadPhase<'_>) {
+    hooks.iter().for_each(|hook| hook(phase));
+}
+
+/// The running parts that take new settings.
+pub(super) struct LiveParts {
+    pub(super) pipeline: SettingsInput,
+    pub(super) site: Arc<Site>,
+    pub(super) filter: Option<Arc<UserFilter>>,
+    pub(super) receivers: RunningReceivers,
+    pub(super) detection: RunningDetection,
+    /// Learns when a reload begins and ends.
+    pub(super) manager: ServiceManager,
+}
+
+pub(super) struct Reloader {
+    /// The configuration that is in force.
+    pub(super) running: Config,
+    pub(super) parts: LiveParts,
+    /// Others that follow reloads, in this order.
+    pub(super) hooks: Vec<PhaseHook>,
+}
+
+/// A configuration that can be put into force.
+struct Accepted {
+    config: Config,
+    filter: Option<Arc<UserFilter>>,
+    /// The receivers, if they are others than before.
+    receivers: Option<ReadyReceivers>,
+    detection: DetectionFacts,
+}
+
+impl Reloader {
+    /// Starts the thread `reload`, which works at each HUP and each of the other `requests`.
+    pub(super) fn start(mut self, requester: ReloadRequester, mut requests: ReloadRequests) -> io::Result<()> {
+        // To find the SSH sessions of this host that dropping packets would cut off.
+        let needs = if self.running.kernel.drops_packets { Needs::OtherProcesses } else { Needs::Nothing };
+        // Never joined: the thread waits for requests until the process ends.
+        threads::spawn("reload", needs, move || {
+            while let Some(clients) = requests.wait() {
+                let manager = self.parts.manager.clone();
+                let _reloading = manager.reloading();
+                clients.answer(&self.reload());
+            }
+        })?;
+        signals::on_hangup(move || requester.request());
+        Ok(())
+    }
+
+    /// One reload, from its beginning to its outcome.
+    fn reload(&mut self) -> ReloadOutcome {
+        self.follow(ReloadPhase::Begins);
+        let outcome = self.read().and_then(|accepted| self.put_into_force(accepted));
+        match &outcome {
+            Ok(()) => self.follow(ReloadPhase::Ended(Ok(&self.running))),
+            Err(reason) => {
+                tracing::error!("the reload is refused, and the running configuration stays in force: {reason:#}");
+                self.follow(ReloadPhase::Ended(Err(reason)));
+            }
+        }
+        outcome.map_err(|reason| format!("the reload is refused: {reason:#}"))
+    }
+
+    fn follow(&self, phase: ReloadPhase<'_>) {
+        announce(&self.hooks, phase);
+    }
+
+    /// Reads the configuration and checks all that can be checked. Nothing is changed.
+    fn read(&self) -> anyhow::Result<Accepted> {
+        let (mut config, settings) = cli::reread(std::env::args_os(), std::env::vars_os(), &library_version())?;
+        // As at the start, so that derived budgets are no changed settings.
+        memory::settle_again(&mut config);
+        check(&self.running, &config, &settings)?;
+        start::inspect_files(&config)?;
+        let filter = self.filter(&config).with_context(|| settings.place(("capture", "filter")))?;
+        let is_same = config.notify == self.running.notify;
+        let receivers = (!is_same).then(|| ReadyReceivers::new(config.notify.clone())).transpose()?;
+        let detection = detection_facts(&config)?;
+        Ok(Accepted { config, filter, receivers, detection })
+    }
+
+    /// The filter of a configuration, compiled for all interfaces that are captured now.
+    fn filter(&self, config: &Config) -> anyhow::Result<Option<Arc<UserFilter>>> {
+        if config.capture.filter == self.running.capture.filter {
+            return Ok(self.parts.filter.clone());
+        }
+        let filter = super::user_filter(config)?;
+        filter.iter().try_for_each(|filter| self.parts.pipeline.check_filter(filter))?;
+        Ok(filter)
+    }
+
+    fn put_into_force(&mut self, accepted: Accepted) -> anyhow::Result<()> {
+        let Accepted { config, filter, receivers, detection } = accepted;
+        let new_notices = config.notices.iter().filter(|notice| !self.running.notices.contains(notice));
+        new_notices.for_each(|notice| tracing::warn!("{notice}"));
+        let changed: Vec<String> = self.running.changes(&config).map(|setting| setting.key()).collect();
+        if changed.is_empty() {
+            tracing::info!("the configuration was reread; it is unchanged");
+            self.running = config;
+            return Ok(());
+        }
+        // First, because readers get the new answers with the snapshot that the pipeline then publishes.
+        self.parts.site.configure(page_settings(&config), api_settings(&config));
+        if let Err(error) = self.parts.pipeline.replace(new_settings(&config, filter.clone())) {
+            self.parts.site.configure(page_settings(&self.running), api_settings(&self.running));
+            return Err(error.into());
+        }
+        log::set_level(config.log.level);
+        self.parts.detection.replace(detection);
+        self.parts.filter = filter;
+        receivers.map(|receivers| self.parts.receivers.replace(receivers)).transpose()?;
+        tracing::info!(changed = changed.join(", "), "the configuration was reread and is in force");
+        self.running = config;
+        Ok(())
+    }
+}
+
+/// The hook that shows reloads in the metrics.
+pub(super) fn shown_in(vitals: Vitals) -> PhaseHook {
+    let note = move |vitals: &Vitals, config: &Config| match config.hash() {
+        Ok(hash) => vitals.note_reload(SystemTime::now(), hash),
+        Err(error) => tracing::error!(%error, "the configuration has no hash"),
+    };
+    Box::new(move |phase| match phase {
+        ReloadPhase::Begins => {}
+        ReloadPhase::Started(config) => note(&vitals, config),
+        ReloadPhase::Ended(Ok(config)) => {
+            note(&vitals, config);
+            vitals.count_reload();
+        }
+        ReloadPhase::Ended(Err(reason)) => vitals.note_refused_reload(format!("{reason:#}")),
+    })
+}
+
+/// Refuses a configuration that the running program cannot take.
+fn check(running: &Config, read: &Config, settings: &Settings) -> anyhow::Result<()> {
+    running.refuse_restart(read, settings)?;
+    let place = settings.place(("policy", "permitted"));
+    match (&running.policy.permitted, &read.policy.permitted) {
+        (None, Some(_)) => anyhow::bail!("{place}: policy.permitted begins only with the program; restart it"),
+        (Some(_), None) => anyhow::bail!("policy.permitted: the list is gone, and it ends only with the program"),
+        _ => {}
+    }
+    // The kernel's maps have the size of the flow table at the start.
+    if running.kernel.daq != Daq::Libpcap && running.account.max_flows != read.account.max_flows {
+        let place = settings.place(("account", "max_flows"));
+        anyhow::bail!(
+            "{place}: with -daq {} a new value of account.max_flows needs a restart",
+            running.kernel.daq.word()
+        );
+    }
+    Ok(lockout::check(&running.kernel, read.policy.networks().as_ref())?)
+}
+
+fn new_settings(config: &Config, filter: Option<Arc<UserFilter>>) -> NewSettings {
+    NewSettings {
+        locality: config.locality.clone(),
+        policy: config.policy.networks(),
+        filter,
+        account: config.account.clone(),
+        detect: with_own_routers(config.detect.clone()),
+        alert: config.alert.clone(),
+        pipeline: config.pipeline.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
