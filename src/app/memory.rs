@@ -38,41 +38,59 @@ pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit) -> GroupBudget
     }
 }
 
-/// Settles the budgets and says so in the log; gives the limit in force in bytes, if there is one.
-pub(super) fn settle(config: &mut Config) -> Option<u64> {
+/// The limit that is in force.
+#[derive(Debug, Clone)]
+pub(super) enum LimitInForce {
+    /// The configured one, in bytes.
+    Configured(u64),
+    /// That of the control group at the start.
+    Group(MemoryLimit),
+}
+
+impl LimitInForce {
+    /// The bytes that the program may take.
+    pub(super) const fn bytes(&self) -> u64 {
+        match self {
+            Self::Configured(bytes) => *bytes,
+            Self::Group(limit) => share(limit),
+        }
+    }
+
+    /// Derives the budgets of a configuration that is read while the program runs, as the start did.
+    pub(super) fn settle_again(&self, config: &mut Config) {
+        if let (Self::Group(limit), 0) = (self, config.memory.limit_bytes) {
+            drop(fit_group(config, limit));
+        }
+    }
+}
+
+/// Settles the budgets and says so in the log; gives the limit in force, if there is one.
+pub(super) fn settle(config: &mut Config) -> Option<LimitInForce> {
     let limit = match config.memory.limit_bytes {
-        0 => settle_group(config, &cgroup::memory_limit()?),
-        limit => {
-            tracing::info!(
-                limit = size(limit),
-                flows = config.account.max_flows,
-                "budgets derived from --memory.limit"
-            );
-            limit
+        0 => {
+            let limit = cgroup::memory_limit()?;
+            say_group(&fit_group(config, &limit), config, &limit);
+            LimitInForce::Group(limit)
+        }
+        bytes => {
+            let (limit, flows) = (size(bytes), config.account.max_flows);
+            tracing::info!(limit, flows, "budgets derived from --memory.limit");
+            LimitInForce::Configured(bytes)
         }
     };
     allocator::keep_little();
     Some(limit)
 }
 
-/// As [`settle`], for a configuration that is read again while the program runs: nothing is said.
-pub(super) fn settle_again(config: &mut Config) {
-    if config.memory.limit_bytes == 0
-        && let Some(limit) = cgroup::memory_limit()
-    {
-        drop(fit_group(config, &limit));
-    }
-}
-
-fn settle_group(config: &mut Config, limit: &MemoryLimit) -> u64 {
+fn say_group(budgets: &GroupBudgets, config: &Config, limit: &MemoryLimit) {
     let (file, share) = (limit.file.display(), share(limit));
-    match fit_group(config, limit) {
+    match budgets {
         GroupBudgets::Fit => {}
         GroupBudgets::Derived(needed) => tracing::info!(
             "the control group allows {} of memory ({file}), and the defaults may need {}: budgets are derived from \
              {GROUP_PERCENT} % of it ({}), such as --max-flows {}; --memory.limit sets another limit",
             size(limit.bytes),
-            size(needed),
+            size(*needed),
             size(share),
             config.account.max_flows
         ),
@@ -81,7 +99,6 @@ fn settle_group(config: &mut Config, limit: &MemoryLimit) -> u64 {
             size(limit.bytes)
         ),
     }
-    share
 }
 
 /// The derived budgets in lines, if there is a limit.

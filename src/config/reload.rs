@@ -3,6 +3,7 @@
 //! Takes two configurations; gives the settings that differ, and refuses those that only a start can take. Must not know
 //! how a new value is put into force. The declarations drive it, so that no setting can be forgotten.
 
+use super::declaration::FileKey;
 use super::declarations::settings;
 use super::{Config, Declaration, Error, Reload, Settings};
 
@@ -14,9 +15,11 @@ const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_FACTOR: u64 = 0x0100_0000_01b3;
 
 impl Config {
-    /// The settings whose values differ in the configuration `read`.
+    /// The settings whose values differ in the configuration `read`, without budgets that follow the limit of memory.
     pub(crate) fn changes<'a>(&'a self, read: &'a Self) -> impl Iterator<Item = &'static Declaration> + 'a {
-        settings().filter(move |declaration| !declaration.is_same(self, read))
+        let is_derived = |key: &FileKey| self.memory.derives(*key) && read.memory.derives(*key);
+        let changed = settings().filter(move |declaration| !declaration.is_same(self, read));
+        changed.filter(move |declaration| !declaration.keys.iter().all(is_derived))
     }
 
     /// The hash of all values in 48 bits. Secrets do not count.
@@ -50,8 +53,11 @@ impl Config {
     /// Refuses a difference that no setting has.
     fn refuse_unnamed(&self, read: &Self) -> Result<(), Error> {
         let same = Self { notices: Vec::new(), ..self.clone() } == Self { notices: Vec::new(), ..read.clone() };
+        // A budget that is given with the value that it had leaves less to the others, or more.
         match self.changes(read).next() {
-            None if !same => Err(Error::invalid("the configuration", "a change that has no name needs a restart")),
+            None if !same && self.memory.derives_as(&read.memory) => {
+                Err(Error::invalid("the configuration", "a change that has no name needs a restart"))
+            }
             _ => Ok(()),
         }
     }

@@ -92,9 +92,11 @@ fn example_of(declaration: &Declaration) -> Option<&'static str> {
         ("slack_url_file", _) => "a.txt",
         ("state.dir" | "l", _) => "/a",
         // They imply or need another setting.
-        ("archive_dir" | "log_packets" | "log-format" | "verbose" | "policy.denied" | "drop-packets", _) => {
-            return None;
-        }
+        (
+            "archive_dir" | "log_packets" | "log-format" | "verbose" | "policy.denied" | "drop-packets"
+            | "memory.limit",
+            _,
+        ) => return None,
         ("log-file" | "web.config.file", _) => "events.log",
         ("log-max-size", _) => "5MiB",
         ("log-max-age", _) => "50s",
@@ -138,7 +140,7 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
 }
 
 /// A change of each setting that no option changes alone, as the file has it before and after.
-const CHANGED_IN_FILES: [(&str, &str, &str); 30] = [
+const CHANGED_IN_FILES: [(&str, &str, &str); 31] = [
     ("scan.analyze_hosts", "scan: {analyze_hosts: true}", "scan: {analyze_hosts: false}"),
     ("detect.no_destinations", "detect: {no_destinations: false}", "detect: {no_destinations: true}"),
     ("detect.enabled", "detect: {enabled: true}", "detect: {enabled: false}"),
@@ -175,6 +177,7 @@ const CHANGED_IN_FILES: [(&str, &str, &str); 30] = [
         "kernel: {daq: xdp}\npolicy: {permitted: [10.0.0.0/8]}",
         "kernel: {daq: xdp, drop_packets: true}\npolicy: {permitted: [10.0.0.0/8]}",
     ),
+    ("memory.limit", "memory: {limit: 128MiB}", "memory: {limit: 128MB}"),
     ("http.listen", "", "http: {listen: [\":1\"]}"),
     ("capture.promiscuous", "", "capture: {promiscuous: true}"),
 ];

@@ -206,7 +206,7 @@ fn unprivileged_user_has_every_feature_and_keeps_one_capability() {
     // Files that are replaced by new ones.
     folder.replace("monitor.yml", &configuration(&folder, "10.1.0.1, 10.1.0.9"));
     monitor.signal(libc::SIGHUP);
-    wait_for_line(&monitor, "the lists of the policy were reread and are in force");
+    wait_for_line(&monitor, "the configuration was reread and is in force");
     folder.replace("web.yml", "http_server_config:\n  headers:\n    X-Frame-Options: deny\n");
     wait_for_line(&monitor, "the web configuration has changed and is in force");
 
@@ -241,7 +241,7 @@ fn file_outside_of_the_directories_of_the_start_stays_out_of_reach() {
     fs::remove_file(&file).unwrap();
     folder.replace("monitor.yml", text);
     monitor.signal(libc::SIGHUP);
-    wait_for_line(&monitor, "they are unchanged");
+    wait_for_line(&monitor, "the configuration was reread; it is unchanged");
     monitor.stop();
 }
 

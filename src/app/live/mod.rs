@@ -12,6 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 
 use super::alerting::Alerting;
+use super::memory::LimitInForce;
 use super::sandbox::Sandbox;
 use super::service_manager::ServiceManager;
 use super::signals::{ENDS_WITHIN, ENDS_WITHIN_OF_KERNEL, Stop};
@@ -80,7 +81,7 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     let (scrapes, scraped) = reports();
     let reports = config.source.is_none().then_some(scrapes);
     let vitals = Vitals::new()?;
-    vitals.set_memory_limit(memory_limit);
+    vitals.set_memory_limit(memory_limit.as_ref().map(LimitInForce::bytes));
     let names = super::naming::start(&config, &published)?;
     let known_names = names.as_ref().map(Names::reader).unwrap_or_default();
     let alerting = Alerting::start(&config, &version, known_names.clone(), &published)?;
@@ -107,7 +108,7 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
         tracing::info!(%address, "serving /metrics");
     }
     let manager = ServiceManager::from_environment();
-    let exporter = Exporter { published, site, alerting, stop, runtime, manager };
+    let exporter = Exporter { published, site, alerting, stop, runtime, manager, memory_limit };
     sandbox.filter_calls()?;
     let end = match &config.source {
         Some(file) => {
@@ -144,6 +145,7 @@ struct Exporter {
     stop: Stop,
     runtime: Runtime,
     manager: ServiceManager,
+    memory_limit: Option<LimitInForce>,
 }
 
 impl Exporter {
@@ -241,7 +243,8 @@ fn capture_interfaces(
         detection: exporter.alerting.detection(),
         manager: exporter.manager.clone(),
     };
-    Reloader { running: settings, parts, hooks }.start(requester, requests)?;
+    Reloader { running: settings, memory_limit: exporter.memory_limit.clone(), parts, hooks }
+        .start(requester, requests)?;
     let ready = sandbox.close().and_then(|()| Ok(manager::ready_to_capture(exporter, &running)?));
     if ready.is_ok() {
         exporter.wait_for_a_signal();

@@ -32,6 +32,18 @@ pub struct Config {
     pub given: GivenBudgets,
 }
 
+impl Config {
+    /// True if the value of this setting is derived from the limit.
+    pub(super) fn derives(&self, key: FileKey) -> bool {
+        GIVEN_BUDGETS.contains(&key) && !self.given.0.contains(&key)
+    }
+
+    /// True if both derive the same budgets.
+    pub(super) fn derives_as(&self, other: &Self) -> bool {
+        self.given.0 == other.given.0
+    }
+}
+
 /// The budgets that were given. They are no part of a configuration's value: two configurations with the same budgets
 /// are equal.
 #[derive(Debug, Clone, Eq, Default)]

@@ -13,8 +13,9 @@ use anyhow::Context as _;
 
 use super::{api_settings, page_settings, with_own_routers};
 use crate::app::alerting::{RunningReceivers, detection_facts};
+use crate::app::memory::LimitInForce;
 use crate::app::service_manager::ServiceManager;
-use crate::app::{log, memory, signals, start};
+use crate::app::{log, signals, start};
 use crate::capture::filter::UserFilter;
 use crate::capture::library_version;
 use crate::cli;
@@ -60,6 +61,8 @@ pub(super) struct LiveParts {
 pub(super) struct Reloader {
     /// The configuration that is in force.
     pub(super) running: Config,
+    /// The limit of memory, from which budgets are derived as at the start.
+    pub(super) memory_limit: Option<LimitInForce>,
     pub(super) parts: LiveParts,
     /// Others that follow reloads, in this order.
     pub(super) hooks: Vec<PhaseHook>,
@@ -112,8 +115,7 @@ impl Reloader {
     /// Reads the configuration and checks all that can be checked. Nothing is changed.
     fn read(&self) -> anyhow::Result<Accepted> {
         let (mut config, settings) = cli::reread(std::env::args_os(), std::env::vars_os(), &library_version())?;
-        // As at the start, so that derived budgets are no changed settings.
-        memory::settle_again(&mut config);
+        self.memory_limit.iter().for_each(|limit| limit.settle_again(&mut config));
         check(&self.running, &config, &settings)?;
         start::inspect_files(&config)?;
         let filter = self.filter(&config).with_context(|| settings.place(("capture", "filter")))?;
