@@ -64,7 +64,8 @@ impl ScanState {
             _ = self.unmatched.push(event);
             return;
         }
-        let is_found = self.update_pending(event) || event.begins && self.is_answer_to_pending(event);
+        let waits = is_refusal && self.is_refused_elsewhere(event) && self.unmatched.push(event);
+        let is_found = waits || self.update_pending(event) || event.begins && self.is_answer_to_pending(event);
         let (is_answer, exchanged) =
             (event.signals.has(ContactSignals::ANSWERED), event.signals.has(ContactSignals::EXCHANGED));
         let is_answered = (is_answer || is_refusal) && (is_found || event.packets > 0) || exchanged;
@@ -79,6 +80,13 @@ impl ScanState {
         } else if !is_found && !event.is_known && (is_answer || is_refusal) {
             self.unmatched.push(event);
         }
+    }
+
+    /// True if a refusal came by another interface than its contact. It waits for the end of the cell, because the source's
+    /// last packet before it may be in a row that comes later.
+    fn is_refused_elsewhere(&mut self, event: &ContactEvent) -> bool {
+        let contact = self.pending.find((event.source, event.source_port), &event.target);
+        self.unmatched.has_room() && contact.is_some_and(|(_, contact)| contact.interface != event.interface)
     }
 
     /// Notes that an interface shows answers. An accepted connection counts as a conversation; a refused one does not, so

@@ -294,12 +294,16 @@ pub(super) struct EventQueue {
 impl EventQueue {
     /// Adds an event; false, and the event is counted as lost, if there is no room.
     pub(super) fn push(&mut self, event: &ContactEvent) -> bool {
-        if self.events.len() >= MOST_EVENTS {
+        if !self.has_room() {
             self.lost += 1;
             return false;
         }
         self.events.push_back(*event);
         true
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.events.len() < MOST_EVENTS
     }
 
     fn memory_bytes(&self) -> usize {

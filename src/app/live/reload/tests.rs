@@ -1,9 +1,11 @@
+use std::path::Path;
+
 use super::*;
 use crate::account::ledger::Ledger;
 use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::alert::Alerts;
-use crate::config::Reload;
 use crate::config::tests::{OneChange, changes_of_one_setting};
+use crate::config::{Reload, file};
 use crate::detect::Detectors;
 use crate::pipeline::settings::tick;
 use crate::{kernel, policy};
@@ -42,8 +44,9 @@ fn empty_list_is_refused_while_the_running_program_drops() {
 #[test]
 fn size_of_the_kernels_maps_is_refused_by_name() {
     let of = |daq, max_flows| {
-        let mut config = Config::default();
-        (config.kernel.daq, config.account.max_flows) = (daq, max_flows);
+        let text = format!("account: {{max_flows: {max_flows}}}");
+        let mut config = file::parse(&text, Path::new("t.yml")).and_then(Settings::validate).unwrap();
+        config.kernel.daq = daq;
         config
     };
     checked(&of(Daq::Libpcap, 1_024), &of(Daq::Libpcap, 2_048)).unwrap();

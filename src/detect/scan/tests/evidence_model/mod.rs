@@ -161,3 +161,25 @@ fn reply_to_one_request_does_not_answer_the_next_one_in_the_same_row() {
     }
     assert!(!expected.is_empty());
 }
+
+/// A SYN is repeated, and a millisecond later refused by another interface, whose row may come first.
+#[test]
+fn refusal_by_another_interface_counts_after_the_packets_before_it() {
+    let draft = |host, tenths, is_split: bool, reply| {
+        let story = Story::Tcp { retry: is_split.then_some(500), reply, after: Vec::new() };
+        Draft { source: 0, host, port: 1, tenths, is_split, story }
+    };
+    let drafts =
+        [draft((0, 1), 54, true, Some((false, 501))), draft((0, 2), 2, false, None), draft((0, 2), 59, false, None)];
+    let factors = Factors { answered: 0, answered_everywhere: 0, ..Factors::default() };
+    let limits = Config { contacted_ips: 1, contacted_ports: 1, ..super::model::config(Rule::Evidence) };
+    let config = Config { group_factor: 10_000, factors, ..limits };
+    let conversations = conversations(&drafts);
+    let script = script_of(&conversations);
+    let expected = model(&config, &conversations, Windows::of(&config).grid.cell(until(&script)).0);
+    for shuffle in 0..8 {
+        let found = over(&run(&config, &script, TickPlan { shuffle, ..TickPlan::tick_ms(20) }));
+        assert_eq!(found, expected, "shuffle {shuffle}");
+    }
+    assert!(!expected.is_empty());
+}
