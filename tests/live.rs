@@ -27,6 +27,8 @@ mod crowd;
 mod delivery;
 #[path = "live/disk.rs"]
 mod disk;
+#[path = "live/endurance.rs"]
+mod endurance;
 #[path = "live/evidence.rs"]
 mod evidence;
 #[path = "live/exact.rs"]
