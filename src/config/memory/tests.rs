@@ -7,7 +7,7 @@ use crate::capture::Selection;
 use crate::config::Config;
 use crate::config::given::{Given, SettingOrigin};
 
-const LEAST: u64 = if cfg!(debug_assertions) { 64 << 20 } else { 42 << 20 };
+const LEAST: u64 = if cfg!(debug_assertions) { 65 << 20 } else { 43 << 20 };
 
 fn with_limit(limit: u64) -> Result<Config, Oversized> {
     let mut config = Config::default();
