@@ -147,7 +147,8 @@ const LABELS: &[Label] = &[
         Prefixed(&["trafficmonitor_web_denied_total"]),
         Typed(|| DenialReason::ALL.map(DenialReason::label).to_vec()),
     ),
-    Label("result", Every, Listed(&["complete", "broken"])),
+    Label("result", Prefixed(&["trafficmonitor_scrapes_total"]), Listed(&["complete", "broken"])),
+    Label("result", Prefixed(&["trafficmonitor_config_reloads_total"]), Listed(&["accepted", "refused"])),
     Label("thread", Every, Listed(&["accountant", "supervisor"])),
     Label("part", Prefixed(&["trafficmonitor_sandbox"]), Typed(|| SandboxPart::ALL.map(SandboxPart::label).to_vec())),
     Label(
