@@ -17,7 +17,7 @@ pub(super) enum GroupBudgets {
     Fit,
     /// They were derived from the limit. Before, they would have needed this many bytes.
     Derived(u64),
-    /// Not even the smallest fit.
+    /// Not even the smallest fit; these are taken.
     TooSmall(Oversized),
 }
 
@@ -34,7 +34,10 @@ pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit) -> GroupBudget
     }
     match memory::fit(config, share, Measure::Charged) {
         Ok(()) => GroupBudgets::Derived(needed),
-        Err(oversized) => GroupBudgets::TooSmall(oversized),
+        Err(oversized) => {
+            memory::take_smallest(config, Measure::Charged);
+            GroupBudgets::TooSmall(oversized)
+        }
     }
 }
 
@@ -95,7 +98,8 @@ fn say_group(budgets: &GroupBudgets, config: &Config, limit: &MemoryLimit) {
             config.account.max_flows
         ),
         GroupBudgets::TooSmall(oversized) => tracing::warn!(
-            "the control group allows {} of memory ({file}), which may not be enough, and the kernel may end the program: {oversized}",
+            "the control group allows {} of memory ({file}), which may not be enough even for the smallest budgets, which are \
+             taken, and the kernel may end the program: {oversized}",
             size(limit.bytes)
         ),
     }
@@ -131,10 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn group_that_is_too_small_leaves_the_budgets_and_names_what_would_do() {
+    fn group_that_is_too_small_gets_the_smallest_budgets_and_names_what_would_do() {
         let mut config = Config::default();
         let GroupBudgets::TooSmall(oversized) = fit_group(&mut config, &group(8 << 20)) else { panic!("it fits") };
         assert!(oversized.least_bytes > 8 << 20);
-        assert_eq!(config, Config::default());
+        let mut smallest = Config::default();
+        memory::fit(&mut smallest, oversized.least_bytes, Measure::Charged).unwrap();
+        assert!(memory::needed(&config, Measure::Charged) <= memory::needed(&smallest, Measure::Charged));
+        assert!(config.account.max_flows < Config::default().account.max_flows);
     }
 }

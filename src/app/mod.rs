@@ -28,6 +28,7 @@ use crate::events::log::Error as EventLogError;
 use crate::{capture, pipeline};
 use log::say;
 use output::Blocking;
+use service_manager::ServiceManager;
 
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
@@ -83,10 +84,16 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
     }
 }
 
-/// Errors of usage that are found only when the network or libpcap is asked end with status 2 as well.
+/// Errors of usage that are found only when the network or libpcap is asked end with status 2 as well. A service manager
+/// starts the program again: an interface that is not there yet may come, such as that of a tunnel while a host boots.
 fn say_error(error: &anyhow::Error) -> u8 {
     say(&format!("trafficmonitor: {error}"));
-    let is_usage = error.downcast_ref().is_some_and(pipeline::Error::is_usage)
+    let of_pipeline = error.downcast_ref::<pipeline::Error>();
+    let may_come = of_pipeline.is_some_and(pipeline::Error::is_absent_interface);
+    if may_come && ServiceManager::from_environment().is_there() {
+        return FAILED;
+    }
+    let is_usage = of_pipeline.is_some_and(pipeline::Error::is_usage)
         || error.is::<start::UnusableFile>()
         || error.is::<sandbox::StrictRefusal>()
         || error.is::<EventLogError>();

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+use crate::capture::printable;
 use crate::os::threads::{self, Needs};
 
 /// Longest time that a manager that does not read delays a message.
@@ -63,6 +64,11 @@ impl ServiceManager {
         Self(open().map(Arc::new))
     }
 
+    /// True if a manager started this process and wants to be notified.
+    pub(super) const fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Says that the program is ready. From now on a thread sends `status` when it changes, and feeds the watchdog while
     /// no thread is stuck. `stuck_thread` checks that once more at each call, and gives a thread that made no progress in
     /// its last so many checks.
@@ -91,6 +97,14 @@ impl ServiceManager {
             open.send(&[NotifyState::Reloading, now]);
         }
         Reloading(self)
+    }
+
+    /// Says why a reload is refused. The status stays until there is news of the capture.
+    pub(super) fn refused(&self, reason: &str) {
+        if let Some(open) = &self.0 {
+            let text = format!("reload refused: {}", printable(reason));
+            open.send(&[NotifyState::Status(&text)]);
+        }
     }
 
     /// Says that the program stops; only the first call has an effect.

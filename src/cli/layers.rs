@@ -4,7 +4,7 @@
 //! know what a setting does.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::options::{self, Occurrence, all};
 use super::scope::{ANALYZE, REPLAY, TEST};
@@ -69,7 +69,8 @@ fn config_file(
     given.map(|given| FILE_NAME.parse_given(&given)).transpose().map_err(Error::from)
 }
 
-/// Refuses a configuration file that cannot be read again, such as a pipe.
+/// Refuses a configuration file that cannot be read again, such as a pipe, and one that is empty: it may be half written,
+/// and all its settings would get their defaults.
 pub(super) fn refuse_unrepeatable(
     occurrences: &[Occurrence],
     variables: &[(OsString, OsString)],
@@ -81,8 +82,18 @@ pub(super) fn refuse_unrepeatable(
             let problem = "not a regular file, so it cannot be read again; restart the program";
             Err(Error::invalid(path.display().to_string(), problem))
         }
+        Ok(metadata) if metadata.is_file() && is_blank(&path) => Err(Error::invalid(
+            path.display().to_string(),
+            "the file has no setting; restart the program for its defaults",
+        )),
         _ => Ok(()),
     }
+}
+
+/// True if a file has nothing but comments and space. One that cannot be read is refused with its reason later.
+fn is_blank(path: &Path) -> bool {
+    let is_empty = |line: &str| line.is_empty() || line.starts_with('#') || line == "---";
+    std::fs::read_to_string(path).is_ok_and(|text| text.lines().all(|line| is_empty(line.trim())))
 }
 
 /// True if the configuration is only to be checked.

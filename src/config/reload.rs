@@ -42,12 +42,24 @@ impl Config {
         let Some(first) = refused.next() else {
             return self.refuse_unnamed(read);
         };
-        let place = |declaration: &Declaration| settings.place(declaration.keys.first().copied().unwrap_or_default());
-        let others: String = refused
-            .map(|declaration| format!(", and so does {} ({})", declaration.key(), place(declaration)))
-            .collect();
+        let place = |declaration: &Declaration| {
+            let key = declaration.keys.first().copied().unwrap_or_default();
+            settings.gives(key).then(|| settings.place(key))
+        };
+        let others = refused.map(|declaration| {
+            let place = place(declaration).unwrap_or_else(|| "no longer given".to_owned());
+            format!(", and so does {} ({place})", declaration.key())
+        });
+        let others: String = others.collect();
         let name = first.key();
-        Err(Error::invalid(place(first), format!("a new value of {name} needs a restart of the program{others}")))
+        Err(match place(first) {
+            Some(place) => {
+                Error::invalid(place, format!("a new value of {name} needs a restart of the program{others}"))
+            }
+            None => {
+                Error::invalid(name, format!("it is no longer given, which needs a restart of the program{others}"))
+            }
+        })
     }
 
     /// Refuses a difference that no setting has.
@@ -90,7 +102,11 @@ mod tests {
         assert_eq!(
             refusal(before, "capture:\n  workers: 3\n"),
             "t.yml:2:12: a new value of capture.workers needs a restart of the program, and so does http.listen \
-             (the default)"
+             (no longer given)"
+        );
+        assert_eq!(
+            refusal(before, "capture:\n  workers: 1\n"),
+            "http.listen: it is no longer given, which needs a restart of the program"
         );
     }
 

@@ -136,7 +136,7 @@ families! {
     HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []
         "Times a capture thread had to wait because accounting had not finished the previous interval.";
     THREAD_UP = Gauge "trafficmonitor_thread_up" ["thread"]
-        "1 if the thread works; 0 if it has panicked or has made no progress for 30 s, after which the program ends with status 1.";
+        "1 if the thread works; 0 if it has panicked or has made no progress for 30 s, after which the program ends with status 1. thread=\"capture\" stands for all threads that capture: at 0 one of them makes no progress, and the program goes on.";
     NETWORK_STALE = Gauge "trafficmonitor_network_stale" []
         "1 if interfaces, addresses and routes may have changed and could not be read since; reading is retried until it succeeds.";
     RING_BYTES = Gauge "trafficmonitor_ring_memory_bytes" []

@@ -57,9 +57,11 @@ impl ReloadRequester {
     pub(super) async fn answer(&self) -> Answer {
         let (sender, outcome) = oneshot::channel();
         if self.0.try_send(Some(sender)).is_err() {
-            return unavailable(
-                "no reload is possible now: too many wait for one, or the program reads a capture file\n",
-            );
+            return unavailable(if self.0.is_closed() {
+                "a capture file is read, so there is no reload\n"
+            } else {
+                "no reload is possible now: too many clients wait for one\n"
+            });
         }
         match timeout(LONGEST_WAIT, outcome).await {
             Ok(Ok(Ok(()))) => page(StatusCode::OK, PLAIN, "the configuration is in force\n"),

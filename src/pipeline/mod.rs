@@ -31,6 +31,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
+use crate::capture::selection::SelectionError;
 use crate::capture::{self, printable};
 use crate::decode::{UnsupportedLinkType, supported_link_types};
 use crate::kernel;
@@ -100,6 +101,12 @@ pub fn check_workers(workers: usize) -> Result<(), Error> {
 }
 
 impl Error {
+    /// True if an interface is named that is not there.
+    pub fn is_absent_interface(&self) -> bool {
+        let Self::Capture(capture::Error::Selection(error)) = self else { return false };
+        matches!(error, SelectionError::UnknownInterface { .. })
+    }
+
     /// True if the user asked for the impossible; false if an operation failed.
     pub fn is_usage(&self) -> bool {
         matches!(

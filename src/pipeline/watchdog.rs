@@ -1,5 +1,5 @@
-//! Watches the accountant and the supervisor. Takes their heartbeats; reports the first thread that has failed. Must
-//! not know what the threads do.
+//! Watches the threads of the pipeline. Takes their heartbeats; reports those that have failed, and ends the program where
+//! it is the accountant or the supervisor. Must not know what the threads do.
 //!
 //! Time is measured in checks, each at least [`PAUSE`] after the last one. A suspended machine, a stopped process and
 //! a clock that was set cost one check at most, because the watchdog was stopped as well.
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::control::ControlBlock;
-use super::heartbeat::{Heartbeat, LastChecks, ThreadFailure};
+use super::heartbeat::{Heartbeat, LastChecks, PipelineProgress, ThreadFailure};
 use super::threads::spawn;
 use crate::export::vitals::Vitals;
 use crate::os::threads::Needs;
@@ -19,11 +19,13 @@ use crate::os::threads::Needs;
 const PAUSE: Duration = Duration::from_secs(1);
 /// A thread that makes no progress in this number of checks (30 s) has failed.
 const PATIENCE: u32 = 30;
+/// The value of a metric's label for all threads that capture.
+const CAPTURE: &str = "capture";
 /// Time for which a failed thread shows in `/-/healthy` and `/metrics` before the program ends.
 const FAILURE_SHOWN: Duration = Duration::from_secs(2);
 
-/// Starts the thread that watches the accountant and the supervisor. `on_failure` is called when one of them has
-/// failed.
+/// Starts the thread that watches all others. `on_failure` is called when the accountant or the supervisor has failed. A
+/// thread that captures may hang in a driver and go on: it is reported until then.
 pub(super) fn start(
     [accountant, supervisor]: [Arc<Heartbeat>; 2],
     control: &Arc<ControlBlock>,
@@ -31,6 +33,7 @@ pub(super) fn start(
     on_failure: impl FnOnce() + Send + 'static,
 ) -> Result<(), Error> {
     let mut watchdog = Watchdog::new(vitals);
+    watchdog.progress = Some(PipelineProgress::new(Arc::clone(control.heartbeats())));
     watchdog.watch("accountant", &accountant);
     watchdog.watch("supervisor", &supervisor);
     let control = Arc::clone(control);
@@ -39,13 +42,18 @@ pub(super) fn start(
 
 pub(super) struct Watchdog {
     watched: Vec<(&'static str, Arc<Heartbeat>, LastChecks)>,
+    /// The progress of all threads.
+    progress: Option<PipelineProgress>,
+    /// A thread that captures and is stuck.
+    stuck: Option<String>,
     vitals: Vitals,
 }
 
 impl Watchdog {
     /// Watches no thread yet, and shows their states in `vitals`.
     pub(super) fn new(vitals: Vitals) -> Self {
-        Self { watched: Vec::new(), vitals }
+        vitals.set_thread_up(CAPTURE, true);
+        Self { watched: Vec::new(), progress: None, stuck: None, vitals }
     }
 
     /// Starts to watch the thread with this heartbeat; it counts as working.
@@ -63,6 +71,7 @@ impl Watchdog {
             if is_stopping() {
                 return;
             }
+            self.check_captures();
             if !failed.is_empty() {
                 failed.into_iter().for_each(|(thread, failure)| self.report(thread, failure));
                 thread::sleep(FAILURE_SHOWN);
@@ -77,6 +86,21 @@ impl Watchdog {
         watched.filter_map(|(name, heartbeat, checks)| Some((*name, checks.check(heartbeat, PATIENCE)?))).collect()
     }
 
+    /// Checks the threads that capture once, and reports when one is stuck, and when none is any more.
+    fn check_captures(&mut self) {
+        let stuck = self.progress.as_mut().and_then(|progress| progress.stuck_thread(PATIENCE));
+        let stuck = stuck.filter(|name| self.watched.iter().all(|(watched, ..)| watched != name));
+        if stuck == self.stuck {
+            return;
+        }
+        self.vitals.set_thread_up(CAPTURE, stuck.is_none());
+        match &stuck {
+            Some(thread) => tracing::error!(thread, "a thread that captures made no progress for 30 s"),
+            None => tracing::info!("all threads that capture make progress again"),
+        }
+        self.stuck = stuck;
+    }
+
     fn report(&self, thread: &str, failure: ThreadFailure) {
         self.vitals.set_thread_up(thread, false);
         match failure {
@@ -88,6 +112,7 @@ impl Watchdog {
 
 #[cfg(test)]
 mod tests {
+    use super::super::heartbeat::Heartbeats;
     use super::*;
 
     fn watchdog() -> (Watchdog, Arc<Heartbeat>, Vitals) {
@@ -115,6 +140,24 @@ mod tests {
             heartbeat.beat();
             assert!((0..PATIENCE).all(|_| watchdog.check().is_empty()));
         }
+    }
+
+    #[test]
+    fn stuck_capture_is_shown_until_it_goes_on_and_the_program_stays() {
+        let (mut watchdog, accountant, vitals) = watchdog();
+        let heartbeats = Arc::<Heartbeats>::default();
+        let capture = heartbeats.of_new_thread("capture-eth0");
+        watchdog.progress = Some(PipelineProgress::new(heartbeats));
+        for _ in 0..=PATIENCE {
+            assert_eq!(vitals.dead_thread(), None);
+            accountant.beat();
+            watchdog.check_captures();
+        }
+        assert_eq!(vitals.dead_thread().as_deref(), Some(CAPTURE));
+        assert!(watchdog.check().is_empty());
+        capture.beat();
+        watchdog.check_captures();
+        assert_eq!(vitals.dead_thread(), None);
     }
 
     #[test]

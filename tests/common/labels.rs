@@ -149,7 +149,7 @@ const LABELS: &[Label] = &[
     ),
     Label("result", Prefixed(&["trafficmonitor_scrapes_total"]), Listed(&["complete", "broken"])),
     Label("result", Prefixed(&["trafficmonitor_config_reloads_total"]), Listed(&["accepted", "refused"])),
-    Label("thread", Every, Listed(&["accountant", "supervisor"])),
+    Label("thread", Every, Listed(&["accountant", "supervisor", "capture"])),
     Label("part", Prefixed(&["trafficmonitor_sandbox"]), Typed(|| SandboxPart::ALL.map(SandboxPart::label).to_vec())),
     Label(
         "part",

@@ -30,7 +30,7 @@ const SYS_PTRACE: u64 = 1 << 19;
 const BPF: u64 = 1 << 39;
 const SETS: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
 const PARTS: [&str; 4] = ["capabilities", "no_new_privs", "seccomp", "landlock"];
-const CLOSED: &str = "the sandbox is closed";
+const CLOSED: &str = "the sandbox is in force";
 
 /// The lines of `/proc/PID/task/*/status`, by the names of the threads.
 fn threads(monitor: &Monitor<'_>) -> BTreeMap<String, BTreeMap<String, String>> {

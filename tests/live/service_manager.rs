@@ -158,6 +158,35 @@ fn status_names_what_is_captured_and_what_is_waited_for() {
     monitor.stop();
 }
 
+#[test]
+fn refused_reload_shows_in_the_status_with_its_place() {
+    let (pair, manager, folder) = (Pair::new(), Manager::new(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("monitor.yml");
+    fs::write(&file, "bandwidth:\n  limit: 5G\n").unwrap();
+    let monitor = manager.start(&pair.host, TIME, &["-iface", "eth0", "-c", file.to_str().unwrap()]);
+    manager.wait_for("READY=1\n");
+    for (text, reason) in [
+        ("bandwidth:\n  limit: five\n", format!("{}:2:10: five: expected ", file.display())),
+        ("# Half written\n", format!("{}: the file has no setting; restart", file.display())),
+    ] {
+        fs::write(&file, text).unwrap();
+        monitor.signal(libc::SIGHUP);
+        let status = manager.wait_for("STATUS=reload refused: ");
+        assert!(status.starts_with(&format!("STATUS=reload refused: {reason}")), "{status}");
+        manager.wait_for("READY=1\n");
+    }
+    monitor.stop();
+}
+
+/// A tunnel comes later than the service while a host boots. Status 2 would keep the unit down.
+#[test]
+fn absent_interface_ends_a_service_as_a_failure_that_may_pass() {
+    let (pair, manager) = (Pair::new(), Manager::new());
+    let ended = manager.start(&pair.host, TIME, &["-iface", "wg0"]).wait();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.messages);
+    assert!(ended.messages.contains("wg0: no such interface"), "{}", ended.messages);
+}
+
 /// A thread is stopped as a debugger does it. The program's own watchdog would end the program after 30 s.
 #[test]
 fn watchdog_is_not_fed_while_a_thread_of_the_pipeline_hangs() {

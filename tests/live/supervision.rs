@@ -168,6 +168,23 @@ fn interface_without_memory_for_its_ring_is_refused_and_counted() {
 
 // ---- Threads -------------------------------------------------------------------------------------------------------------
 
+/// As in a driver that hangs. Kubernetes asks for health, and restarts the container.
+#[test]
+fn capture_that_hangs_is_unhealthy_until_it_goes_on() {
+    let pair = Pair::new();
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    let up = [("thread", "capture")];
+    assert_eq!(monitor.metrics().value("trafficmonitor_thread_up", &up), Some(1));
+    let held = Held::hold(monitor.pid(), "capture-eth0");
+    let health = || monitor.ask("GET", "/-/healthy").expect("it still answers").status;
+    wait_for("it is not healthy", || (health() == 503).then_some(()));
+    assert_eq!(monitor.metrics().value("trafficmonitor_thread_up", &up), Some(0));
+    assert!(monitor.messages().contains("made no progress for 30 s"), "{}", monitor.messages());
+    held.release();
+    wait_for("it is healthy again", || (health() == 200).then_some(()));
+    monitor.stop();
+}
+
 #[test]
 fn thread_that_hangs_ends_the_program() {
     let pair = Pair::new();

@@ -61,12 +61,15 @@ fn available(config: &Config) -> CheckFinding {
         Some(available) if available < needed => CheckFinding::warning(
             MEMORY,
             format!(
-                "under the heaviest load the parts may need {}, and {} are available; set --memory.limit, or smaller budgets",
+                "under the heaviest load the parts may need {} with the kernel's rings, and {} are available; set --memory.limit, or smaller budgets",
                 size(needed),
                 size(available)
             ),
         ),
-        _ => CheckFinding::ok(MEMORY, format!("under the heaviest load the parts need at most {}", size(needed))),
+        _ => CheckFinding::ok(
+            MEMORY,
+            format!("under the heaviest load the parts need at most {} with the kernel's rings", size(needed)),
+        ),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::app::alerting::AlertOutputs;
 use crate::app::replay::{ReadOutputs, history_of_files};
 use crate::app::sandbox::Sandbox;
 use crate::app::signals::Stop;
-use crate::app::{DONE, FAILED};
+use crate::app::{DONE, FAILED, signals};
 use crate::capture::file_name;
 use crate::config::Config;
 use crate::export::{Published, Report};
@@ -41,6 +41,7 @@ pub(super) fn read(
     let reading = start_reading(file.to_owned(), config.clone(), alerting.outputs(), meanwhile, stop.clone())?;
     sandbox.close()?;
     manager::ready_to_read(&exporter.manager, file)?;
+    signals::on_hangup(|| tracing::warn!("a capture file is read, so HUP reloads nothing"));
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
         let summary = format!("stopped while waiting for input from {}", file_name(file));
         return Ok(ExporterEnd { status: DONE, summary });

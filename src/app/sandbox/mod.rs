@@ -218,7 +218,7 @@ impl Sandbox {
             seccomp = word(SandboxPart::SystemCalls),
             landlock = word(SandboxPart::Files),
             landlock_version = self.landlock.map(|LandlockVersion(version)| version),
-            "the sandbox is closed"
+            "the sandbox is in force"
         );
     }
 }

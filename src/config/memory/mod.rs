@@ -121,6 +121,11 @@ pub(crate) fn needed(config: &WholeConfig, measure: Measure) -> u64 {
     sum.saturating_add(sum / (SPARE_SHARE - 1))
 }
 
+/// Makes all budgets that were not given the smallest that are possible.
+pub(crate) fn take_smallest(config: &mut WholeConfig, measure: Measure) {
+    *config = scaled(config, 1, measure);
+}
+
 /// Derives the budgets that were not given, so that all parts fit into `limit` bytes.
 ///
 /// # Errors

@@ -4,9 +4,9 @@
 //! events.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -85,7 +85,7 @@ impl LogFile {
     }
 
     fn open_regular(path: PathBuf, format: EventFormat) -> io::Result<Self> {
-        let opened = options(format).create(true).mode(OWNER_AND_GROUP).open(&path);
+        let opened = open_or_create(&path, format);
         let mut file = opened.map_err(|error| explain_not_created(&path, error))?;
         let kind = if format == EventFormat::Json {
             lock(&file)?;
@@ -219,6 +219,21 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
 }
 
 /// The way in which a regular file is opened.
+/// A new file gets its mode whatever the umask is; that of systemd's unit hides files from the group.
+fn open_or_create(path: &Path, format: EventFormat) -> io::Result<File> {
+    match options(format).create_new(true).mode(OWNER_AND_GROUP).open(path) {
+        Ok(file) => {
+            file.set_permissions(Permissions::from_mode(OWNER_AND_GROUP))?;
+            Ok(file)
+        }
+        // A symbolic link to a name that is not there yet is no new file either.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            options(format).create(true).mode(OWNER_AND_GROUP).open(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn options(format: EventFormat) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true);

@@ -102,6 +102,7 @@ impl Reloader {
             Ok(()) => self.follow(ReloadPhase::Ended(Ok(&self.running))),
             Err(reason) => {
                 tracing::error!("the reload is refused, and the running configuration stays in force: {reason:#}");
+                self.parts.manager.refused(&format!("{reason:#}"));
                 self.follow(ReloadPhase::Ended(Err(reason)));
             }
         }
@@ -183,8 +184,10 @@ fn check(running: &Config, read: &Config, settings: &Settings) -> anyhow::Result
     running.refuse_restart(read, settings)?;
     let place = settings.place(("policy", "permitted"));
     match (&running.policy.permitted, &read.policy.permitted) {
-        (None, Some(_)) => anyhow::bail!("{place}: policy.permitted begins only with the program; restart it"),
-        (Some(_), None) => anyhow::bail!("policy.permitted: the list is gone, and it ends only with the program"),
+        (None, Some(_)) => {
+            anyhow::bail!("{place}: policy.permitted: a list of permitted networks is new; restart the program for it")
+        }
+        (Some(_), None) => anyhow::bail!("policy.permitted: the list is gone; restart the program without it"),
         _ => {}
     }
     // The kernel's maps have the size of the flow table at the start.

@@ -28,8 +28,8 @@ fn policy_neither_begins_nor_ends_with_a_reload() {
     let [without, with] = [with(None, false), with(Some(&["10.0.0.0/8"]), false)];
     checked(&without, &without).unwrap();
     checked(&with, &with).unwrap();
-    assert!(checked(&without, &with).unwrap_err().contains("begins only with the program"));
-    assert!(checked(&with, &without).unwrap_err().contains("ends only with the program"));
+    assert!(checked(&without, &with).unwrap_err().contains("is new; restart the program"));
+    assert!(checked(&with, &without).unwrap_err().contains("the list is gone; restart the program"));
 }
 
 #[test]
