@@ -141,9 +141,7 @@ test_package() {
     check_files "$root"
     run_as_service "$root"
     check_conffiles "$root"
-    in_root "$root" dpkg --purge trafficmonitor >"$work/purge.log" 2>&1 || die "it cannot be purged: $(tail -n 3 "$work/purge.log")"
-    [ ! -e "$root/etc/trafficmonitor" ] || die "purge leaves /etc/trafficmonitor"
-    [ ! -e "$root/etc/default/trafficmonitor" ] || die "purge leaves /etc/default/trafficmonitor"
+    check_purge "$root"
     say "package: installed, run, reinstalled, purged"
 }
 
@@ -214,6 +212,35 @@ refuses_without_capability() {
 check_conffiles() {
     in_root "$1" dpkg --install /trafficmonitor.deb >"$work/again.log" 2>&1 || die "it cannot be installed again"
     grep -q '"127.0.0.1:9899"' "$1/etc/trafficmonitor/trafficmonitor.yml" || die "a changed configuration was overwritten"
+}
+
+# Removing the package keeps what the service has written, purging it does not.
+check_purge() {
+    local file
+    local written=(var/lib/trafficmonitor/evidence/alert.pcap var/log/trafficmonitor/events.jsonl)
+    write_service_files "$1" "${written[@]}"
+    in_root "$1" dpkg --remove trafficmonitor >"$work/remove.log" 2>&1 || die "it cannot be removed: $(tail -n 3 "$work/remove.log")"
+    for file in "${written[@]}"; do
+        [ -e "$1/$file" ] || die "removing the package removes /$file"
+    done
+    in_root "$1" dpkg --purge trafficmonitor >"$work/purge.log" 2>&1 || die "it cannot be purged: $(tail -n 3 "$work/purge.log")"
+    for file in etc/trafficmonitor etc/default/trafficmonitor etc/logrotate.d/trafficmonitor \
+        var/{lib,log}/trafficmonitor var/{lib,log}/private/trafficmonitor; do
+        [ ! -e "$1/$file" ] && [ ! -L "$1/$file" ] || die "purge leaves /$file"
+    done
+}
+
+# write_service_files ROOT FILE…: the folder of the state is where systemd makes it without a static user, behind a link.
+write_service_files() {
+    local root=$1 file
+    shift
+    rm -rf "$root/var/lib/trafficmonitor"
+    mkdir -p "$root/var/lib/private/trafficmonitor"
+    ln -s private/trafficmonitor "$root/var/lib/trafficmonitor"
+    for file in "$@"; do
+        mkdir -p "$root/$(dirname "$file")"
+        echo written >"$root/$file"
+    done
 }
 
 # --- the image ---
