@@ -30,18 +30,30 @@ END
 
 install -m 755 "$binary" "$stage/trafficmonitor"
 printed "$stage" "$binary"
-cp -r README.md NOTICE CHANGELOG.md alerts.rules.yml grafana examples "$stage/"
-rm -rf "$stage"/examples/{test-traffic.rs,cases.pcap,trafficmonitor.service,trafficmonitor.yml,logrotate.conf}
+cp -r NOTICE CHANGELOG.md alerts.rules.yml grafana examples "$stage/"
+# The unit and the rotation are installed; the others need the sources.
+rm -rf "$stage"/examples/{trafficmonitor.service,logrotate.conf,test-traffic.rs,compose.yml}
+scripts/documents.py copy "$stage" CHANGELOG.md=changelog.gz LICENSE=copyright
 scripts/dependencies.py licences "$target" >"$stage/THIRD-PARTY.txt"
 
-# The unit, the configuration and the rotation are the examples; a package has its program in /usr/bin, and its
-# configuration says what the unit says where there is none: serve this host only.
-sed 's|/usr/local/bin/trafficmonitor|/usr/bin/trafficmonitor|' examples/trafficmonitor.service \
+# The unit, the configuration and the rotation are the examples, without the words on how to install them. The program is
+# in /usr/bin, and its user is the static one of the package: with DynamicUser= systemd would keep the event log in a
+# folder that only root can enter. The configuration serves this host only, as the unit does.
+documents=/usr/share/doc/trafficmonitor/docs
+name_documents() { sed -i "s|\bdocs/\([a-z-]*\.md\)|$documents/\1|g" "$@"; }
+sed -e '/^#   install /,/^#$/d' -e 's|`trafficmonitor man` lists|trafficmonitor(8) lists|' \
+    -e "s|^Description=.*|&\nDocumentation=man:trafficmonitor(8) file:docs/operating.md|" \
+    -e 's|^DynamicUser=yes|User=trafficmonitor\nRemoveIPC=yes|' \
+    -e 's|/usr/local/bin/trafficmonitor|/usr/bin/trafficmonitor|' examples/trafficmonitor.service \
     >"$stage/debian/trafficmonitor.service"
 sed 's|^  listen: .*|  listen: ["127.0.0.1:8888"]|' examples/trafficmonitor.yml >"$stage/trafficmonitor.yml"
-sed -i 's|\.\./alerts.rules.yml|/usr/share/trafficmonitor/alerts.rules.yml|' "$stage/examples/prometheus.yml"
-cp examples/logrotate.conf "$stage/debian/trafficmonitor.logrotate"
-grep -q '^ExecStart=/usr/bin/trafficmonitor' "$stage/debian/trafficmonitor.service"
+name_documents "$stage/debian/trafficmonitor.service" "$stage/trafficmonitor.yml"
+sed 's| Copy it to /etc/logrotate.d/trafficmonitor\.$||' examples/logrotate.conf >"$stage/debian/trafficmonitor.logrotate"
+sed -i -e 's|, from the folder above; copy alerts.rules.yml to .*|.|' \
+    -e 's|\.\./alerts.rules.yml|/usr/share/trafficmonitor/alerts.rules.yml|' "$stage"/examples/prometheus{,-fleet}.yml
+for line in ExecStart=/usr/bin/trafficmonitor User=trafficmonitor RemoveIPC=yes; do
+    grep -qx "$line" "$stage/debian/trafficmonitor.service"
+done
 grep -q '^  listen: \["127.0.0.1:8888"\]' "$stage/trafficmonitor.yml"
 
 rm -f "$CARGO_TARGET_DIR"/package/*.deb "$dist"/*.deb

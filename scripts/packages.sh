@@ -90,6 +90,8 @@ test_release() {
     for file in trafficmonitor trafficmonitor.8 LICENSE NOTICE THIRD-PARTY.txt examples/trafficmonitor.service; do
         [ -s "$work/$name/$file" ] || die "the archive lacks $file"
     done
+    check_documents "$work/$name"
+    "$work/$name/trafficmonitor" test "$work/$name/examples/cases.yml" >"$work/cases.log" || die "the example of the archive fails: $(cat "$work/cases.log")"
     "$work/$name/trafficmonitor" --version | grep -c '^trafficmonitor ' >/dev/null || die "the binary of the archive does not run"
     ! has_symbols "$BIN/trafficmonitor" || die "the binary has symbols"
     has_symbols "$BIN/trafficmonitor.debug" || die "the symbols are lost"
@@ -102,6 +104,14 @@ test_release() {
     BINARY=$binary scripts/release.sh >/dev/null
     sha256sum --check --quiet "$work/first" || die "the same binary gives another release"
     say "release: $(wc -l <"$DIST/SHA256SUMS") files, sums right, twice the same"
+}
+
+# check_documents FOLDER: links of documents lead somewhere, and examples name no document that is missing.
+check_documents() {
+    local faults missing
+    faults=$(scripts/documents.py check "$1" 2>&1) || die "documents: $faults"
+    missing=$(grep -rhoE '\bdocs/[a-z-]+\.md' "$1/examples" | sort -u | while read -r file; do [ -s "$1/$file" ] || echo "$file"; done)
+    [ -z "$missing" ] || die "examples name documents that are missing: $missing"
 }
 
 has_symbols() { readelf --sections "$1" 2>/dev/null | grep -c ' \.symtab ' >/dev/null; }
@@ -139,11 +149,10 @@ test_package() {
     install_package "$root"
     check_unit "$root"
     check_files "$root"
+    check_examples "$root"
     run_as_service "$root"
     check_conffiles "$root"
-    in_root "$root" dpkg --purge trafficmonitor >"$work/purge.log" 2>&1 || die "it cannot be purged: $(tail -n 3 "$work/purge.log")"
-    [ ! -e "$root/etc/trafficmonitor" ] || die "purge leaves /etc/trafficmonitor"
-    [ ! -e "$root/etc/default/trafficmonitor" ] || die "purge leaves /etc/default/trafficmonitor"
+    check_purge "$root"
     say "package: installed, run, reinstalled, purged"
 }
 
@@ -157,10 +166,12 @@ install_package() {
 
 check_unit() {
     local said
-    said=$(in_root "$1" systemd-analyze verify /lib/systemd/system/trafficmonitor.service 2>&1) || die "the unit: $said"
+    said=$(in_root "$1" systemd-analyze verify --man=no /lib/systemd/system/trafficmonitor.service 2>&1) || die "the unit: $said"
     [ -z "$said" ] || die "the unit: $said"
     [ "$(readlink "$1/etc/systemd/system/multi-user.target.wants/trafficmonitor.service")" = /lib/systemd/system/trafficmonitor.service ] ||
         die "the unit is not enabled"
+    grep -qx 'User=trafficmonitor' "$1/lib/systemd/system/trafficmonitor.service" ||
+        die "the service does not run as the user of the package"
     say "systemd-analyze verify: nothing to say"
 }
 
@@ -169,6 +180,7 @@ check_files() {
     for file in usr/share/man/man8/trafficmonitor.8.gz usr/share/bash-completion/completions/trafficmonitor \
         usr/share/zsh/vendor-completions/_trafficmonitor usr/share/fish/vendor_completions.d/trafficmonitor.fish \
         usr/share/doc/trafficmonitor/{copyright,changelog.gz,changelog.Debian.gz,THIRD-PARTY.txt.gz} \
+        usr/share/doc/trafficmonitor/docs/{operating.md,openapi.yaml,migrating/wherefore.md} \
         usr/share/trafficmonitor/alerts.rules.yml usr/share/trafficmonitor/grafana/trafficmonitor.json; do
         [ -s "$1/$file" ] || [ -s "$1/${file%.gz}" ] || say "lacks $file"
     done >"$work/lacks"
@@ -178,6 +190,21 @@ check_files() {
         die "the configuration files are: $conffiles"
     in_root "$1" trafficmonitor --config.check -config /etc/trafficmonitor/trafficmonitor.yml >/dev/null ||
         die "the default configuration is wrong"
+}
+
+# The files that name others: documents, examples, and those in /etc and the unit.
+check_examples() {
+    local file said documents=/usr/share/doc/trafficmonitor
+    check_documents "$1$documents"
+    in_root "$1" trafficmonitor test $documents/examples/cases.yml >"$work/cases.log" 2>&1 ||
+        die "the example of the package fails: $(cat "$work/cases.log")"
+    for file in $(grep -hoE '(/usr/share/[a-z/]*/|\.\./)[a-zA-Z./-]+\.(md|yml)' "$1$documents"/examples/*.yml "$1"/etc/trafficmonitor/* \
+        "$1/lib/systemd/system/trafficmonitor.service" | sort -u); do
+        [ -s "$1$file" ] || die "a file of the package names $file, which it lacks"
+    done
+    said=$(grep -hiE '(^|[^/])\bdocs/|copy it|install -m' "$1"/etc/{trafficmonitor,logrotate.d,default}/trafficmonitor* \
+        "$1/lib/systemd/system/trafficmonitor.service") && die "a file of the package tells how to install it, or has a wrong path: $said"
+    say "documents and examples: nothing is missing"
 }
 
 # As the unit says: its variables, its command, its capabilities; as the user of the package.
@@ -214,6 +241,35 @@ refuses_without_capability() {
 check_conffiles() {
     in_root "$1" dpkg --install /trafficmonitor.deb >"$work/again.log" 2>&1 || die "it cannot be installed again"
     grep -q '"127.0.0.1:9899"' "$1/etc/trafficmonitor/trafficmonitor.yml" || die "a changed configuration was overwritten"
+}
+
+# Removing the package keeps what the service has written, purging it does not.
+check_purge() {
+    local file
+    local written=(var/lib/trafficmonitor/evidence/alert.pcap var/log/trafficmonitor/events.jsonl)
+    write_service_files "$1" "${written[@]}"
+    in_root "$1" dpkg --remove trafficmonitor >"$work/remove.log" 2>&1 || die "it cannot be removed: $(tail -n 3 "$work/remove.log")"
+    for file in "${written[@]}"; do
+        [ -s "$1/$file" ] || die "removing the package removes /$file"
+    done
+    in_root "$1" dpkg --purge trafficmonitor >"$work/purge.log" 2>&1 || die "it cannot be purged: $(tail -n 3 "$work/purge.log")"
+    for file in etc/trafficmonitor etc/default/trafficmonitor etc/logrotate.d/trafficmonitor \
+        var/{lib,log}/trafficmonitor var/{lib,log}/private/trafficmonitor; do
+        [ ! -e "$1/$file" ] && [ ! -L "$1/$file" ] || die "purge leaves /$file"
+    done
+}
+
+# write_service_files ROOT FILE…: the folder of the state is where systemd makes it with DynamicUser=yes, behind a link.
+write_service_files() {
+    local root=$1 file
+    shift
+    rm -rf "$root/var/lib/trafficmonitor"
+    mkdir -p "$root/var/lib/private/trafficmonitor"
+    ln -s private/trafficmonitor "$root/var/lib/trafficmonitor"
+    for file in "$@"; do
+        mkdir -p "$root/$(dirname "$file")"
+        echo written >"$root/$file"
+    done
 }
 
 # --- the image ---

@@ -34,7 +34,11 @@ mkdir -p "$stage" "$dist"
 rm -f "$dist/$name".*
 printed "$stage" "$bin/trafficmonitor"
 install -m 755 "$bin/trafficmonitor" "$stage/"
-cp -r LICENSE NOTICE README.md CHANGELOG.md alerts.rules.yml grafana examples "$stage/"
+cp -r LICENSE NOTICE CHANGELOG.md alerts.rules.yml grafana examples "$stage/"
+# These need the sources.
+rm "$stage"/examples/{compose.yml,test-traffic.rs}
+sed -i 's|^#   install -m 755 bin/|#   install -m 755 |' "$stage/examples/trafficmonitor.service"
+scripts/documents.py copy "$stage"
 scripts/dependencies.py licences "$target" >"$stage/THIRD-PARTY.txt"
 archive "$stage" "$dist/$name.tar.gz"
 install -m 644 "$bin/trafficmonitor.debug" "$dist/$name.debug"
