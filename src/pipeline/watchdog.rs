@@ -148,6 +148,7 @@ mod tests {
         let heartbeats = Arc::<Heartbeats>::default();
         let capture = heartbeats.of_new_thread("capture-eth0");
         watchdog.progress = Some(PipelineProgress::new(heartbeats));
+        capture.beat();
         for _ in 0..=PATIENCE {
             assert_eq!(vitals.dead_thread(), None);
             accountant.beat();
