@@ -3,7 +3,6 @@
 
 use crate::config::Config;
 use crate::config::memory::{self, Measure, Oversized, size};
-use crate::os::allocator;
 use crate::os::cgroup::{self, MemoryLimit};
 
 /// The share of a control group's limit that the program takes, in percent. The kernel counts pages of files and buffers
@@ -81,7 +80,6 @@ pub(super) fn settle(config: &mut Config) -> Option<LimitInForce> {
             LimitInForce::Configured(bytes)
         }
     };
-    allocator::keep_little();
     Some(limit)
 }
 

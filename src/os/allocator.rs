@@ -4,25 +4,18 @@
 /// hours until it has its most.
 #[cfg(target_env = "gnu")]
 const ARENAS: libc::c_int = 2;
-/// Blocks from this size on are given back to the kernel as soon as they are freed.
+/// Blocks from this size on have mappings of their own, and are given back to the kernel as soon as they are freed. Among
+/// small blocks, their places would fill with others, and memory would grow for hours.
 #[cfg(target_env = "gnu")]
 const OWN_MAPPING_BYTES: libc::c_int = 128 << 10;
 
-/// Lets all threads share few arenas, before further threads start. Only glibc has these settings; other C libraries keep
-/// little anyway.
-pub fn share_arenas() {
+/// Lets the allocator keep little memory that was freed, before further threads start. Only glibc has these settings; other
+/// C libraries keep little anyway.
+pub fn keep_little() {
     #[cfg(target_env = "gnu")]
     // SAFETY: `mallopt` takes two numbers. A refusal changes nothing and is harmless.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, ARENAS);
-    }
-}
-
-/// Lets the allocator give back large blocks at once, for which the kernel then has to find memory anew.
-pub fn keep_little() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: as above.
-    unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING_BYTES);
     }
 }

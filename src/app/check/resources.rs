@@ -101,7 +101,7 @@ fn processors(config: &Config) -> CheckFinding {
                 quota * 100.0
             ),
         ),
-        None => CheckFinding::ok(PROCESSORS, format!("{cores} for {workers} capture threads per interface")),
+        None => CheckFinding::ok(PROCESSORS, format!("processors: {cores}, capture threads per interface: {workers}")),
     }
 }
 

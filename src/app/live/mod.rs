@@ -56,7 +56,7 @@ pub(super) const FEWEST_DESCRIPTORS: u64 = 40;
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     let capacity = Capacity::within(raise_descriptor_limit()?);
-    allocator::share_arenas();
+    allocator::keep_little();
     // Before the first thread, because threads inherit. A refusal is said once the log can be written without waiting.
     let sandbox = Sandbox::prepare(&config);
     let lost_log_lines = super::log::start_queued(config.log)?;

@@ -104,7 +104,7 @@ pub(super) fn parts(config: &Config, measure: Measure) -> Vec<BudgetPart> {
         part(
             "intervals",
             intervals(config),
-            &format!("{} rows of {} threads", config.pipeline.interval_rows, threads(config)),
+            &format!("{} rows a thread, threads: {}", config.pipeline.interval_rows, threads(config)),
         ),
     ];
     parts.extend(accounts(config));
@@ -155,7 +155,11 @@ fn outputs(config: &Config) -> [BudgetPart; 6] {
     let (divisor, connections) = (config.history.divisor as u64, config.http.most_connections as u64);
     let names = format!("--names.max_hosts {}", config.names.max_hosts);
     [
-        part("history", HISTORY / divisor, &format!("one row in {divisor}")),
+        part(
+            "history",
+            HISTORY / divisor,
+            &if divisor == 1 { "all rows".to_owned() } else { format!("one row in {divisor}") },
+        ),
         part("events", 2 * config.events.queue_bytes as u64, "queue of the event log"),
         evidence(config),
         part("receivers", of_receivers(config), "alerts that wait"),
