@@ -94,6 +94,12 @@ impl Settings {
         self.value(key).map_or(&SettingOrigin::Default, |given| &given.origin).to_string()
     }
 
+    /// The place of the receivers of alerts: their list, or the file with Slack's URL.
+    pub(crate) fn place_of_receivers(&self) -> String {
+        let keys = [("notify", "receivers"), ("notify", "slack_url_file"), ("notify", "slack_url")];
+        self.place(keys.into_iter().find(|key| self.gives(*key)).unwrap_or(keys[0]))
+    }
+
     /// This layer, with anomaly alerts on if it gives an option of the anomaly tests and does not switch the alerts
     /// off. Not for the layer of the file: a file may list all settings with their defaults.
     pub fn alerting_on_anomalies(mut self) -> Self {

@@ -221,7 +221,7 @@ fn thousand_wrong_files_under_load_change_nothing_and_each_is_refused_with_its_p
 }
 
 #[test]
-fn directory_pipe_or_nothing_in_the_place_of_the_file_is_refused() {
+fn directory_pipe_or_nothing_in_the_place_of_a_file_is_refused() {
     let pair = Pair::new();
     let file = Configuration::of(VALID);
     let monitor = file.start(&pair, &[]);
@@ -235,8 +235,14 @@ fn directory_pipe_or_nothing_in_the_place_of_the_file_is_refused() {
     refused(&monitor, "t.yml: not a regular file, so it cannot be read again; restart the program");
     fs::remove_file(&path).unwrap();
     file.refuse(&monitor, [0xff, 0xfe], "t.yml: not UTF-8");
+    // As a full disk leaves it.
+    file.refuse(&monitor, "", "t.yml: the file has no setting; restart the program for its defaults");
+    let receivers =
+        |secret: &str| format!("{VALID}notify:\n  receivers:\n  - {{name: team, type: slack, url_file: {secret}}}\n");
+    file.refuse(&monitor, receivers("/nonexistent"), "t.yml:34:5: receiver team: /nonexistent: cannot read");
+    file.refuse(&monitor, receivers("/proc"), "t.yml:34:5: receiver team: /proc: ");
     let lines = |monitor: &Monitor<'_>| monitor.messages().matches("the reload is refused").count();
-    wait_for("a line for each reason", || (lines(&monitor) == 4).then_some(()));
+    wait_for("a line for each reason", || (lines(&monitor) == 7).then_some(()));
     file.accept(&monitor, VALID);
     monitor.stop();
 }

@@ -118,10 +118,11 @@ impl Reloader {
         let (mut config, settings) = cli::reread(std::env::args_os(), std::env::vars_os(), &library_version())?;
         self.memory_limit.iter().for_each(|limit| limit.settle_again(&mut config));
         check(&self.running, &config, &settings)?;
+        let is_same = config.notify == self.running.notify;
+        let receivers = (!is_same).then(|| ReadyReceivers::new(config.notify.clone())).transpose();
+        let receivers = receivers.with_context(|| settings.place_of_receivers())?;
         start::inspect_files(&config)?;
         let filter = self.filter(&config).with_context(|| settings.place(("capture", "filter")))?;
-        let is_same = config.notify == self.running.notify;
-        let receivers = (!is_same).then(|| ReadyReceivers::new(config.notify.clone())).transpose()?;
         let detection = detection_facts(&config)?;
         Ok(Accepted { config, filter, receivers, detection })
     }
