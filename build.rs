@@ -1,6 +1,15 @@
-//! Hands the commit that is built to `--version`, and its date to the man page.
+//! Hands the commit that is built to `--version`, and its date to the man page; compresses the files of the dashboard.
 
+use std::io::Write as _;
+use std::path::Path;
 use std::process::Command;
+use std::{env, fs};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// The files that the dashboard's page loads.
+const LOADED: [&str; 3] = ["app.js", "app.css", "icon.svg"];
 
 fn main() {
     println!("cargo:rerun-if-changed=.git/HEAD");
@@ -10,6 +19,19 @@ fn main() {
     println!("cargo:rustc-env=TRAFFICMONITOR_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
     let date = git(&["show", "-s", "--format=%cs", "HEAD"]);
     println!("cargo:rustc-env=TRAFFICMONITOR_DATE={}", date.unwrap_or_default());
+    for name in LOADED {
+        let path = format!("web/dist/{name}");
+        println!("cargo:rerun-if-changed={path}");
+        compress(Path::new(&path), name).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+}
+
+/// Writes `name.gz` for `include_bytes!`. It has no time, so that equal files give equal bytes.
+fn compress(path: &Path, name: &str) -> std::io::Result<()> {
+    let folder = env::var_os("OUT_DIR").ok_or(std::io::ErrorKind::NotFound)?;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&fs::read(path)?)?;
+    fs::write(Path::new(&folder).join(format!("{name}.gz")), encoder.finish()?)
 }
 
 /// Git's output without the line break; `None` outside a git checkout.

@@ -17,7 +17,7 @@ bin=${BIN:-$PWD/bin}
 binary=${BINARY:-}
 if [ -z "$binary" ]; then
     without_build_paths
-    fold_code "$target"
+    make_small "$target"
     cargo build --release --locked
     binary=$CARGO_TARGET_DIR/release/trafficmonitor
 fi

@@ -67,7 +67,7 @@ build_libpcap() {
 install_std
 build_libpcap
 without_build_paths
-fold_code "$target"
+make_small "$target"
 variable=CC_${target//-/_}
 export "$variable=musl-gcc"
 export LIBPCAP_LIBDIR=$pcap/lib
