@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 /// The files that the dashboard's page loads.
 const LOADED: [&str; 3] = ["app.js", "app.css", "icon.svg"];
 
-fn main() {
+fn main() -> std::io::Result<()> {
     println!("cargo:rerun-if-changed=.git/HEAD");
     println!("cargo:rerun-if-changed=.git/logs/HEAD");
     println!("cargo:rerun-if-env-changed=TRAFFICMONITOR_COMMIT");
@@ -22,8 +22,9 @@ fn main() {
     for name in LOADED {
         let path = format!("web/dist/{name}");
         println!("cargo:rerun-if-changed={path}");
-        compress(Path::new(&path), name).unwrap_or_else(|error| panic!("{path}: {error}"));
+        compress(Path::new(&path), name)?;
     }
+    Ok(())
 }
 
 /// Writes `name.gz` for `include_bytes!`. It has no time, so that equal files give equal bytes.
