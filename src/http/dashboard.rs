@@ -118,7 +118,7 @@ fn compressed(contents: &[u8]) -> Vec<u8> {
     written.unwrap_or_default()
 }
 
-/// What the build compressed.
+/// The contents that the build compressed.
 fn decompressed(compressed: &[u8]) -> Vec<u8> {
     let mut contents = Vec::new();
     // Reading from memory what the build wrote never fails.
