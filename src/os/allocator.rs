@@ -5,7 +5,7 @@
 #[cfg(target_env = "gnu")]
 const ARENAS: libc::c_int = 2;
 /// Blocks from this size on have mappings of their own, and are given back to the kernel as soon as they are freed. Among
-/// small blocks, their places would fill with others, and memory would grow for hours.
+/// small blocks, their places would fill with others, and resident memory would grow.
 #[cfg(target_env = "gnu")]
 const OWN_MAPPING_BYTES: libc::c_int = 128 << 10;
 

@@ -11,8 +11,8 @@ use super::common::link::Link;
 use super::common::monitor::Monitor;
 use super::common::namespace::{DEADLINE, wait_for};
 use super::common::webhook::Webhook;
-use super::traffic::Pair;
-use super::wire::{Pieces, Wire};
+use super::traffic::{Pair, send_frames};
+use super::wire::Wire;
 
 /// The time that it takes, in minutes, where the variable does not say another one.
 const MINUTES: &str = "120";
@@ -107,10 +107,7 @@ impl Traffic {
         let scanners = elapsed.as_secs() / SCANNER_EVERY;
         frames.extend((self.scanners..scanners).flat_map(scan));
         self.scanners = scanners;
-        for batch in frames.chunks(200) {
-            let pieces: Vec<Pieces<'_>> = batch.iter().map(|frame| [frame.as_slice(), &[]]).collect();
-            self.wire.send(&pieces).unwrap();
-        }
+        send_frames(&self.wire, &frames);
         self.frames += frames.len() as u64;
     }
 }

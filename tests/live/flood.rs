@@ -1,13 +1,10 @@
 //! A million invented sources on the wire: nothing is lost from the totals, and memory stays within its budgets.
 
 use super::common::exposition::parse;
-use super::common::metrics::Metrics;
 use super::common::monitor::Monitor;
-use super::common::namespace::Namespace;
 use super::common::spoof;
-use super::trace::{self, Trace};
-use super::traffic::Pair;
-use super::wire::{Pieces, Wire};
+use super::trace::Trace;
+use super::traffic::{Pair, frames_of, send_and_count};
 
 /// Resident at most besides the kernel's rings and the program's code, in KiB. 64 MiB are asked for with the code, which
 /// takes 9 MiB where it is optimised, and twice as much in a test.
@@ -15,8 +12,6 @@ const RESIDENT_KIBIBYTES: u64 = 54 << 10;
 /// Packets to send before waiting for their counts: the kernel's ring holds more, so that none is dropped however
 /// slow the machine is.
 const AT_ONCE: usize = 100_000;
-/// A system call's; the kernel's queue of a core holds a thousand.
-const BATCH: usize = 200;
 
 /// The KiB that lines which begin with `name` give, all added up.
 fn kibibytes(text: &str, name: &str) -> u64 {
@@ -32,33 +27,12 @@ fn resident_besides_files(monitor: &Monitor<'_>) -> u64 {
     kibibytes(&status, "VmHWM:").checked_sub(kibibytes(&status, "RssFile:")).unwrap()
 }
 
-fn send_all(frames: &[Vec<u8>], other: &Namespace, monitor: &Monitor<'_>) {
-    let wire = other.enter(|| Wire::open("eth0")).unwrap();
-    let mut sent = 0;
-    for part in frames.chunks(AT_ONCE) {
-        for batch in part.chunks(BATCH) {
-            let pieces: Vec<Pieces<'_>> = batch.iter().map(|frame| [frame.as_slice(), &[]]).collect();
-            wire.send(&pieces).unwrap();
-        }
-        sent += part.len() as u64;
-        let counted = |metrics: &Metrics| metrics.sum("trafficmonitor_traffic_packets_total");
-        monitor.wait_for(&format!("{sent} packets"), |metrics| counted(metrics) == sent);
-    }
-}
-
 #[test]
 fn a_million_sources_are_counted_within_the_budgets() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("spoof.pcap");
-    trace::write(&Trace::SPOOF, &file).unwrap();
-    let mut savefile = pcap::Capture::from_file(&file).unwrap();
-    let mut frames = Vec::new();
-    while let Ok(packet) = savefile.next_packet() {
-        frames.push(packet.data.to_vec());
-    }
+    let frames = frames_of(&Trace::SPOOF);
     let pair = Pair::new();
     let monitor = Monitor::start(&pair.host, &["-iface", "eth0", "--metrics.seed=false", "-promRefresh", "1"]);
-    send_all(&frames, &pair.other, &monitor);
+    send_and_count(&frames, AT_ONCE, &pair.other, &monitor);
     spoof::expect_all_counted(&parse(&monitor.ask("GET", "/metrics").unwrap().body));
     let kibibytes = resident_besides_files(&monitor);
     println!("{kibibytes} KiB resident at most, besides rings and code");

@@ -6,12 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::common::metrics::Metrics;
 use super::common::monitor::{Monitor, PROGRAM};
-use super::common::namespace::{Namespace, wait_for};
-use super::trace::{self, Content, Trace};
-use super::traffic::Pair;
-use super::wire::{Pieces, Wire};
+use super::common::namespace::wait_for;
+use super::trace::{Content, Trace};
+use super::traffic::{Pair, frames_of, send_and_count};
 
 const LIMIT: &str = "64MiB";
 const LIMIT_KIBIBYTES: u64 = 64 << 10;
@@ -19,34 +17,6 @@ const LIMIT_KIBIBYTES: u64 = 64 << 10;
 const PACKETS: u32 = 120_000;
 /// Packets to send before waiting for their counts: the smallest ring holds as many.
 const AT_ONCE: usize = 3_000;
-const BATCH: usize = 200;
-
-/// The frames of a flood in which each packet has another source.
-fn flood() -> Vec<Vec<u8>> {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("spoof.pcap");
-    trace::write(&Trace { packets: PACKETS, content: Content::Spoof, ..Trace::FULL }, &file).unwrap();
-    let mut savefile = pcap::Capture::from_file(&file).unwrap();
-    let mut frames = Vec::new();
-    while let Ok(packet) = savefile.next_packet() {
-        frames.push(packet.data.to_vec());
-    }
-    frames
-}
-
-fn send_all(frames: &[Vec<u8>], other: &Namespace, monitor: &Monitor<'_>) {
-    let wire = other.enter(|| Wire::open("eth0")).unwrap();
-    let mut sent = 0;
-    for part in frames.chunks(AT_ONCE) {
-        for batch in part.chunks(BATCH) {
-            let pieces: Vec<Pieces<'_>> = batch.iter().map(|frame| [frame.as_slice(), &[]]).collect();
-            wire.send(&pieces).unwrap();
-        }
-        sent += part.len() as u64;
-        let counted = |metrics: &Metrics| metrics.sum("trafficmonitor_traffic_packets_total");
-        monitor.wait_for(&format!("{sent} packets"), |metrics| counted(metrics) == sent);
-    }
-}
 
 /// The most that was resident so far, in KiB: tables, code and rings.
 fn most_resident(monitor: &Monitor<'_>) -> u64 {
@@ -69,10 +39,11 @@ fn budgets() -> BTreeMap<String, f64> {
 
 #[test]
 fn flood_stays_below_the_limit_and_each_part_below_its_budget() {
-    let (frames, pair) = (flood(), Pair::new());
+    let frames = frames_of(&Trace { packets: PACKETS, content: Content::Spoof, ..Trace::FULL });
+    let pair = Pair::new();
     let arguments = ["-iface", "eth0", "--memory.limit", LIMIT];
     let monitor = Monitor::start(&pair.host, &arguments);
-    send_all(&frames, &pair.other, &monitor);
+    send_and_count(&frames, AT_ONCE, &pair.other, &monitor);
     let kibibytes = most_resident(&monitor);
     println!("{kibibytes} KiB resident at most");
     assert!(kibibytes <= LIMIT_KIBIBYTES, "{kibibytes} KiB");

@@ -15,7 +15,7 @@ use super::common::monitor::{Ended, Monitor, PROGRAM, STOPS_WITHIN};
 use super::common::namespace::wait_for;
 use super::common::outputs::{fill, full_pipe, with_small_file_system};
 use super::common::webhook::{Conduct, Webhook};
-use super::traffic::{Flood, Pair};
+use super::traffic::{Flood, Pair, send_frames};
 use super::wire::{Pieces, Wire};
 
 /// Every packet is more than the limit of its source.
@@ -63,10 +63,7 @@ pub fn sources(numbers: Range<u16>) -> Vec<Vec<u8>> {
 
 pub fn send_at_once(pair: &Pair, frames: &[Vec<u8>]) {
     let wire = pair.other.enter(|| Wire::open("eth0")).unwrap();
-    for batch in frames.chunks(200) {
-        let pieces: Vec<Pieces<'_>> = batch.iter().map(|frame| [frame.as_slice(), &[]]).collect();
-        wire.send(&pieces).unwrap();
-    }
+    send_frames(&wire, frames);
 }
 
 /// Waits until all frames are counted. The kernel received and dropped the expected numbers.

@@ -7,12 +7,17 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::common::link::Sample;
-use super::common::metrics::{Packets, UDP_4, UDP_6};
+use super::common::metrics::{Metrics, Packets, UDP_4, UDP_6};
+use super::common::monitor::Monitor;
 use super::common::namespace::{End, Namespace, connect, wait_for};
+use super::trace::{self, Trace};
+use super::wire::{Pieces, Wire};
 
 /// Packets of a flood in a second.
 const FLOOD_RATE: u64 = 20_000;
 const FLOOD_TICK: Duration = Duration::from_millis(1);
+/// Frames of a system call; the kernel's queue of a core holds a thousand.
+const BATCH: usize = 200;
 
 /// Sends `packets` from one socket to the other.
 pub fn send(from: &UdpSocket, to: &UdpSocket, packets: Packets) {
@@ -31,6 +36,40 @@ pub fn send_frame(namespace: &Namespace, interface: &str, frame: &Sample, count:
     for _ in 0..count {
         handle.sendpacket(frame.bytes.as_slice()).unwrap();
     }
+}
+
+/// Sends frames as fast as the wire takes them.
+pub fn send_frames(wire: &Wire, frames: &[Vec<u8>]) {
+    for batch in frames.chunks(BATCH) {
+        let pieces: Vec<Pieces<'_>> = batch.iter().map(|frame| [frame.as_slice(), &[]]).collect();
+        wire.send(&pieces).unwrap();
+    }
+}
+
+/// Sends frames from `other`, and waits for their counts after each `at_once` of them: the kernel's ring holds more, so that
+/// none is dropped however slow the machine is.
+pub fn send_and_count(frames: &[Vec<u8>], at_once: usize, other: &Namespace, monitor: &Monitor<'_>) {
+    let wire = other.enter(|| Wire::open("eth0")).unwrap();
+    let mut sent = 0;
+    for part in frames.chunks(at_once) {
+        send_frames(&wire, part);
+        sent += part.len() as u64;
+        let counted = |metrics: &Metrics| metrics.sum("trafficmonitor_traffic_packets_total");
+        monitor.wait_for(&format!("{sent} packets"), |metrics| counted(metrics) == sent);
+    }
+}
+
+/// The frames of a trace.
+pub fn frames_of(trace: &Trace) -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace.pcap");
+    trace::write(trace, &file).unwrap();
+    let mut savefile = pcap::Capture::from_file(&file).unwrap();
+    let mut frames = Vec::new();
+    while let Ok(packet) = savefile.next_packet() {
+        frames.push(packet.data.to_vec());
+    }
+    frames
 }
 
 /// The host that is watched and another, on one wire: 10.1.0.1 and 10.1.0.2, each on its eth0.

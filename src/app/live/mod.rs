@@ -2,48 +2,41 @@
 //! Must not know the threads of the pipeline, nor the contents of pages.
 
 mod file;
+mod interfaces;
 mod manager;
 mod reload;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::AtomicU64;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 use super::alerting::Alerting;
 use super::memory::LimitInForce;
 use super::sandbox::Sandbox;
 use super::service_manager::ServiceManager;
 use super::signals::{ENDS_WITHIN, ENDS_WITHIN_OF_KERNEL, Stop};
-use super::{DONE, FAILED, memory, random_seed, say, start};
-use crate::account::ledger::Ledger;
-use crate::account::snapshot::Snapshot;
-use crate::account::snapshot_builder::SnapshotBuilder;
+use super::{DONE, memory, say, start};
 use crate::capture::filter::UserFilter;
 use crate::capture::network::Network;
 use crate::config::Config;
-use crate::detect::{self, Detectors};
 use crate::export::Published;
 use crate::export::api::ApiSettings;
 use crate::export::chart::Capabilities;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
-use crate::history::History;
-use crate::http::{
-    Capacity, Listeners, PageSettings, ReloadRequester, ReloadRequests, ScrapeReports, Server, Site, reloads, reports,
-};
-use crate::kernel::{Daq, Kernel, lockout};
+use crate::http::access::WebAccess;
+use crate::http::{Capacity, Listeners, PageSettings, Server, Site, reloads, reports};
+use crate::kernel::{Daq, Kernel};
 use crate::names::Names;
 use crate::os::allocator;
 use crate::os::priority::lower_priority;
 use crate::os::threads::{self, Needs};
-use crate::pipeline::alarms::Alarms;
-use crate::pipeline::settings::tick;
-use crate::pipeline::supervisor::{self, Setup};
-use crate::pipeline::violations::Violations;
-use crate::{capture, cli, pipeline};
-use reload::{LiveParts, ReloadPhase, Reloader};
+use crate::{capture, cli, detect, pipeline};
+use interfaces::load_kernel;
+pub(super) use interfaces::load_kernel_program;
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
@@ -75,6 +68,24 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     if stop.is_received() {
         return Ok(DONE);
     }
+    let prepared = Prepared { capacity, stop, filter, kernel, access, memory_limit, lost_log_lines };
+    export(config, prepared, &mut sandbox)
+}
+
+/// All that is opened and checked before anything runs.
+struct Prepared {
+    capacity: Capacity,
+    stop: Stop,
+    filter: Option<Arc<UserFilter>>,
+    kernel: Option<Kernel>,
+    access: WebAccess,
+    memory_limit: Option<LimitInForce>,
+    lost_log_lines: Arc<AtomicU64>,
+}
+
+/// Serves the pages, and captures or reads a file, until a signal.
+fn export(config: Config, prepared: Prepared, sandbox: &mut Sandbox) -> anyhow::Result<u8> {
+    let Prepared { capacity, stop, filter, kernel, access, memory_limit, lost_log_lines } = prepared;
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
@@ -89,10 +100,7 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     let alerting = Alerting::start(&config, &version, known_names.clone(), &published)?;
     let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
-    program.show_sandbox(sandbox.figures());
-    alerting.show_figures(&mut program);
-    access.figures().into_iter().for_each(|figures| program.show_access(figures));
-    names.iter().for_each(|names| program.show_names(names.figures()));
+    show_figures(&mut program, sandbox, &alerting, &access, names.as_ref());
     let PageSettings { export, capabilities } = page_settings(&config);
     let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
     let (requester, requests) = reloads();
@@ -100,26 +108,18 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     let site = site.with_api(api_settings(&config), alerting.files(), known_names, capacity.streams());
     let site = Arc::new(site.with_lifecycle(lifecycle));
     let runtime = start_answering()?;
-    let addresses = listeners.addresses();
-    let server = {
-        let _in_runtime = runtime.enter();
-        Server::new(listeners, Arc::clone(&site), access, capacity)?
-    };
-    let serving = runtime.spawn(server.run(stop.clone().received()));
-    for address in addresses {
-        tracing::info!(%address, "serving /metrics");
-    }
+    let serving = start_serving(&runtime, listeners, &site, (access, capacity), &stop)?;
     let manager = ServiceManager::from_environment();
     let exporter = Exporter { published, site, alerting, stop, runtime, manager, memory_limit };
     sandbox.filter_calls()?;
     let end = match &config.source {
         Some(file) => {
             drop(requests);
-            file::read(file, &config, &exporter, &mut sandbox)
+            file::read(file, &config, &exporter, sandbox)
         }
         None => {
             let reloads = (requester, requests);
-            capture_interfaces(config, (filter, kernel), (scraped, vitals), &exporter, reloads, &mut sandbox)
+            interfaces::capture(config, (filter, kernel), (scraped, vitals), &exporter, reloads, sandbox)
         }
     };
     exporter.manager.stopping();
@@ -130,6 +130,39 @@ pub(super) fn run(mut config: Config) -> anyhow::Result<u8> {
     say(&summary);
     runtime.block_on(serving)?;
     Ok(status)
+}
+
+fn show_figures(
+    program: &mut SelfMetrics,
+    sandbox: &Sandbox,
+    alerting: &Alerting,
+    access: &WebAccess,
+    names: Option<&Names>,
+) {
+    program.show_sandbox(sandbox.figures());
+    alerting.show_figures(program);
+    access.figures().into_iter().for_each(|figures| program.show_access(figures));
+    names.into_iter().for_each(|names| program.show_names(names.figures()));
+}
+
+/// Serves the pages from now on, until a signal.
+fn start_serving(
+    runtime: &Runtime,
+    listeners: Listeners,
+    site: &Arc<Site>,
+    (access, capacity): (WebAccess, Capacity),
+    stop: &Stop,
+) -> std::io::Result<JoinHandle<()>> {
+    let addresses = listeners.addresses();
+    let server = {
+        let _in_runtime = runtime.enter();
+        Server::new(listeners, Arc::clone(site), access, capacity)?
+    };
+    let serving = runtime.spawn(server.run(stop.clone().received()));
+    for address in addresses {
+        tracing::info!(%address, "serving /metrics");
+    }
+    Ok(serving)
 }
 
 /// Lets this thread, and those that it starts, wait for those that capture and count where processors are short.
@@ -190,95 +223,11 @@ struct ExporterEnd {
     summary: String,
 }
 
-fn capture_interfaces(
-    mut config: Config,
-    (filter, kernel): (Option<Arc<UserFilter>>, Option<Kernel>),
-    (scraped, vitals): (ScrapeReports, Vitals),
-    exporter: &Exporter,
-    (requester, requests): (ReloadRequester, ReloadRequests),
-    sandbox: &mut Sandbox,
-) -> anyhow::Result<ExporterEnd> {
-    let seed = random_seed();
-    let drops_packets = config.kernel.drops_packets;
-    let settings = config.clone();
-    config.detect = with_own_routers(config.detect);
-    let user_filter = filter.clone();
-    let detectors = Detectors::new(&config.detect, seed, Some(tick(&config.pipeline)));
-    let policy = config.policy.networks().map(Arc::new);
-    let mut ledger = Ledger::new(&config.account, seed);
-    if policy.is_some() {
-        ledger.count_verdicts();
-    }
-    let violations =
-        policy.as_ref().map(|_| Violations::new(config.policy.events, seed, Box::new(exporter.alerting.outputs())));
-    let of_kernel = |violations: Violations| violations.of_kernel(drops_packets);
-    let violations = if kernel.is_some() { violations.map(of_kernel) } else { violations };
-    let alarms = Alarms::new(detectors, &config.alert, exporter.alerting.outputs()).with_violations(violations);
-    let alarms = alarms.with_history(Some(History::sized(config.account.flow_keying, seed, &config.history)));
-    let setup = Setup {
-        capture: config.capture,
-        filter,
-        kernel,
-        locality: config.locality,
-        policy,
-        pipeline: config.pipeline,
-        ledger,
-        alarms,
-        recording: exporter.alerting.recording(),
-        snapshot_builder: SnapshotBuilder::new(&config.account),
-        scraped,
-        published: Arc::clone(&exporter.published),
-        vitals: vitals.clone(),
-        stop: exporter.stop.flag(),
-        seed,
-    };
-    let hooks = vec![reload::shown_in(vitals)];
-    // Before the program is ready, so that a scrape has the hash of its configuration.
-    reload::announce(&hooks, ReloadPhase::Started(&settings));
-    let site = Arc::clone(&exporter.site);
-    let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
-    let parts = LiveParts {
-        pipeline: running.settings_input(),
-        site: Arc::clone(&exporter.site),
-        filter: user_filter,
-        receivers: exporter.alerting.receivers(),
-        detection: exporter.alerting.detection(),
-        manager: exporter.manager.clone(),
-    };
-    Reloader { running: settings, memory_limit: exporter.memory_limit.clone(), parts, hooks }
-        .start(requester, requests)?;
-    let ready = sandbox.close().and_then(|()| Ok(manager::ready_to_capture(exporter, &running)?));
-    if ready.is_ok() {
-        exporter.wait_for_a_signal();
-    }
-    running.stop();
-    let accounts = running.join()?;
-    ready?;
-    Ok(ExporterEnd { status: DONE, summary: closing_line(&accounts, drops_packets) })
-}
-
-/// Loads the kernel path as a start does, and lets it go again.
-pub(super) fn load_kernel_program(config: &Config) -> Result<(), pipeline::Error> {
-    Ok(Kernel::load(&config.kernel, config.policy.events).map(drop)?)
-}
-
-/// The kernel path, if it is configured: loaded before anything starts.
-fn load_kernel(config: &Config) -> Result<Option<Kernel>, pipeline::Error> {
-    if config.kernel.daq == Daq::Libpcap || config.source.is_some() {
-        return Ok(None);
-    }
-    let networks = config.policy.networks();
-    lockout::check(&config.kernel, networks.as_ref())?;
-    let mut kernel = Kernel::load(&config.kernel, config.policy.events)?;
-    // Before it is attached anywhere, so that no packet passes without a verdict.
-    kernel.set_policy(networks.as_ref())?;
-    Ok(Some(kernel))
-}
-
-/// Ends the program because one of its threads is dead. A service manager then starts it again.
-fn end_dead() {
-    super::log::finish(Instant::now() + super::LAST_LINES);
-    std::process::exit(i32::from(FAILED));
+/// The metrics of the program itself; those of a capture only where interfaces are captured.
+fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics> {
+    let (release, commit) = (env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
+    let program = SelfMetrics::new(release, commit, &capture::library_version())?;
+    Ok(if config.source.is_none() { program.with_vitals(vitals.clone())? } else { program })
 }
 
 /// The user's filter, compiled before anything starts. That of a file depends on the file's link type.
@@ -298,13 +247,6 @@ fn explain(mut error: pipeline::Error) -> pipeline::Error {
         cli::hints::explain(filter, reason);
     }
     error
-}
-
-/// The metrics of the program itself; those of a capture only where interfaces are captured.
-fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics> {
-    let (release, commit) = (env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
-    let program = SelfMetrics::new(release, commit, &capture::library_version())?;
-    Ok(if config.source.is_none() { program.with_vitals(vitals.clone())? } else { program })
 }
 
 /// The detectors, which know the addresses of this host as routers where it forwards packets.
@@ -339,38 +281,4 @@ fn capabilities(config: &Config) -> Capabilities {
     let limits = Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded);
     // These two hold without a detector too.
     Capabilities { explains: config.explain, chart_min_bytes, no_destinations, ..limits }
-}
-
-/// The closing line, as tcpdump has it. Where packets are dropped by the policy, it says how many were.
-fn closing_line(accounts: &Snapshot, drops_packets: bool) -> String {
-    let captures = accounts.interfaces.iter().filter_map(|interface| interface.capture);
-    let (received, dropped) = captures.fold((0, 0), |(received, dropped), capture| {
-        (received + capture.received, dropped + capture.dropped_by_kernel)
-    });
-    let captured = accounts.totals.frames.frames + accounts.totals.copies.frames;
-    let line = format!("{captured} captured, {received} received by filter, {dropped} dropped by kernel");
-    if !drops_packets {
-        return line;
-    }
-    let by_policy = accounts.totals.kernel.map_or(0, |sums| sums.dropped.packets);
-    format!("{line}, {by_policy} dropped by policy")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::account::flow::Counters;
-    use crate::account::interval::KernelSums;
-
-    #[test]
-    fn closing_line_names_packets_that_the_policy_dropped_where_it_drops() {
-        let mut accounts = Snapshot::default();
-        accounts.totals.frames.frames = 7;
-        assert_eq!(closing_line(&accounts, false), "7 captured, 0 received by filter, 0 dropped by kernel");
-        let nothing = "7 captured, 0 received by filter, 0 dropped by kernel, 0 dropped by policy";
-        assert_eq!(closing_line(&accounts, true), nothing);
-        let dropped = Counters { packets: 5, bytes: 300 };
-        accounts.totals.kernel = Some(KernelSums { dropped, ..KernelSums::default() });
-        assert!(closing_line(&accounts, true).ends_with("0 dropped by kernel, 5 dropped by policy"));
-    }
 }

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 
-use super::{api_settings, page_settings, with_own_routers};
+use super::{api_settings, page_settings, user_filter, with_own_routers};
 use crate::app::alerting::{RunningReceivers, detection_facts};
 use crate::app::memory::LimitInForce;
 use crate::app::service_manager::ServiceManager;
@@ -132,7 +132,7 @@ impl Reloader {
         if config.capture.filter == self.running.capture.filter {
             return Ok(self.parts.filter.clone());
         }
-        let filter = super::user_filter(config)?;
+        let filter = user_filter(config)?;
         filter.iter().try_for_each(|filter| self.parts.pipeline.check_filter(filter))?;
         Ok(filter)
     }
