@@ -141,5 +141,6 @@ mod tests {
         memory::fit(&mut smallest, oversized.least_bytes, Measure::Charged).unwrap();
         assert!(memory::needed(&config, Measure::Charged) <= memory::needed(&smallest, Measure::Charged));
         assert!(config.account.max_flows < Config::default().account.max_flows);
+        assert!(config.kernel.max_conversations < Config::default().kernel.max_conversations);
     }
 }

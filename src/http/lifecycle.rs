@@ -24,7 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The outcome of a reload: in force, or the reason why not.
 pub type ReloadOutcome = Result<(), String>;
 
-/// A request for a reload. Without a sender nobody waits for the outcome.
+/// A request for a reload. Without a sender no client waits for the outcome.
 type ReloadRequest = Option<oneshot::Sender<ReloadOutcome>>;
 
 /// Asks for reloads. Clones share one queue.
@@ -72,7 +72,7 @@ impl ReloadRequester {
 }
 
 impl ReloadRequests {
-    /// Waits for a request; gives the clients of all that are there. None once nobody can ask any more.
+    /// Waits for a request; gives the clients of all that are there. None once no requester is left.
     pub fn wait(&mut self) -> Option<ReloadClients> {
         let first = self.0.blocking_recv()?;
         let others = std::iter::from_fn(|| self.0.try_recv().ok());

@@ -123,7 +123,12 @@ pub(crate) fn needed(config: &WholeConfig, measure: Measure) -> u64 {
 
 /// Makes all budgets that were not given the smallest that are possible.
 pub(crate) fn take_smallest(config: &mut WholeConfig, measure: Measure) {
-    *config = scaled(config, 1, measure);
+    take_scale(config, 1, measure);
+}
+
+fn take_scale(config: &mut WholeConfig, scale: u64, measure: Measure) {
+    *config = scaled(config, scale, measure);
+    config.kernel.max_conversations = kernel_path::conversations(config.account.max_flows);
 }
 
 /// Derives the budgets that were not given, so that all parts fit into `limit` bytes.
@@ -145,8 +150,7 @@ pub(crate) fn fit(config: &mut WholeConfig, limit: u64, measure: Measure) -> Res
             above = middle;
         }
     }
-    *config = scaled(config, fitting, measure);
-    config.kernel.max_conversations = kernel_path::conversations(config.account.max_flows);
+    take_scale(config, fitting, measure);
     Ok(())
 }
 
