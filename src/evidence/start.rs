@@ -5,7 +5,7 @@
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,8 @@ use super::detection::RunningDetection;
 use super::earlier;
 use super::figures::{EvidenceCounters, FiguresReader};
 use super::packet_log::{LogQueue, LogSetup, PacketLog};
-use super::writer::quota::Quota;
-use super::writer::{JobQueue, Writer, WriterSetup, files};
-use super::{Config, DEFAULT_RING_BYTES, EvidenceSender, Message, Waiting, names};
+use super::writer::{ArchiveSpace, JobQueue, Writer, WriterSetup, files};
+use super::{Config, DEFAULT_RING_BYTES, EvidenceSender, Message, Waiting};
 use crate::alert::{Change, EvidenceIndex};
 use crate::capture::printable;
 use crate::os::threads::{self, Needs};
@@ -86,19 +85,21 @@ impl Evidence {
         let counters = Arc::<EvidenceCounters>::default();
         let mut threads = Vec::new();
         let archive = config.archive_dir.as_deref().map(|path| usable("archive_dir", path)).transpose()?;
-        let quota = |archive: &PathBuf| Quota::new(archive.clone(), config.quota_bytes, names::is_ours);
-        let quota = archive.as_ref().map(|archive| Arc::new(Mutex::new(quota(archive))));
-        let log = start_log(&config, archive.as_deref().zip(quota.as_ref()), &counters, &mut threads)?;
+        let space = |archive: &PathBuf| {
+            Arc::new(ArchiveSpace::new(archive, config.quota_bytes, Arc::clone(&counters), setup.index.clone()))
+        };
+        let space = archive.as_ref().map(space);
+        let log = start_log(&config, archive.as_deref().zip(space.as_ref()), &counters, &mut threads)?;
         let ring_bytes = config.ring_bytes.unwrap_or(DEFAULT_RING_BYTES);
-        let cases = match archive.zip(quota) {
-            Some((archive, quota)) => {
+        let cases = match archive.zip(space) {
+            Some((archive, space)) => {
                 setup.index.expect_files();
                 let writer = WriterSetup {
                     archive,
                     application: format!("trafficmonitor {}", setup.version),
                     index: setup.index.clone(),
                     counters: Arc::clone(&counters),
-                    quota,
+                    space,
                 };
                 let writer = start_writer(writer, messages.clone(), &mut threads)?;
                 Some(Cases::new(&config, setup, Arc::clone(&counters), writer))
@@ -192,7 +193,7 @@ fn start_writer(
 
 fn start_log(
     config: &Config,
-    archive: Option<(&Path, &Arc<Mutex<Quota>>)>,
+    archive: Option<(&Path, &Arc<ArchiveSpace>)>,
     counters: &Arc<EvidenceCounters>,
     threads: &mut Vec<JoinHandle<()>>,
 ) -> Result<Option<LogQueue>, Error> {
@@ -201,11 +202,11 @@ fn start_log(
         return Ok(None);
     }
     let directory = usable("l", log.dir.as_deref().ok_or(Error::NoLogDirectory)?)?;
-    let (archive, archive_quota) = archive.ok_or(Error::NoArchive)?;
+    let (archive, archive_space) = archive.ok_or(Error::NoArchive)?;
     let setup = LogSetup {
         directory,
         archive: archive.to_owned(),
-        archive_quota: Arc::clone(archive_quota),
+        archive_space: Arc::clone(archive_space),
         quota_bytes: config.quota_bytes,
         max_file_bytes: log.max_file_bytes,
         max_rotations: log.max_rotations,

@@ -73,6 +73,8 @@ export async function withPage({ fragment = "", change, expects, ...options }, t
     if (change !== undefined) await changeAnswers(page, change);
     const answer = await page.goto(`${EXPORTER}/dashboard${fragment}`);
     assert.equal(answer.status(), 200);
+    // The tiles come with the first snapshot; the top hosts are asked for at the same time, and may be there before it.
+    await page.locator(".tile").first().waitFor();
     await page.locator(".top-hosts li, .top-hosts .empty, .talk .trouble").first().waitFor();
     await test(page, { context, requests });
     const strangers = requests

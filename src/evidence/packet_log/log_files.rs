@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::conversation_files::{ConversationFiles, LoggedFile};
@@ -15,7 +15,7 @@ use crate::events::Complaints;
 use crate::evidence::figures::EvidenceCounters;
 use crate::evidence::writer::leftovers::Leftovers;
 use crate::evidence::writer::quota::{self, Quota};
-use crate::evidence::writer::{files, savefile};
+use crate::evidence::writer::{ArchiveSpace, files, savefile};
 use crate::evidence::{PacketSource, names};
 
 /// Files that are open at once; the one that was used longest ago is closed for another.
@@ -29,7 +29,7 @@ pub(in crate::evidence) struct LogSetup {
     pub(in crate::evidence) directory: PathBuf,
     /// The directory for files of conversations with an alert.
     pub(in crate::evidence) archive: PathBuf,
-    pub(in crate::evidence) archive_quota: Arc<Mutex<Quota>>,
+    pub(in crate::evidence) archive_space: Arc<ArchiveSpace>,
     pub(in crate::evidence) quota_bytes: u64,
     pub(in crate::evidence) max_file_bytes: u64,
     pub(in crate::evidence) max_rotations: u32,
@@ -301,15 +301,12 @@ impl LogFiles {
         let stem = format!("{stem}-{}", name.unwrap_or_default());
         files::make_directory(&self.setup.archive)?;
         let to = files::free_path(&self.setup.archive, &stem, names::LOGGED);
-        let quota = || self.setup.archive_quota.lock().unwrap_or_else(PoisonError::into_inner);
-        let removed = quota().take(bytes)?;
-        self.counters.removed_files.add(removed.len() as u64);
-        let moved = if self.is_ending {
-            files::move_unsynced(from, &to)
-        } else {
+        self.setup.archive_space.adding(bytes, || {
+            if self.is_ending {
+                return files::move_unsynced(from, &to);
+            }
             open(&mut self.open, from).and_then(|file| files::move_to(file, from, &to))
-        };
-        moved.inspect_err(|_| quota().give_back(bytes))?;
+        })?;
         self.open.retain(|(open, _)| open != from);
         Ok(())
     }

@@ -1,17 +1,29 @@
 //! Logged conversations and their files.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::detect::Kind;
 use crate::evidence::tests::{FIN, LogLines, SYN, alert, chunk, files, read, tcp};
-use crate::evidence::writer::quota::Quota;
+use crate::evidence::writer::ArchiveSpace;
 
 const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 5], 50_000);
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 6], 80);
 const RST: u8 = 0x04;
+
+/// Settings with limits that no test reaches.
+fn setup(directory: &Path, archive: &Path, counters: &Arc<EvidenceCounters>) -> LogSetup {
+    let index = crate::alert::EvidenceIndex::default();
+    LogSetup {
+        directory: directory.to_owned(),
+        archive: archive.to_owned(),
+        archive_space: Arc::new(ArchiveSpace::new(archive, 1 << 30, Arc::clone(counters), index)),
+        quota_bytes: 1 << 20,
+        max_file_bytes: 1 << 20,
+        max_rotations: 10,
+    }
+}
 
 struct Logged {
     log: PacketLog,
@@ -41,15 +53,8 @@ impl Logged {
     ) -> Self {
         let directory = folder.path().join("log");
         [&directory, &archive].into_iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
-        let setup = LogSetup {
-            directory: directory.clone(),
-            archive: archive.clone(),
-            archive_quota: Arc::new(Mutex::new(Quota::new(archive.clone(), 1 << 30, super::names::is_ours))),
-            quota_bytes,
-            max_file_bytes,
-            max_rotations,
-        };
         let counters = Arc::<EvidenceCounters>::default();
+        let setup = LogSetup { quota_bytes, max_file_bytes, max_rotations, ..setup(&directory, &archive, &counters) };
         Self { log: PacketLog::new(setup, Arc::clone(&counters)), counters, directory, archive, folder }
     }
 
@@ -171,6 +176,8 @@ fn files_move_to_the_archive_with_an_alert_about_an_end() {
     logged.send(&[from_client(SYN)]);
     logged.sweep_after(200);
     assert_eq!((logged.logged().len(), logged.archived().len()), (0, 3));
+    let bytes = |name: &String| logged.archive.join(name).metadata().unwrap().len();
+    assert_eq!(logged.counters.archive_bytes.value(), logged.archived().iter().map(bytes).sum::<u64>());
 }
 
 #[test]
@@ -438,15 +445,8 @@ fn files_of_an_earlier_run_stay_for_a_day() {
 fn files_of_another_process_stay_as_they_are() {
     let mut logged = Logged::new(1 << 20, 10);
     logged.send(&[from_client(SYN)]);
-    let setup = LogSetup {
-        directory: logged.directory.clone(),
-        archive: logged.archive.clone(),
-        archive_quota: Arc::new(Mutex::new(Quota::new(logged.archive.clone(), 1 << 30, super::names::is_ours))),
-        quota_bytes: 1 << 20,
-        max_file_bytes: 1 << 20,
-        max_rotations: 10,
-    };
-    let mut other = PacketLog::new(setup, Arc::default());
+    let counters = Arc::default();
+    let mut other = PacketLog::new(setup(&logged.directory, &logged.archive, &counters), counters);
     other.tidy(SystemTime::now() + Duration::from_secs(48 * 3_600));
     assert_eq!(logged.logged(), ["tcp_10.0.0.5_50000_10.0.0.6_80-0.pcap.part"]);
 }

@@ -14,13 +14,14 @@ pub(super) mod pcapng;
 pub(super) mod quota;
 mod records;
 pub(super) mod savefile;
+mod space;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ use capture_file::{COMMENT_ROOM, CaptureFile};
 pub(super) use facts::{FORM, KILLED};
 pub(super) use jobs::{Ending, FileId, FilePart, Job, JobQueue, NewFile, WriterReport};
 use leftovers::Leftovers;
-use quota::Quota;
+pub(super) use space::ArchiveSpace;
 
 /// The settings of the writer.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub(super) struct WriterSetup {
     pub(super) application: String,
     pub(super) index: EvidenceIndex,
     pub(super) counters: Arc<EvidenceCounters>,
-    pub(super) quota: Arc<Mutex<Quota>>,
+    pub(super) space: Arc<ArchiveSpace>,
 }
 
 /// Writes the files of open cases.
@@ -64,25 +65,6 @@ pub(super) fn configuration_name(configuration: &str) -> String {
     format!("configuration-{}.yml", &capture_file::digest_of(configuration)[..16])
 }
 
-impl WriterSetup {
-    /// Makes space for new bytes in the archive.
-    fn take(&self, bytes: u64) -> io::Result<()> {
-        let removed = self.quota.lock().unwrap_or_else(PoisonError::into_inner).take(bytes)?;
-        self.counters.removed_files.add(removed.len() as u64);
-        for path in removed {
-            let fingerprint = path.file_name().and_then(|name| names::fingerprint(name.to_str()?));
-            fingerprint.into_iter().for_each(|fingerprint| self.index.forget(fingerprint, &path));
-        }
-        Ok(())
-    }
-
-    /// Does work that adds bytes to the archive. If it fails, they do not count.
-    fn adding<T>(&self, bytes: u64, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.take(bytes)?;
-        work().inspect_err(|_| self.quota.lock().unwrap_or_else(PoisonError::into_inner).give_back(bytes))
-    }
-}
-
 impl Writer {
     pub(super) fn new(setup: WriterSetup, reports: Sender<Message>) -> Self {
         let leftovers = Leftovers::find(&setup.archive, names::is_ours, cut::order);
@@ -98,8 +80,6 @@ impl Writer {
             }
             self.work(job);
             self.setup.counters.open_files.set(self.open.len() as u64);
-            let bytes = self.setup.quota.lock().unwrap_or_else(PoisonError::into_inner).bytes();
-            self.setup.counters.archive_bytes.set(bytes);
             if queue.job_is_done() {
                 self.report(WriterReport::HasSpace);
             }
@@ -149,7 +129,7 @@ impl Writer {
     /// True if the file has its name now; false if it was removed, because no packet is in it.
     fn try_finish_leftover(&mut self, leftover: leftovers::Leftover) -> io::Result<bool> {
         let Some(cut) = cut::read(&self.setup.archive, leftover)? else { return Ok(false) };
-        self.setup.adding(cut.verdict.len() as u64, || cut.publish())?;
+        self.setup.space.adding(cut.verdict.len() as u64, || cut.publish())?;
         earlier::note(&self.setup.archive, &cut.path.with_extension("json"), &self.setup.index);
         Ok(true)
     }
@@ -185,7 +165,7 @@ impl Writer {
         let begun = files::make_directory(&self.setup.archive)
             .and_then(|()| self.write_configuration(&new.detection.configuration))
             .and_then(|()| write_verdict_if_killed(&new, &path))
-            .and_then(|()| self.setup.adding((new.comment.len() + COMMENT_ROOM) as u64, create));
+            .and_then(|()| self.setup.space.adding((new.comment.len() + COMMENT_ROOM) as u64, create));
         match begun {
             Ok(file) => {
                 let noted = EvidenceFile {
@@ -222,7 +202,7 @@ impl Writer {
             return self.report(WriterReport::NotTaken { id: part.id, chunk: number, packets });
         }
         let before = file.contents();
-        match self.setup.adding(part.bytes, || file.append(chunk, &part.positions)) {
+        match self.setup.space.adding(part.bytes, || file.append(chunk, &part.positions)) {
             Ok(()) => {
                 self.setup.counters.written_packets.add(file.contents().packets - before.packets);
                 self.complaints.end("packets are written to evidence files again");
@@ -257,7 +237,7 @@ impl Writer {
         let sha256 = file.finish(&ending.comment)?;
         let (verdict, path) = (ending.verdict.clone(), file.path.with_extension("json"));
         let verdict = facts::with_facts(verdict, &file.path, &file.contents(), &file.interfaces(), &sha256);
-        self.setup.adding(verdict.len() as u64, || files::write_whole(&path, verdict.as_bytes()))?;
+        self.setup.space.adding(verdict.len() as u64, || files::write_whole(&path, verdict.as_bytes()))?;
         if let Some((file, _)) = self.open.get(&ending.id) {
             file.publish()?;
         }

@@ -1,0 +1,58 @@
+//! The space of the archive, which evidence files and logged files share.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::quota::Quota;
+use crate::alert::EvidenceIndex;
+use crate::evidence::figures::EvidenceCounters;
+use crate::evidence::names;
+
+/// The bytes in the archive, their figure, and the index of its files.
+#[derive(Debug)]
+pub(in crate::evidence) struct ArchiveSpace {
+    quota: Mutex<Quota>,
+    counters: Arc<EvidenceCounters>,
+    index: EvidenceIndex,
+}
+
+impl ArchiveSpace {
+    /// The space of this directory, which has at most `limit_bytes`.
+    pub(in crate::evidence) fn new(
+        archive: &Path,
+        limit_bytes: u64,
+        counters: Arc<EvidenceCounters>,
+        index: EvidenceIndex,
+    ) -> Self {
+        let quota = Quota::new(archive.to_owned(), limit_bytes, names::is_ours);
+        counters.archive_bytes.set(quota.bytes());
+        Self { quota: Mutex::new(quota), counters, index }
+    }
+
+    /// Makes space for new bytes, then does the work that adds them. If it fails, they do not count.
+    ///
+    /// # Errors
+    /// Those of the work; or the files that stay leave no space.
+    pub(in crate::evidence) fn adding<T>(&self, bytes: u64, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let removed = self.quota().take(bytes);
+        let done = removed.and_then(|removed| {
+            self.forget(removed);
+            work().inspect_err(|_| self.quota().give_back(bytes))
+        });
+        self.counters.archive_bytes.set(self.quota().bytes());
+        done
+    }
+
+    fn forget(&self, removed: Vec<PathBuf>) {
+        self.counters.removed_files.add(removed.len() as u64);
+        for path in removed {
+            let fingerprint = path.file_name().and_then(|name| names::fingerprint(name.to_str()?));
+            fingerprint.into_iter().for_each(|fingerprint| self.index.forget(fingerprint, &path));
+        }
+    }
+
+    fn quota(&self) -> MutexGuard<'_, Quota> {
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
