@@ -54,6 +54,16 @@ fn failures_are_named_with_their_remedies() {
 }
 
 #[test]
+fn missing_rights_of_the_kernel_path_are_one_failure() {
+    let (pair, copy) = (Pair::new(), Copy::new());
+    let arguments = ["-daq", "tc", "-iface", "eth0", ADDRESS[0], ADDRESS[1]];
+    let (status, text) = check(&pair, copy.unprivileged("-all"), &arguments);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("failure  capture: cannot load the kernel's program: CAP_BPF, "), "{text}");
+    assert!(text.contains("the run will not work: 1 failure, "), "{text}");
+}
+
+#[test]
 fn capability_net_raw_alone_passes() {
     let (pair, copy) = (Pair::new(), Copy::new());
     let arguments = ["-iface", "eth0", ADDRESS[0], ADDRESS[1]];

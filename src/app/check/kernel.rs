@@ -7,7 +7,7 @@ use std::path::Path;
 use super::finding::CheckFinding;
 use crate::app::live;
 use crate::config::Config;
-use crate::kernel::{Daq, TcHook, lockout};
+use crate::kernel::{Daq, TcHook, check_rights, lockout};
 use crate::os::socket::has_block_rings;
 
 const RINGS: &str = "rings";
@@ -27,8 +27,7 @@ pub(super) fn check(config: &Config) -> Vec<CheckFinding> {
     if config.kernel.daq == Daq::Libpcap {
         return block_rings().into_iter().chain(jit).collect();
     }
-    let mut findings = vec![kernel_path(config)];
-    findings.extend(jit);
+    let mut findings: Vec<_> = kernel_path(config).into_iter().chain(jit).collect();
     findings.extend(types(Path::new(TYPES).exists()));
     findings.extend(tcx(config, &rustix::system::uname().release().to_string_lossy()));
     if let Err(refused) = lockout::check(&config.kernel, config.policy.networks().as_ref()) {
@@ -60,14 +59,15 @@ fn jit(enabled: io::Result<String>) -> Option<CheckFinding> {
     }
 }
 
-/// Loads the kernel's program as a start does, and lets it go.
-fn kernel_path(config: &Config) -> CheckFinding {
-    match live::load_kernel_program(config) {
+/// Loads the kernel's program as a start does, and lets it go. A process without the rights is told so elsewhere.
+fn kernel_path(config: &Config) -> Option<CheckFinding> {
+    check_rights().ok()?;
+    Some(match live::load_kernel_program(config) {
         Ok(()) => {
             CheckFinding::ok(KERNEL_PATH, format!("the kernel takes the program of -daq {}", config.kernel.daq.word()))
         }
         Err(error) => CheckFinding::failure(KERNEL_PATH, error),
-    }
+    })
 }
 
 fn types(is_there: bool) -> Option<CheckFinding> {
