@@ -341,6 +341,18 @@ fn part_that_the_kernel_refuses_is_named_and_strict_does_not_start_without_it() 
 }
 
 #[test]
+fn strict_names_all_parts_that_the_kernel_refuses() {
+    let pair = Pair::new();
+    let filter = refusing(&[libc::SYS_landlock_create_ruleset, libc::SYS_seccomp], libc::ENOSYS);
+    let ended = Monitor::spawn(&pair.host, inside(filter), &["-iface", "eth0", "--sandbox", "strict"]).wait();
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.messages);
+    let line = ended.messages.lines().find(|line| line.contains("--sandbox=strict: ")).unwrap();
+    for part in ["this kernel has no Landlock", "the kernel takes no filter of system calls"] {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
 fn directory_of_another_user_costs_a_capability_that_is_named() {
     let (pair, folder) = (Pair::new(), Folder::new());
     let archive = folder.directory("archive");

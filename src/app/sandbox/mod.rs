@@ -28,7 +28,7 @@ use trial::Trial;
 
 /// The reasons why the program does not start with `--sandbox=strict`.
 #[derive(Debug, thiserror::Error)]
-#[error("--sandbox=strict: {0}; remove the cause, or start with --sandbox=auto, which goes without")]
+#[error("--sandbox=strict: {0}; mend this, or start with --sandbox=auto, which goes without")]
 pub(super) struct StrictRefusal(String);
 
 /// The sandbox, until it is closed.
@@ -139,10 +139,11 @@ impl Sandbox {
     }
 
     fn refuse_gaps(&self) -> Result<(), StrictRefusal> {
-        match self.gaps.first().filter(|_| self.mode == SandboxMode::Strict) {
-            Some(gap) => Err(StrictRefusal(gap.words())),
-            None => Ok(()),
+        if self.mode != SandboxMode::Strict || self.gaps.is_empty() {
+            return Ok(());
         }
+        let words: Vec<_> = self.gaps.iter().map(Gap::words).collect();
+        Err(StrictRefusal(words.join("; ")))
     }
 
     /// The metric.

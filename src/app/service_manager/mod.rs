@@ -2,14 +2,14 @@
 //! that the pipeline makes progress (sd_notify(3)). Takes the variables that the manager sets; gives datagrams. Must
 //! not know what the pipeline does.
 //!
-//! Without a manager, or with variables that make no sense, nothing is sent and nothing is logged above debug. The words
-//! are those of the crate `sd_notify`. The socket is the program's own: abstract addresses work, and a manager that does
+//! Without a manager nothing is sent. With an address that cannot be used nothing is sent, and a warning says so: a
+//! manager that set it waits for a message. The words are those of the crate `sd_notify`. The socket is the program's own: abstract addresses work, and a manager that does
 //! not read delays a message by [`SEND_TIMEOUT`] only.
 
-use std::ffi::{OsStr, OsString};
+mod environment;
+
+use std::ffi::OsString;
 use std::io;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +20,7 @@ use sd_notify::NotifyState;
 
 use crate::capture::printable;
 use crate::os::threads::{self, Needs};
+use environment::{address, watchdog};
 
 /// Longest time that a manager that does not read delays a message.
 const SEND_TIMEOUT: Duration = Duration::from_millis(250);
@@ -56,7 +57,7 @@ impl ServiceManager {
 
     fn of(variable: impl Fn(&str) -> Option<OsString>, process: u32) -> Self {
         let open = || {
-            let address = address(&variable("NOTIFY_SOCKET")?)?;
+            let address = address(&variable("NOTIFY_SOCKET").filter(|given| !given.is_empty())?)?;
             let watchdog = watchdog(variable("WATCHDOG_USEC").as_deref(), variable("WATCHDOG_PID").as_deref(), process);
             let socket = unbound_socket().inspect_err(|error| tracing::debug!(%error, "no socket for the manager"));
             Some(Open { socket: socket.ok()?, address, watchdog, is_stopping: AtomicBool::new(false) })
@@ -81,9 +82,12 @@ impl ServiceManager {
         stuck_thread: impl FnMut(u32) -> Option<String> + Send + 'static,
     ) -> io::Result<()> {
         let Some(open) = self.0.clone() else { return Ok(()) };
-        let is_sent = (0..READY_TRIES).any(|_| open.send(&[NotifyState::Ready]));
-        if !is_sent {
-            tracing::warn!("the service manager does not take the message that the program is ready");
+        if let Err(error) = open.send_ready() {
+            tracing::warn!(
+                %error,
+                address = ?open.address,
+                "the service manager was not told that the program is ready, and may end it"
+            );
         }
         let pauses = Pauses::of(open.watchdog);
         let mut reporter = Reporter { open, pauses, status, stuck_thread, sent: String::new() };
@@ -94,7 +98,7 @@ impl ServiceManager {
     /// Says that the program reloads its configuration, until the guard is dropped.
     pub(super) fn reloading(&self) -> Reloading<'_> {
         if let (Some(open), Ok(now)) = (&self.0, NotifyState::monotonic_usec_now()) {
-            open.send(&[NotifyState::Reloading, now]);
+            open.tell(&[NotifyState::Reloading, now]);
         }
         Reloading(self)
     }
@@ -103,7 +107,7 @@ impl ServiceManager {
     pub(super) fn refused(&self, reason: &str) {
         if let Some(open) = &self.0 {
             let text = format!("reload refused: {}", printable(reason));
-            open.send(&[NotifyState::Status(&text)]);
+            open.tell(&[NotifyState::Status(&text)]);
         }
     }
 
@@ -112,7 +116,7 @@ impl ServiceManager {
         if let Some(open) = &self.0
             && !open.is_stopping.swap(true, Ordering::AcqRel)
         {
-            open.send(&[NotifyState::Stopping]);
+            open.tell(&[NotifyState::Stopping]);
         }
     }
 }
@@ -123,17 +127,28 @@ pub(super) struct Reloading<'a>(&'a ServiceManager);
 impl Drop for Reloading<'_> {
     fn drop(&mut self) {
         if let Some(open) = &self.0.0 {
-            open.send(&[NotifyState::Ready]);
+            open.tell(&[NotifyState::Ready]);
         }
     }
 }
 
 impl Open {
-    /// Sends these words as one message; false if the manager does not take it.
-    fn send(&self, words: &[NotifyState<'_>]) -> bool {
+    fn send_ready(&self) -> io::Result<()> {
+        let ready = || self.send(&[NotifyState::Ready]);
+        (1..READY_TRIES).fold(ready(), |outcome, _| outcome.or_else(|_| ready()))
+    }
+
+    /// Sends these words as one message.
+    fn send(&self, words: &[NotifyState<'_>]) -> io::Result<()> {
         let message: String = words.iter().map(|word| format!("{word}\n")).collect();
-        let sent = self.socket.send_to_addr(message.as_bytes(), &self.address);
-        sent.inspect_err(|error| tracing::debug!(%error, message, "the service manager was not notified")).is_ok()
+        self.socket.send_to_addr(message.as_bytes(), &self.address).map(drop)
+    }
+
+    /// Sends these words; the program works without the manager's knowledge of them.
+    fn tell(&self, words: &[NotifyState<'_>]) {
+        if let Err(error) = self.send(words) {
+            tracing::debug!(%error, ?words, "the service manager was not notified");
+        }
     }
 }
 
@@ -141,24 +156,6 @@ fn unbound_socket() -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.set_write_timeout(Some(SEND_TIMEOUT))?;
     Ok(socket)
-}
-
-/// The address in `NOTIFY_SOCKET`: a path, or `@` and an abstract name. Others, such as `vsock:`, are left alone.
-fn address(given: &OsStr) -> Option<SocketAddr> {
-    let address = match given.as_bytes() {
-        [b'/', _, ..] => SocketAddr::from_pathname(given),
-        [b'@', name @ ..] if !name.is_empty() => SocketAddr::from_abstract_name(name),
-        _ => return None,
-    };
-    address.inspect_err(|error| tracing::debug!(%error, "NOTIFY_SOCKET is no address")).ok()
-}
-
-/// The watchdog's time, as sd_watchdog_enabled(3) reads it: none if it is no time, or meant for another process.
-fn watchdog(microseconds: Option<&OsStr>, of_process: Option<&OsStr>, process: u32) -> Option<Duration> {
-    let number = |text: &OsStr| text.to_str()?.parse::<u64>().ok();
-    let microseconds = number(microseconds?).filter(|&microseconds| microseconds > 0 && microseconds < u64::MAX)?;
-    let is_ours = of_process.is_none_or(|of_process| number(of_process) == Some(u64::from(process)));
-    is_ours.then(|| Duration::from_micros(microseconds))
 }
 
 /// The pace of the reporter.
@@ -209,7 +206,7 @@ impl<S: Fn() -> String, P: FnMut(u32) -> Option<String>> Reporter<S, P> {
                 self.send_status(now.as_deref());
             }
             if now.is_none() && self.open.watchdog.is_some() {
-                self.open.send(&[NotifyState::Watchdog]);
+                self.open.tell(&[NotifyState::Watchdog]);
             }
             stuck = now;
         }
@@ -221,7 +218,7 @@ impl<S: Fn() -> String, P: FnMut(u32) -> Option<String>> Reporter<S, P> {
             Some(thread) => format!("stuck: the thread {thread} makes no progress"),
             None => (self.status)(),
         };
-        if text != self.sent && self.open.send(&[NotifyState::Status(&text)]) {
+        if text != self.sent && self.open.send(&[NotifyState::Status(&text)]).is_ok() {
             self.sent = text;
         }
     }
@@ -239,38 +236,9 @@ impl<S: Fn() -> String, P: FnMut(u32) -> Option<String>> Reporter<S, P> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::linux::net::SocketAddrExt as _;
+
     use super::*;
-
-    fn watched(microseconds: &str, process: Option<&str>) -> Option<Duration> {
-        watchdog(Some(OsStr::new(microseconds)), process.map(OsStr::new), 7)
-    }
-
-    #[test]
-    fn watchdog_is_that_of_this_process_and_a_time() {
-        assert_eq!(watched("30000000", None), Some(Duration::from_secs(30)));
-        assert_eq!(watched("30000000", Some("7")), Some(Duration::from_secs(30)));
-        for process in ["8", "", "-7", "seven", "7 "] {
-            assert_eq!(watched("30000000", Some(process)), None, "{process}");
-        }
-        for microseconds in
-            ["", "0", "-1", "1.5", "30s", " 1", "18446744073709551615", "18446744073709551616", "\u{e9}"]
-        {
-            assert_eq!(watched(microseconds, Some("7")), None, "{microseconds}");
-        }
-        assert_eq!(watchdog(None, Some(OsStr::new("7")), 7), None);
-    }
-
-    #[test]
-    fn address_is_a_path_or_an_abstract_name() {
-        let path = address(OsStr::new("/run/systemd/notify")).unwrap();
-        assert_eq!(path.as_pathname().unwrap().to_str(), Some("/run/systemd/notify"));
-        assert_eq!(address(OsStr::new("@/a/notify")).unwrap().as_abstract_name(), Some(&b"/a/notify"[..]));
-        let long = format!("/{}", "a".repeat(200));
-        for nonsense in ["", "/", "@", "run/notify", "vsock:2:1234", "eth0", &long, &long.replacen('/', "@", 1)] {
-            assert!(address(OsStr::new(nonsense)).is_none(), "{nonsense}");
-        }
-        assert!(address(OsStr::from_bytes(b"/run/\xff")).is_some());
-    }
 
     #[test]
     fn watchdog_without_a_manager_starts_nothing() {
@@ -335,7 +303,7 @@ mod tests {
         let (_socket, manager) = listening();
         let open = manager.0.unwrap();
         let start = std::time::Instant::now();
-        assert!((0..100_000).any(|_| !open.send(&[NotifyState::Watchdog])));
+        assert!((0..100_000).any(|_| open.send(&[NotifyState::Watchdog]).is_err()));
         assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
 }
