@@ -65,7 +65,7 @@ pub struct RowsCell {
     /// Seconds that the cell covers: fewer than its step if the history began within the cell.
     pub seconds: u32,
     /// The heaviest rows by bytes, the heaviest first.
-    pub rows: Box<[HistoryRow]>,
+    pub rows: Vec<HistoryRow>,
     /// The traffic without a row, by direction in the order of [`Direction::ALL`].
     pub unlisted: DirectionSums,
 }
@@ -95,7 +95,7 @@ impl RowsCell {
 
     /// Memory in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.rows.len() * size_of::<HistoryRow>()
+        size_of::<Self>() + self.rows.capacity() * size_of::<HistoryRow>()
     }
 }
 

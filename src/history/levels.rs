@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use super::cells::{RowsCell, TotalsCell};
 use super::open::OpenRows;
+use super::row::HistoryRow;
 use super::{MINUTES, SECONDS, TENS, TOTALS_OF_SECONDS, TOTALS_OF_TENS};
 use crate::packet::Timestamp;
+use crate::tables::resident::resident;
 use crate::tables::sampling::Sampling;
 use crate::time_grid::Cell;
 
@@ -50,6 +52,8 @@ struct LongerCells {
     start: Timestamp,
     seconds: u32,
     closed: VecDeque<Arc<RowsCell>>,
+    /// Memory for the rows of cells to come.
+    reserved: Vec<Vec<HistoryRow>>,
 }
 
 impl LongerCells {
@@ -60,7 +64,19 @@ impl LongerCells {
             start: Timestamp::default(),
             seconds: 0,
             closed: VecDeque::with_capacity(size.kept),
+            reserved: Vec::new(),
         }
+    }
+
+    /// The same, with the memory of all cells: it does not grow while the cells come.
+    fn reserving(mut self) -> Self {
+        let place = || {
+            let mut rows = resident(HistoryRow::default(), self.size.rows);
+            rows.clear();
+            rows
+        };
+        self.reserved = (0..self.size.kept).map(|_| place()).collect();
+        self
     }
 
     /// Adds a shorter cell, which starts at `start`.
@@ -79,7 +95,11 @@ impl LongerCells {
 
     fn close(&mut self, state: &Sampling) {
         let seconds = std::mem::take(&mut self.seconds);
-        let cell = self.open.close(self.size.rows, self.start, seconds, state);
+        let mut cell = self.open.close(self.size.rows, self.start, seconds, state);
+        if let Some(mut place) = self.reserved.pop() {
+            place.append(&mut cell.rows);
+            cell.rows = place;
+        }
         push(&mut self.closed, Arc::new(cell), self.size.kept);
     }
 
@@ -90,7 +110,8 @@ impl LongerCells {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.open.memory_bytes() + ring_bytes(&self.closed)
+        let reserved: usize = self.reserved.iter().map(Vec::capacity).sum();
+        self.open.memory_bytes() + ring_bytes(&self.closed) + reserved * size_of::<HistoryRow>()
     }
 }
 
@@ -121,7 +142,8 @@ impl Levels {
             open_ten: TotalsCell::default(),
             seconds: VecDeque::with_capacity(SECONDS.kept),
             tens: LongerCells::new(TENS.divided(divisor)),
-            minutes: LongerCells::new(MINUTES.divided(divisor)),
+            // They take an hour to come; the others take five minutes.
+            minutes: LongerCells::new(MINUTES.divided(divisor)).reserving(),
         }
     }
 

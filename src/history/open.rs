@@ -75,7 +75,8 @@ impl OpenRows {
         let left = condense(&mut rows, most, [most / 2, most * 3 / 4, most * 7 / 8], state);
         add_sums(&mut unlisted, &left);
         rows.sort_unstable_by(heaviest_first);
-        RowsCell { start, seconds, rows: rows.into_boxed_slice(), unlisted }
+        rows.shrink_to_fit();
+        RowsCell { start, seconds, rows, unlisted }
     }
 
     /// Forgets all.

@@ -10,6 +10,7 @@ pub mod index;
 pub mod lookup;
 pub(crate) mod probe;
 pub mod ranges;
+pub(crate) mod resident;
 pub mod sampling;
 pub mod slab;
 pub mod top;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::contacts::{Aspect, HostPort, feed};
 use super::two_periods::TwoPeriods;
 use crate::packet::Timestamp;
+use crate::tables::resident::resident;
 use crate::tables::sampling::{Sampling, Seeds, mixed};
 
 /// Bits of a filter: 512 KiB.
@@ -29,10 +30,14 @@ struct PeriodFilter {
 }
 
 impl PeriodFilter {
-    fn insert(&mut self, key: u64) {
+    /// Takes the memory, if the filter has none yet.
+    fn open(&mut self) {
         if self.words.is_empty() {
-            self.words.resize(BITS / 64, 0);
+            self.words = resident(0, BITS / 64);
         }
+    }
+
+    fn insert(&mut self, key: u64) {
         for bit in bits_of(key) {
             let (word, mask) = (&mut self.words[bit / 64], 1 << (bit % 64));
             self.bits_set += usize::from(*word & mask == 0);
@@ -115,6 +120,11 @@ impl KnownTargets {
 
     fn take_in(&mut self) {
         let Self { waiting, filters, .. } = self;
+        if waiting.is_empty() {
+            return;
+        }
+        // The next period needs no more memory than this one.
+        filters.both_mut().into_iter().for_each(PeriodFilter::open);
         let filter = filters.now();
         waiting.drain(..).for_each(|key| filter.insert(key));
     }
