@@ -432,6 +432,7 @@ const OTHERS: &[&str] = &[
     "cli/cases/mod.rs MOST_BYTES",
     "config/delivery.rs MOST_RECEIVERS",
     "config/kinds/numbers.rs HIGHEST_CONTACT_LIMIT",
+    "config/file/mod.rs LARGEST_BYTES",
     "config/kinds/numbers.rs LARGEST_RING_BYTES",
     "config/kinds/numbers.rs MOST_ENTRIES",
     "config/kinds/numbers.rs MOST_WORKERS",

@@ -93,7 +93,7 @@ pub(super) fn refuse_unrepeatable(
 /// True if a file has nothing but comments and space. One that cannot be read is refused with its reason later.
 fn is_blank(path: &Path) -> bool {
     let is_empty = |line: &str| line.is_empty() || line.starts_with('#') || line == "---";
-    std::fs::read_to_string(path).is_ok_and(|text| text.lines().all(|line| is_empty(line.trim())))
+    file::read(path).is_ok_and(|text| text.lines().all(|line| is_empty(line.trim())))
 }
 
 /// True if the configuration is only to be checked.

@@ -31,6 +31,7 @@ pub use slack::SlackHook;
 use tracing::Level;
 
 use crate::events::line::LineForm;
+use crate::os::confinement::sandbox_hint;
 use crate::{
     account, alert, capture, detect, events, evidence, export, history, http, kernel, locality, names, notify, pipeline,
 };
@@ -126,7 +127,7 @@ impl Default for Log {
 /// The reason why there is no configuration. Each message has the place, the fault and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{}: cannot read the configuration: {source}", path.display())]
+    #[error("{}: cannot read the configuration: {source}{}", path.display(), sandbox_hint(source))]
     Unreadable { path: PathBuf, source: std::io::Error },
     /// A value or a key is not known, or two settings contradict each other.
     #[error("{place}: {problem}")]

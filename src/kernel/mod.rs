@@ -16,11 +16,11 @@ pub mod lockout;
 mod without;
 
 #[cfg(feature = "xdp")]
-pub use bpf::{Kernel, check_rights};
+pub use bpf::{Kernel, check_interface, check_rights};
 pub use config::{Config, Daq, TcHook, XdpMode};
 pub use counted::{
     CountedRow, InterfaceInterval, InterfaceTotals, KernelInterval, KernelMessage, KernelViolation, OverflowSum,
 };
 pub use error::Error;
 #[cfg(not(feature = "xdp"))]
-pub use without::{Unbuilt as Kernel, check_rights};
+pub use without::{Unbuilt as Kernel, check_interface, check_rights};

@@ -15,6 +15,14 @@ pub fn check_rights() -> Result<(), Error> {
     Err(Error::NotBuilt)
 }
 
+/// Refuses: there is no program to attach.
+///
+/// # Errors
+/// Always.
+pub fn check_interface(_: &Config, _: u32, _: &str) -> Result<(), Error> {
+    Err(Error::NotBuilt)
+}
+
 /// Never made.
 #[derive(Debug)]
 pub enum Unbuilt {}

@@ -71,6 +71,18 @@ pub fn installed() -> Option<&'static Confinement> {
     CONFINEMENT.get()
 }
 
+/// What to add to an error that the file rules may have caused; empty for other errors.
+///
+/// A rule is for a directory itself, not for its name (landlock(7)).
+pub fn sandbox_hint(error: &io::Error) -> &'static str {
+    let has_rules = installed().is_some_and(|confinement| confinement.files.is_some());
+    if has_rules && error.kind() == io::ErrorKind::PermissionDenied {
+        "; the sandbox has only directories in reach that were named and there at the start: restart the program for another one"
+    } else {
+        ""
+    }
+}
+
 /// False if a thread could not be confined.
 pub fn is_whole() -> bool {
     !HAS_FAILED.load(Ordering::Acquire)

@@ -64,6 +64,29 @@ fn missing_rights_of_the_kernel_path_are_one_failure() {
 }
 
 #[test]
+fn interface_that_refuses_the_kernel_path_is_named_before_the_start() {
+    let pair = Pair::new();
+    let failing = |daq: &[&str], interface: &str, reason: &str| {
+        let arguments = [&["-iface", interface, "-promHTTP", "127.0.0.1:8889"][..], daq].concat();
+        let (status, text) = check(&pair, Command::new(PROGRAM), &arguments);
+        assert_eq!(status, 1, "{text}");
+        assert!(text.contains(&format!("failure  interfaces: {interface}: {reason}")), "{text}");
+    };
+    pair.host.ip("tuntap add dev tun0 mode tun");
+    pair.host.ip("link set tun0 up");
+    failing(&["-daq", "tc"], "tun0", "not an Ethernet interface");
+    for way in [&["-daq", "xdp"][..], &["-daq", "tc", "--tc.hook", "clsact"]] {
+        let arguments = ["-iface", "eth0", ADDRESS[0], ADDRESS[1]];
+        let running = Monitor::start(&pair.host, &[&arguments, way].concat());
+        failing(way, "eth0", "another trafficmonitor (process ");
+        running.stop();
+        let (status, text) = check(&pair, Command::new(PROGRAM), &[&arguments, way].concat());
+        assert_eq!(status, 0, "{text}");
+        assert!(text.contains("ok       interfaces: eth0 is free for the kernel's program"), "{text}");
+    }
+}
+
+#[test]
 fn capability_net_raw_alone_passes() {
     let (pair, copy) = (Pair::new(), Copy::new());
     let arguments = ["-iface", "eth0", ADDRESS[0], ADDRESS[1]];

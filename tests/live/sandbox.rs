@@ -226,6 +226,31 @@ fn unprivileged_user_has_every_feature_and_keeps_one_capability() {
 }
 
 #[test]
+fn event_log_in_a_replaced_directory_is_out_of_reach_and_the_log_says_so() {
+    let (pair, folder) = (Pair::new(), Folder::new());
+    let (log, events) = (folder.directory("log"), folder.path().join("log/events.jsonl"));
+    let file = folder.replace("monitor.yml", "policy:\n  permitted: [10.1.0.1]\nevents:\n  format: jsonl\n");
+    let options =
+        ["-iface", "eth0", "-c", file.to_str().unwrap(), "--sandbox", "strict", "--log-file", events.to_str().unwrap()];
+    let monitor = Monitor::spawn(&pair.host, Command::new(PROGRAM), &options).wait_until_ready();
+    wait_for_line(&monitor, CLOSED);
+    fs::rename(&log, folder.path().join("former")).unwrap();
+    folder.directory("log");
+    wait_for("the failure", || {
+        send_query(&pair);
+        monitor.messages().contains("the sandbox has only directories in reach").then_some(())
+    });
+    let former = fs::metadata(folder.path().join("former/events.jsonl")).unwrap().len();
+    wait_for("events in the former file", || {
+        send_query(&pair);
+        (fs::metadata(folder.path().join("former/events.jsonl")).unwrap().len() > former).then_some(())
+    });
+    let ended = monitor.stop();
+    assert!(!ended.messages.contains("events are written to their log again"), "{}", ended.messages);
+    assert!(!ended.messages.contains("the event log was opened anew"), "{}", ended.messages);
+}
+
+#[test]
 fn file_outside_of_the_directories_of_the_start_stays_out_of_reach() {
     let (pair, copy, folder, elsewhere) = (Pair::new(), Copy::new(), Folder::new(), Folder::new());
     let text = "policy:\n  permitted: [10.1.0.1]\n";

@@ -175,6 +175,9 @@ fn refused_reload_shows_in_the_status_with_its_place() {
         assert!(status.starts_with(&format!("STATUS=reload refused: {reason}")), "{status}");
         manager.wait_for("READY=1\n");
     }
+    fs::write(&file, "bandwidth:\n  limit: 6G\n").unwrap();
+    monitor.signal(libc::SIGHUP);
+    manager.wait_for("STATUS=capturing eth0; ");
     monitor.stop();
 }
 

@@ -7,7 +7,7 @@ use crate::capture::nic::{FrameDifference, frame_difference};
 use crate::capture::{Selection, printable, selection};
 use crate::config::Config;
 use crate::config::memory::size;
-use crate::kernel::Daq;
+use crate::kernel::{Daq, check_interface};
 use crate::pipeline::trial::{HandleTrial, try_handles};
 
 const INTERFACES: &str = "interfaces";
@@ -27,8 +27,9 @@ pub(super) fn check(config: &Config) -> Vec<CheckFinding> {
         return vec![CheckFinding::failure(INTERFACES, error)];
     }
     let captured = selection::captured(&network, &capture);
-    let names: Vec<&str> = captured.iter().filter_map(|&index| Some(network.link(index)?.name.as_str())).collect();
-    if names.is_empty() && capture.selection != Selection::Any {
+    let links: Vec<(u32, &str)> =
+        captured.into_iter().filter_map(|index| Some((index, network.link(index)?.name.as_str()))).collect();
+    if links.is_empty() && capture.selection != Selection::Any {
         let text = "none is up that would be captured; the run waits for one (see `trafficmonitor interfaces`)";
         return vec![CheckFinding::warning(INTERFACES, text)];
     }
@@ -37,14 +38,23 @@ pub(super) fn check(config: &Config) -> Vec<CheckFinding> {
         let trials = try_handles(&network, &capture, MOST_TRIED);
         findings.extend(trials.into_iter().map(|trial| opened(&network, trial)));
     } else {
-        findings.push(CheckFinding::ok(INTERFACES, format!("{} would be captured", shown(&names))));
+        findings.extend(links.iter().take(MOST_TRIED).map(|link| attachable(config, *link)));
     }
-    findings.extend(names.into_iter().take(MOST_TRIED).filter_map(offloads));
+    findings.extend(links.iter().take(MOST_TRIED).filter_map(|(_, name)| offloads(name)));
     findings
 }
 
-fn shown(names: &[&str]) -> String {
-    names.iter().map(|name| printable(name).to_string()).collect::<Vec<_>>().join(", ")
+/// The finding about an interface of the kernel path.
+fn attachable(config: &Config, (index, name): (u32, &str)) -> CheckFinding {
+    let shown = printable(name);
+    match check_interface(&config.kernel, index, name) {
+        Ok(()) if config.kernel.daq == Daq::Xdp => CheckFinding::ok(
+            INTERFACES,
+            format!("{shown} is free for the kernel's program; whether its driver has native XDP shows at the start"),
+        ),
+        Ok(()) => CheckFinding::ok(INTERFACES, format!("{shown} is free for the kernel's program")),
+        Err(error) => CheckFinding::failure(INTERFACES, error),
+    }
 }
 
 fn opened(network: &Network, trial: HandleTrial) -> CheckFinding {

@@ -47,6 +47,8 @@ struct Open {
     /// The watchdog's time, if the manager watches this process.
     watchdog: Option<Duration>,
     is_stopping: AtomicBool,
+    /// True if the manager shows a refused reload, and a later one succeeded.
+    is_outdated: AtomicBool,
 }
 
 impl ServiceManager {
@@ -60,7 +62,13 @@ impl ServiceManager {
             let address = address(&variable("NOTIFY_SOCKET").filter(|given| !given.is_empty())?)?;
             let watchdog = watchdog(variable("WATCHDOG_USEC").as_deref(), variable("WATCHDOG_PID").as_deref(), process);
             let socket = unbound_socket().inspect_err(|error| tracing::debug!(%error, "no socket for the manager"));
-            Some(Open { socket: socket.ok()?, address, watchdog, is_stopping: AtomicBool::new(false) })
+            Some(Open {
+                socket: socket.ok()?,
+                address,
+                watchdog,
+                is_stopping: AtomicBool::default(),
+                is_outdated: AtomicBool::default(),
+            })
         };
         Self(open().map(Arc::new))
     }
@@ -103,11 +111,18 @@ impl ServiceManager {
         Reloading(self)
     }
 
-    /// Says why a reload is refused. The status stays until there is news of the capture.
+    /// Says why a reload is refused. The status stays until one is accepted, or there is news of the capture.
     pub(super) fn refused(&self, reason: &str) {
         if let Some(open) = &self.0 {
             let text = format!("reload refused: {}", printable(reason));
             open.tell(&[NotifyState::Status(&text)]);
+        }
+    }
+
+    /// Has the status of the capture sent again: it takes the place of a reload that was refused.
+    pub(super) fn accepted(&self) {
+        if let Some(open) = &self.0 {
+            open.is_outdated.store(true, Ordering::Release);
         }
     }
 
@@ -212,13 +227,14 @@ impl<S: Fn() -> String, P: FnMut(u32) -> Option<String>> Reporter<S, P> {
         }
     }
 
-    /// Sends the status if it has changed.
+    /// Sends the status if the manager shows another one.
     fn send_status(&mut self, stuck: Option<&str>) {
         let text = match stuck {
             Some(thread) => format!("stuck: the thread {thread} makes no progress"),
             None => (self.status)(),
         };
-        if text != self.sent && self.open.send(&[NotifyState::Status(&text)]).is_ok() {
+        let is_outdated = self.open.is_outdated.swap(false, Ordering::AcqRel);
+        if (is_outdated || text != self.sent) && self.open.send(&[NotifyState::Status(&text)]).is_ok() {
             self.sent = text;
         }
     }

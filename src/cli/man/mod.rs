@@ -16,7 +16,8 @@ const DESCRIPTION: [&str; 3] = [
     "trafficmonitor captures packets with libpcap, reads their headers, and serves to Prometheus which addresses talk to each \
      other, on what protocol, and how much: each packet is counted once, to the byte. It looks for unusual bandwidth, scans and \
      anomalies, and writes a line for each change of an alert to standard output.",
-    "It captures until INT or TERM. It needs the capability CAP_NET_RAW and no other right.",
+    "It captures until INT or TERM. It needs the capability CAP_NET_RAW and no other right; with -daq xdp or \
+     tc it needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON instead.",
     "FILTER is a filter as in pcap-filter(7); only packets that pass it are counted. One word that ends in .conf is \
      TrafficAlerted's configuration file, and seven words are the arguments of the older TrafficAlerted.",
 ];
@@ -28,7 +29,7 @@ const OPTIONS: &str = "Long options take one dash or two, and their value after 
 
 const EXIT_STATUS: [(&str, &str); 3] = [
     ("0", "Done."),
-    ("1", "Failed while running."),
+    ("1", "Failed while running; or `trafficmonitor check` found what will not work."),
     ("2", "The command line or the configuration is wrong; nothing was done."),
 ];
 
@@ -62,8 +63,9 @@ const SIGNALS: [(&str, &str); 2] = [
     ),
     (
         "HUP",
-        "Open the file of the event log anew, and reread the permitted and denied networks. Other settings are read only at \
-      start. A terminal that is closed does not end the program.",
+        "Open the file of the event log anew, reread the configuration and the lists of networks, and put them into force without \
+      losing a packet. A configuration that is wrong or needs a restart is refused, and the running one stays. A terminal that is \
+      closed does not end the program.",
     ),
 ];
 
@@ -114,6 +116,7 @@ fn synopsis(page: &mut Page) {
         "[OPTION...] replay FILE...",
         "[OPTION...] test CASES...",
         "[OPTION...] analyze LOG...",
+        "[OPTION...] check [FILTER]",
         "[OPTION...] interfaces | config",
         "completions SHELL",
         "man",

@@ -7,8 +7,8 @@ mod notation;
 mod permitted;
 mod yaml;
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use serde_saphyr::Error as YamlError;
@@ -20,18 +20,30 @@ use super::{Error, Settings, trafficalerted};
 use notation::Slip;
 use yaml::Mistake;
 
+/// The largest file that is read: 16 MiB, a million lines.
+const LARGEST_BYTES: u64 = 16 << 20;
+
 /// Reads a configuration file.
 pub fn load(path: &Path) -> Result<Settings, Error> {
-    let text = fs::read_to_string(path).map_err(|source| match source.kind() {
-        ErrorKind::IsADirectory => {
-            Error::invalid(path.display().to_string(), "it is a directory; name a configuration file")
-        }
-        ErrorKind::InvalidData => Error::invalid(path.display().to_string(), "not UTF-8; save the file as UTF-8"),
-        _ => Error::Unreadable { path: path.to_owned(), source },
-    })?;
+    let text = read(path)?;
     let mut settings = parse(&text, path)?;
     settings.file = Some(path.to_owned());
     Ok(settings)
+}
+
+/// The text of a configuration file. A pipe is read too.
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    let refused = |reason: &str| Error::invalid(path.display().to_string(), reason);
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|source| match source.kind() {
+        ErrorKind::IsADirectory => refused("it is a directory; name a configuration file"),
+        _ => Error::Unreadable { path: path.to_owned(), source },
+    })?;
+    if bytes.len() as u64 > LARGEST_BYTES {
+        return Err(refused("it is larger than 16 MiB; name a configuration file"));
+    }
+    String::from_utf8(bytes).map_err(|_| refused("not UTF-8; save the file as UTF-8"))
 }
 
 /// Reads the text of the configuration file `path`: YAML, or the format of TrafficAlerted or of the XDP traffic monitor,

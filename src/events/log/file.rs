@@ -66,7 +66,7 @@ impl LogFile {
                 match format {
                     EventFormat::Json => ArrayEnd::inspect(&file).map(drop),
                     EventFormat::Csv => has_cut_header(&file).map(drop),
-                    EventFormat::Console | EventFormat::JsonLines => Ok(()),
+                    EventFormat::Console | EventFormat::JsonLines => check_first_byte(&file, format),
                 }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -91,10 +91,11 @@ impl LogFile {
             lock(&file)?;
             FileKind::Array(ArrayEnd::find(&file)?)
         } else {
-            end_last_line(&mut file)?;
-            if format == EventFormat::Csv {
-                check_header(&file)?;
+            match format {
+                EventFormat::Csv => check_header(&file)?,
+                _ => check_first_byte(&file, format)?,
             }
+            end_last_line(&mut file)?;
             FileKind::Lines
         };
         let began = beginning(&file.metadata()?, format);
@@ -283,6 +284,21 @@ fn end_last_line(file: &mut File) -> io::Result<()> {
         file.read_exact_at(&mut last, length - 1)?;
     }
     if last == [b'\n'] { Ok(()) } else { file.write_all(b"\n") }
+}
+
+/// Refuses a file of another format: with events of two formats it could not be read.
+fn check_first_byte(file: &File, format: EventFormat) -> io::Result<()> {
+    let mut start = [0; 64];
+    let read = file.read_at(&mut start, 0)?;
+    let first = start[..read].trim_ascii_start().first();
+    let is_refused = match format {
+        EventFormat::JsonLines => first.is_some_and(|first| *first != b'{'),
+        _ => matches!(first, Some(b'{' | b'[')),
+    };
+    if is_refused {
+        return Err(io::Error::new(ErrorKind::InvalidData, "it has events of another format; name another file"));
+    }
+    Ok(())
 }
 
 /// Checks that a file has the columns that are written. A header that a crash has cut off is removed.

@@ -24,6 +24,11 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after a failed write.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
+// Failures, each until its work succeeds.
+const NOT_WRITTEN: &str = "events could not be written; they wait for space";
+const NOT_REOPENED: &str = "the event log could not be opened anew; its old file is still written";
+const NOT_ROTATED: &str = "the event log could not be rotated; its file goes on growing";
+
 /// The way in which a line may wait for space on the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineUrgency {
@@ -110,7 +115,7 @@ impl EventWriter {
             }
             if taken.reopens {
                 self.flush();
-                self.reopen("the event log could not be opened anew");
+                self.reopen();
             }
             if taken.ends || self.is_due() {
                 self.flush();
@@ -188,13 +193,13 @@ impl EventWriter {
                 self.figures.written.fetch_add(self.state.count, Ordering::Relaxed);
                 self.state.lines.clear();
                 (self.state.count, self.state.flush_at, self.state.retry_at) = (0, None, None);
-                self.state.complaints.end("events are written to their log again");
+                self.state.complaints.end(NOT_WRITTEN, "events are written to their log again");
             }
             Err(error) => {
                 let path = file.path().to_owned();
                 self.state.retry_at = Some(Instant::now() + RETRY_PAUSE);
                 self.state.losses.note_failure();
-                self.complain("events could not be written; they wait for space", &path, &error);
+                self.complain(NOT_WRITTEN, &path, &error);
             }
         }
     }
@@ -205,15 +210,18 @@ impl EventWriter {
         }
         self.state.checked = Instant::now();
         if self.file.as_ref().is_some_and(LogFile::has_moved) {
-            self.reopen("the event log was moved and could not be opened anew; its old file is still written");
+            self.reopen();
         }
     }
 
-    fn reopen(&mut self, failure: &str) {
+    fn reopen(&mut self) {
         let Some(file) = &mut self.file else { return };
-        if let Err(error) = file.reopen() {
-            let path = file.path().to_owned();
-            self.complain(failure, &path, &error);
+        match file.reopen() {
+            Ok(()) => self.state.complaints.end(NOT_REOPENED, "the event log was opened anew"),
+            Err(error) => {
+                let path = file.path().to_owned();
+                self.complain(NOT_REOPENED, &path, &error);
+            }
         }
     }
 
@@ -222,13 +230,16 @@ impl EventWriter {
         if !file.is_due(&self.config, self.state.lines.len()) {
             return;
         }
-        if let Err(error) = file.rotate(self.config.rotations) {
-            let path = file.path().to_owned();
-            self.complain("the event log could not be rotated; its file goes on growing", &path, &error);
+        match file.rotate(self.config.rotations) {
+            Ok(()) => self.state.complaints.end(NOT_ROTATED, "the event log is rotated again"),
+            Err(error) => {
+                let path = file.path().to_owned();
+                self.complain(NOT_ROTATED, &path, &error);
+            }
         }
     }
 
-    fn complain(&mut self, what: &str, path: &std::path::Path, error: &std::io::Error) {
+    fn complain(&mut self, what: &'static str, path: &std::path::Path, error: &std::io::Error) {
         self.figures.write_errors.fetch_add(1, Ordering::Relaxed);
         self.state.complaints.add(what, path, error);
     }

@@ -18,6 +18,11 @@ use crate::evidence::writer::quota::{self, Quota};
 use crate::evidence::writer::{ArchiveSpace, files, savefile};
 use crate::evidence::{PacketSource, names};
 
+// Failures, each until its work succeeds.
+const NOT_LOGGED: &str = "packets could not be logged";
+const NOT_FINISHED: &str = "a logged file could not be finished";
+const NOT_MOVED: &str = "a logged file could not be moved to the archive";
+
 /// Files that are open at once; the one that was used longest ago is closed for another.
 const MOST_OPEN: usize = 256;
 /// Time for which files stay that belong to no conversation of this run.
@@ -125,10 +130,10 @@ impl LogFiles {
         let written = self.try_append(source, of, records);
         self.counters.log.bytes.set(self.quota.bytes());
         match &written {
-            Ok(()) => self.complaints.end("packets are logged again"),
+            Ok(()) => self.complaints.end(NOT_LOGGED, "packets are logged again"),
             Err(error) => {
                 self.counters.write_errors.add(1);
-                self.complaints.add("packets could not be logged", &self.setup.directory, error);
+                self.complaints.add(NOT_LOGGED, &self.setup.directory, error);
             }
         }
         written
@@ -247,17 +252,17 @@ impl LogFiles {
     /// Finishes the last file of a conversation, and forgets the files: they stay for a day.
     pub(super) fn leave(&mut self, of: &mut ConversationFiles) {
         if let Err(error) = self.finish(of) {
-            self.failed("a logged file could not be finished", of, &error);
+            self.failed(NOT_FINISHED, of, &error);
         }
         of.files.clear();
     }
 
-    fn failed(&mut self, what: &str, of: &ConversationFiles, error: &io::Error) {
+    fn failed(&mut self, what: &'static str, of: &ConversationFiles, error: &io::Error) {
         let path = of.paths().next().unwrap_or(&self.setup.directory).to_owned();
         self.failed_at(what, &path, error);
     }
 
-    pub(super) fn failed_at(&mut self, what: &str, path: &Path, error: &io::Error) {
+    pub(super) fn failed_at(&mut self, what: &'static str, path: &Path, error: &io::Error) {
         self.counters.write_errors.add(1);
         self.complaints.add(what, path, error);
     }
@@ -281,11 +286,14 @@ impl LogFiles {
     pub(super) fn archive(&mut self, of: &mut ConversationFiles, stem: &str) -> bool {
         while let Some(file) = of.files.front() {
             match self.move_to_archive(&file.path, file.bytes, stem) {
-                Ok(()) => self.counters.log.archived_files.add(1),
+                Ok(()) => {
+                    self.counters.log.archived_files.add(1);
+                    self.complaints.end(NOT_MOVED, "logged files are moved to the archive again");
+                }
                 // It was removed by someone else.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    self.failed("a logged file could not be moved to the archive", of, &error);
+                    self.failed(NOT_MOVED, of, &error);
                     return false;
                 }
             }

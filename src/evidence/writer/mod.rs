@@ -38,6 +38,11 @@ pub(super) use jobs::{Ending, FileId, FilePart, Job, JobQueue, NewFile, WriterRe
 use leftovers::Leftovers;
 pub(super) use space::ArchiveSpace;
 
+// Failures, each until its work succeeds.
+const NOT_BEGUN: &str = "an evidence file could not be begun; it is tried again";
+const NOT_WRITTEN: &str = "packets could not be written; they are tried again";
+const NOT_FINISHED: &str = "an evidence file could not be finished; it is tried again";
+
 /// The settings of the writer.
 #[derive(Debug)]
 pub(super) struct WriterSetup {
@@ -154,7 +159,7 @@ impl Writer {
         }
     }
 
-    fn failed(&mut self, what: &str, file: &Path, error: &io::Error) {
+    fn failed(&mut self, what: &'static str, file: &Path, error: &io::Error) {
         self.setup.counters.write_errors.add(1);
         self.complaints.add(what, file, error);
     }
@@ -178,9 +183,10 @@ impl Writer {
                 };
                 self.setup.index.note(new.fingerprint, noted.clone());
                 self.open.insert(new.id, (file, noted));
+                self.complaints.end(NOT_BEGUN, "evidence files are begun again");
             }
             Err(error) => {
-                self.failed("an evidence file could not be begun; it is tried again", &path, &error);
+                self.failed(NOT_BEGUN, &path, &error);
                 self.report(WriterReport::NotBegun(new.id));
             }
         }
@@ -205,13 +211,13 @@ impl Writer {
         match self.setup.space.adding(part.bytes, || file.append(chunk, &part.positions)) {
             Ok(()) => {
                 self.setup.counters.written_packets.add(file.contents().packets - before.packets);
-                self.complaints.end("packets are written to evidence files again");
+                self.complaints.end(NOT_WRITTEN, "packets are written to evidence files again");
             }
             Err(error) => {
                 file.is_stalled = true;
                 let path = file.part.clone();
                 self.report(WriterReport::Stalled { id: part.id, chunk: number, packets, bytes: before.bytes });
-                self.failed("packets could not be written; they are tried again", &path, &error);
+                self.failed(NOT_WRITTEN, &path, &error);
             }
         }
     }
@@ -221,10 +227,13 @@ impl Writer {
         if self.open.get(&ending.id).is_none_or(|(file, _)| file.is_stalled) {
             return;
         }
-        let Err(error) = self.try_finish(ending) else { return self.report(WriterReport::Finished(ending.id)) };
+        let Err(error) = self.try_finish(ending) else {
+            self.complaints.end(NOT_FINISHED, "evidence files are finished again");
+            return self.report(WriterReport::Finished(ending.id));
+        };
         let Some((file, _)) = self.open.get(&ending.id) else { return };
         let (path, is_gone) = (file.path.clone(), !file.part.exists());
-        self.failed("an evidence file could not be finished; it is tried again", &path, &error);
+        self.failed(NOT_FINISHED, &path, &error);
         if is_gone {
             self.open.remove(&ending.id);
         }

@@ -12,18 +12,14 @@ use aya::Ebpf;
 use aya::programs::{ProgramError, SchedClassifier, Xdp};
 
 use super::clsact::{ClsactFailure, ClsactFilters};
-use super::{NEEDS, refused};
-use crate::capture::network::{XdpPlace, xdp_place};
+use super::{NEEDS, refusal, refused};
 use crate::kernel::leftovers;
 use crate::kernel::{Config, Daq, Error, TcHook, XdpMode};
 use crate::os::bpf::{LinkPlace, create_link, is_link_attached};
 use crate::os::namespace_lock::{LockFailure, NamespaceLock};
-use crate::os::traffic_control::{ClsactHook, interface_exists};
+use crate::os::traffic_control::ClsactHook;
 
 const XDP: &str = "tm_xdp";
-
-/// ARPHRD_ETHER and ARPHRD_LOOPBACK: frames of both begin with Ethernet's header.
-const ETHERNET: [&str; 2] = ["1", "772"];
 
 /// Capabilities and their numbers in linux/capability.h. The older one includes two of them.
 const NEEDED: [(&str, u32); 3] = [("CAP_BPF", 39), ("CAP_NET_ADMIN", 12), ("CAP_PERFMON", 38)];
@@ -110,12 +106,7 @@ enum Hold {
 
 impl Attachment {
     pub(super) fn new(ebpf: &mut Ebpf, config: &Config, index: u32, name: &str) -> Result<Self, Error> {
-        if !interface_exists(index) {
-            return Err(Error::Attach { name: name.to_owned(), reason: "no such interface".to_owned() });
-        }
-        if !is_ethernet(name) {
-            return Err(Error::NotEthernet { name: name.to_owned() });
-        }
+        refusal::check_kind(index, name)?;
         let interface = Interface { index, name };
         match (config.daq, config.tc_hook) {
             (Daq::Xdp, _) => {
@@ -174,17 +165,16 @@ struct Interface<'a> {
 impl Interface<'_> {
     fn attach_xdp(self, program: &Xdp, mode: XdpMode) -> Result<Attachment, Error> {
         let program = program.fd().map_err(refused)?.as_fd();
-        let lock = NamespaceLock::take(&format!("trafficmonitor/xdp/{}", self.index));
+        let lock = refusal::xdp_lock(self.index);
         let (attached, place) = self.link_xdp(program, mode);
         let name = self.name.to_owned();
         match (attached, lock) {
             (Ok(link), lock) => Ok(self.xdp_attachment(Hold::Xdp(link, lock.ok()), place)),
             (Err(error), Err(LockFailure::Held(process))) if is_occupied(&error) => {
-                Err(self.in_use(process, "XDP", "tc"))
+                Err(refusal::xdp_in_use(self.name, process))
             }
             (Err(error), _) if is_occupied(&error) => {
-                let place = xdp_place(self.name).ok().flatten().map_or("xdp", XdpPlace::word);
-                Err(Error::Occupied { name, place })
+                Err(Error::Occupied { name, place: refusal::occupied_place(self.name) })
             }
             (Err(error), _) if mode == XdpMode::Native => Err(Error::NoNativeXdp { name, reason: error.to_string() }),
             (Err(error), _) => Err(self.error(&error)),
@@ -240,16 +230,16 @@ impl Interface<'_> {
     fn attach_clsact(self, ebpf: &Ebpf) -> Result<Attachment, Error> {
         match ClsactFilters::add(self.index, self.name, &self.programs(ebpf)?) {
             Ok(filters) => Ok(Attachment { hold: Hold::Clsact(filters), words: "TC (clsact)", is_joining: false }),
-            Err(ClsactFailure::Held(process)) => {
-                Err(self.in_use(process, "clsact", "tc --tc.hook tcx (Linux 6.6 or later), or -daq libpcap"))
-            }
+            Err(ClsactFailure::Held(process)) => Err(refusal::clsact_in_use(self.name, process)),
             Err(ClsactFailure::Refused(error)) => Err(self.error(&error)),
         }
     }
 
     /// The programs by their hooks. Frames on the loopback interface pass both ways, and count once.
     fn programs(self, ebpf: &Ebpf) -> Result<Vec<(ClsactHook, BorrowedFd<'_>)>, Error> {
-        let hooks = ClsactHook::ALL.into_iter().filter(|hook| *hook == ClsactHook::Ingress || !is_loopback(self.name));
+        let hooks = ClsactHook::ALL
+            .into_iter()
+            .filter(|hook| *hook == ClsactHook::Ingress || !refusal::is_loopback(self.index));
         hooks
             .map(|hook| {
                 let program = ebpf.program(leftovers::program(hook)).and_then(|program| program.try_into().ok());
@@ -259,12 +249,6 @@ impl Interface<'_> {
             .collect()
     }
 
-    fn in_use(self, process: Option<u32>, way: &'static str, other: &'static str) -> Error {
-        let process =
-            process.map_or_else(|| "its number is unknown".to_owned(), |process| format!("process {process}"));
-        Error::InUse { name: self.name.to_owned(), process, way, other }
-    }
-
     fn error(self, error: &io::Error) -> Error {
         Error::Attach { name: self.name.to_owned(), reason: error.to_string() }
     }
@@ -272,15 +256,6 @@ impl Interface<'_> {
 
 fn is_occupied(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EBUSY | EEXIST))
-}
-
-fn is_ethernet(name: &str) -> bool {
-    let kind = fs::read_to_string(format!("/sys/class/net/{name}/type"));
-    kind.map_or(true, |kind| ETHERNET.contains(&kind.trim()))
-}
-
-fn is_loopback(name: &str) -> bool {
-    fs::read_to_string(format!("/sys/class/net/{name}/type")).is_ok_and(|kind| kind.trim() == ETHERNET[1])
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod clsact;
 mod layout;
 mod memory;
 mod networks;
+mod refusal;
 mod rings;
 mod rows;
 mod slots;
@@ -34,6 +35,7 @@ use layout::{
 };
 use memory::MapSizes;
 use networks::NetworkTries;
+pub use refusal::check_interface;
 use rings::RecordRings;
 use rows::ClockOffset;
 use slots::InterfaceSlots;

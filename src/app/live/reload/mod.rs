@@ -99,7 +99,10 @@ impl Reloader {
         self.follow(ReloadPhase::Begins);
         let outcome = self.read().and_then(|accepted| self.put_into_force(accepted));
         match &outcome {
-            Ok(()) => self.follow(ReloadPhase::Ended(Ok(&self.running))),
+            Ok(()) => {
+                self.parts.manager.accepted();
+                self.follow(ReloadPhase::Ended(Ok(&self.running)));
+            }
             Err(reason) => {
                 tracing::error!("the reload is refused, and the running configuration stays in force: {reason:#}");
                 self.parts.manager.refused(&format!("{reason:#}"));
@@ -153,11 +156,14 @@ impl Reloader {
             self.parts.site.configure(page_settings(&self.running), api_settings(&self.running));
             return Err(error.into());
         }
-        log::set_level(config.log.level);
         self.parts.detection.replace(detection);
         self.parts.filter = filter;
         receivers.map(|receivers| self.parts.receivers.replace(receivers)).transpose()?;
+        // The line is logged if the former level or the new one has it.
+        let former = self.running.log.level;
+        log::set_level(former.max(config.log.level));
         tracing::info!(changed = changed.join(", "), "the configuration was reread and is in force");
+        log::set_level(config.log.level);
         self.running = config;
         Ok(())
     }

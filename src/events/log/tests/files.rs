@@ -238,6 +238,9 @@ fn unusable_files_are_refused_with_the_reason() {
         (EventFormat::JsonLines, "missing/log", "No such file or directory (os error 2); create the directory "),
         (EventFormat::Csv, "other.csv", "other columns"),
         (EventFormat::Json, "other.json", "not a JSON array"),
+        (EventFormat::JsonLines, "busy.json", "events of another format"),
+        (EventFormat::JsonLines, "other.csv", "events of another format"),
+        (EventFormat::Console, "other.json", "events of another format"),
         (EventFormat::Json, "pipe", "use jsonl"),
         (EventFormat::Json, "busy.json", "another process writes to it"),
     ] {
