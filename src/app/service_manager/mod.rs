@@ -3,8 +3,8 @@
 //! not know what the pipeline does.
 //!
 //! Without a manager nothing is sent. With an address that cannot be used nothing is sent, and a warning says so: a
-//! manager that set it waits for a message. The words are those of the crate `sd_notify`. The socket is the program's own: abstract addresses work, and a manager that does
-//! not read delays a message by [`SEND_TIMEOUT`] only.
+//! manager that set it waits for a message. The words are those of the crate `sd_notify`. The socket is the program's
+//! own: abstract addresses work, and a manager that does not read delays a message by [`SEND_TIMEOUT`] only.
 
 mod environment;
 
