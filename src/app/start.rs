@@ -297,12 +297,15 @@ fn has_routes(link: &Link) -> bool {
     })
 }
 
-/// An IPv4 address away from the default route.
+/// A private IPv4 address (RFC 1918) away from the default route.
 fn inner_address(network: &Network, links: &[&Link]) -> Option<IpAddr> {
     let defaults = network.routes.iter().filter(|route| route.destination.prefix_len() == 0);
     let outer: Vec<u32> = defaults.flat_map(|route| route.interfaces.iter().copied()).collect();
     let inner = links.iter().filter(|link| !outer.contains(&link.index));
-    inner.flat_map(|link| &link.addresses).map(IpNet::addr).find(IpAddr::is_ipv4)
+    inner
+        .flat_map(|link| &link.addresses)
+        .map(IpNet::addr)
+        .find(|address| matches!(address, IpAddr::V4(v4) if v4.is_private()))
 }
 
 #[cfg(test)]
@@ -319,6 +322,14 @@ mod tests {
         let mut config = Config::default();
         config.http.listen = addresses.iter().map(|address| address.parse().unwrap()).collect();
         config
+    }
+
+    #[test]
+    fn address_of_the_internet_is_not_suggested() {
+        let links = vec![link(2, "lan0", &["10.1.0.1/24"]), link(3, "wan0", &["198.51.100.2/24"])];
+        let network = Network { forwarding: true, ..network(links, &[("0.0.0.0/0", &[2])]) };
+        let warning = exposure(&served_at(&[":8888"]), &network).unwrap();
+        assert!(warning.contains("--web.listen-address 127.0.0.1:8888, or authenticate"), "{warning}");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub enum Error {
         reason: String,
     },
     /// A file that is broken somewhere behind its start.
-    #[error("{}: file is broken after {frames} frames: {reason}", shown_name(path))]
+    #[error("{}: file is broken after {frames} {}: {reason}", shown_name(path), if *frames == 1 { "frame" } else { "frames" })]
     BrokenFile {
         /// The file.
         path: PathBuf,

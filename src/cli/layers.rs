@@ -107,7 +107,8 @@ fn boolean(given: Option<Given>) -> Result<bool, Error> {
 
 /// The output of `replay`.
 pub(crate) fn output(occurrences: &[Occurrence], replays: bool) -> Result<ReplayOutput, Error> {
-    let given = of_replay(occurrences, options::OUTPUT, replays, "add replay FILE or remove the option")?;
+    let problem = "only available with replay and check; add replay FILE or remove the option";
+    let given = of_subcommand(occurrences, options::OUTPUT, replays, problem)?;
     given.map_or(Ok(ReplayOutput::default()), |given| Ok(OUTPUT.parse_given(&given)?))
 }
 

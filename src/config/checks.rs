@@ -24,6 +24,10 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     if config.http.listen.is_empty() {
         return Err(refused(settings, ("http", "listen"), "no address to listen on; give one, such as :8888"));
     }
+    if config.locality.networks.is_empty() {
+        let place = settings.place(("locality", "networks"));
+        config.notices.push(format!("{place}: the list is empty, so only the addresses of this host are local"));
+    }
     policy::complete(settings, config)?;
     complete_detection(settings, config)?;
     delivery::complete(settings, config)?;

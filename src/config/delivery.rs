@@ -5,7 +5,7 @@
 
 use super::declaration::FileKey;
 use super::environment::STATE_DIRECTORY;
-use super::given::SettingOrigin;
+use super::given::{Content, Given, SettingOrigin};
 use super::slack::SLACK;
 use super::{Config, Error, Settings};
 use crate::detect::Kind;
@@ -38,10 +38,11 @@ fn complete_receivers(settings: &Settings, config: &mut Config) -> Result<(), Er
     config.notify.receivers.extend(slack.receiver());
     let receivers = &config.notify.receivers;
     let names: Vec<&str> = receivers.iter().map(|receiver| receiver.name.as_str()).collect();
-    if let Some((_, twice)) = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
+    if let Some((second, twice)) = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
         let hint =
             if *twice == SLACK && slack.receiver().is_some() { " (one is that of the Slack options)" } else { "" };
-        return Err(refused(settings, RECEIVERS, format!("two receivers have the name {twice}{hint}; rename one")));
+        let problem = format!("two receivers have the name {twice}{hint}; rename one");
+        return Err(Error::invalid(place_of_receiver(settings, second), problem));
     }
     if receivers.len() > MOST_RECEIVERS {
         let problem = format!("{} receivers; at most {MOST_RECEIVERS} are possible", receivers.len());
@@ -80,6 +81,15 @@ fn detected(config: &Config) -> Vec<Kind> {
         Kind::Policy => config.detect.policy.is_some(),
     };
     Kind::ALL.into_iter().filter(is_detected).collect()
+}
+
+/// The place of a receiver by its position; that of the list for the one of the Slack options.
+fn place_of_receiver(settings: &Settings, position: usize) -> String {
+    let listed = settings.value(RECEIVERS).and_then(|given| match &given.content {
+        Content::List(receivers) => receivers.get(position),
+        _ => None,
+    });
+    listed.map_or_else(|| settings.place(RECEIVERS), Given::place)
 }
 
 fn idle_notice(settings: &Settings, receiver: &ReceiverConfig, mismatch: SelectionMismatch) -> String {

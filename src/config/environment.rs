@@ -27,10 +27,10 @@ pub fn read(
 ) -> Result<Settings, Error> {
     let mut settings = Settings::default();
     for declaration in declarations.clone() {
-        settings.give(declaration, value_of(variables, declaration).into_iter().collect())?;
+        settings.give(declaration, given_of(variables, declaration).into_iter().collect())?;
     }
     let names = variables.iter().filter_map(|(name, _)| name.to_str());
-    settings.notices = names.filter_map(|name| misspelt(name, declarations.clone())).collect();
+    settings.notices.extend(names.filter_map(|name| misspelt(name, declarations.clone())));
     Ok(settings)
 }
 
@@ -48,11 +48,15 @@ pub fn of_service_manager(variables: &[(OsString, OsString)], process: u32) -> R
     Ok(settings)
 }
 
-/// The value of an option's variable.
+/// The value of an option's variable, unless it is blank.
 pub fn value_of(variables: &[(OsString, OsString)], declaration: &Declaration) -> Option<Given> {
+    given_of(variables, declaration).filter(|given| !given.is_blank())
+}
+
+fn given_of(variables: &[(OsString, OsString)], declaration: &Declaration) -> Option<Given> {
     let name = declaration.variable?;
     let (_, value) = variables.iter().find(|(given, _)| given == name)?;
-    Some(Given::argument(value, SettingOrigin::Variable(name))).filter(|given| !given.is_blank())
+    Some(Given::argument(value, SettingOrigin::Variable(name)))
 }
 
 /// True if Kubernetes makes such a variable for a service with the name of this program.
@@ -102,6 +106,12 @@ mod tests {
     fn a_blank_variable_is_not_there() {
         let settings = read_all(&[("TRAFFICMONITOR_FILTER", "  "), ("TRAFFICMONITOR_SNAPLEN", "")]).unwrap();
         assert!(!settings.gives(("capture", "filter")) && !settings.gives(("capture", "snap_length")));
+    }
+
+    #[test]
+    fn a_blank_list_of_sources_is_noted() {
+        let settings = read_all(&[("TRAFFICMONITOR_POLICY_PERMITTED", " ")]).unwrap();
+        assert_eq!(settings.notices, ["TRAFFICMONITOR_POLICY_PERMITTED: the value is empty, so it gives no list"]);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::declarations::by_key;
 use super::given::{Content, Given, RefusedSetting, SettingOrigin};
 use super::{Config, Error, Role, checks, kernel_path};
 
+/// The lists that decide about sources.
+const LISTS_OF_SOURCES: [FileKey; 2] = [("policy", "permitted"), ("policy", "denied")];
+
 /// The anomaly alerts.
 const ANOMALY_ALERTS: FileKey = ("anomaly", "alerts");
 /// The names of the anomaly tests' options begin so. Such an option implies the alerts.
@@ -38,6 +41,7 @@ impl Settings {
     /// count together. A blank value counts as not given.
     pub fn give(&mut self, declaration: &'static Declaration, mut all: Vec<Given>) -> Result<(), RefusedSetting> {
         let Role::Setting(access) = declaration.role else { return Ok(()) };
+        self.note_blank_list(declaration, &all);
         if declaration.arity == Arity::Repeatable {
             all.retain(|given| !given.is_blank());
         }
@@ -52,6 +56,20 @@ impl Settings {
         (access.apply)(&mut Config::default(), &given)?;
         self.given.push((declaration, given));
         Ok(())
+    }
+
+    /// Notes a list of sources that a script left empty by mistake: without the list, all sources are permitted.
+    fn note_blank_list(&mut self, declaration: &Declaration, all: &[Given]) {
+        let is_list = declaration.keys.iter().any(|key| LISTS_OF_SOURCES.contains(key));
+        let is_argument = |given: &&Given| {
+            matches!(
+                given.origin,
+                SettingOrigin::Variable(_) | SettingOrigin::Option(_) | SettingOrigin::OptionWithValue(_)
+            )
+        };
+        if let Some(given) = all.iter().filter(is_argument).find(|given| given.is_blank() && is_list) {
+            self.notices.push(format!("{}: the value is empty, so it gives no list", given.origin));
+        }
     }
 
     /// As [`Settings::give`], for the setting with this key.

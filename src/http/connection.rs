@@ -198,7 +198,7 @@ impl ConnectionContext {
             Ok(Ok(stream)) => Some(stream),
             Ok(Err(error)) => {
                 self.access.count_denied(DenialReason::Handshake);
-                tracing::debug!(client = ?self.connection.origin(), %error, "TLS handshake failed");
+                tracing::debug!(client = %self.connection.origin(), %error, "TLS handshake failed");
                 None
             }
             Err(_) => {
@@ -259,7 +259,7 @@ async fn serve(stream: TcpStream, context: ConnectionContext, watcher: Watcher) 
     };
     match cut {
         Some(cut) => context.site.connections().count_closed(cut),
-        None => tracing::debug!(client = ?context.connection.origin(), "connection closed"),
+        None => tracing::debug!(client = %context.connection.origin(), "connection closed"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! the rest, and so on. So no client starves another, and the number of clients need not be configured.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,12 @@ const GIVEN_BITS: u32 = 64;
 /// One client: an IPv4 address, or the IPv6 addresses of one /64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ClientId(IpAddr);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl From<IpAddr> for ClientId {
     fn from(address: IpAddr) -> Self {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::vendors::RANDOM;
 use crate::packet::Protocol;
 
 /// The names of one address. Hostile text: it may come from the network.
@@ -42,7 +43,10 @@ impl HostName {
             (Some(asn), None) => Some(format!("AS{asn}")),
             (None, organisation) => organisation.as_deref().map(str::to_owned),
         };
-        let vendor = vendor.as_ref().map(|vendor| format!("vendor {vendor}"));
+        let vendor = vendor.as_ref().map(|vendor| match vendor.as_ref() {
+            RANDOM => format!("MAC address {RANDOM}"),
+            vendor => format!("vendor {vendor}"),
+        });
         let country = country.as_ref().map(|country| format!("country {country}"));
         let known: Vec<String> = [vendor, country, system].into_iter().flatten().collect();
         (!known.is_empty()).then(|| known.join(", "))

@@ -71,7 +71,7 @@ pub fn installed() -> Option<&'static Confinement> {
     CONFINEMENT.get()
 }
 
-/// What to add to an error that the file rules may have caused; empty for other errors.
+/// A hint for an error that the file rules may have caused; empty for other errors.
 ///
 /// A rule is for a directory itself, not for its name (landlock(7)).
 pub fn sandbox_hint(error: &io::Error) -> &'static str {

@@ -161,7 +161,7 @@ fn options_of_the_subcommand_are_checked() {
     let cases = Cases::new(&case("quiet.pcap", ""));
     is_refused(&cases, &["cases.yml", "-run", "y"], "-run y: no case has this in its name");
     is_refused(&cases, &["cases.yml", "-r", "quiet.pcap"], "-r quiet.pcap: test takes its captures from the cases");
-    is_refused(&cases, &["cases.yml", "--output", "table"], "--output: only available with replay; ");
+    is_refused(&cases, &["cases.yml", "--output", "table"], "--output: only available with replay and check; ");
     let ended = common_run(&["-junit", "x.xml", "replay", "quiet.pcap"], &cases);
     assert!(ended.contains("-junit: only available with test; "), "{ended}");
     let checked = cases.run(&["cases.yml", "--config.check"]);

@@ -114,6 +114,7 @@ impl LiveFrames {
     }
 
     /// Sends a frame with IPv4 so many times, from 256 addresses by turns. What the other end has no space for is lost.
+    /// A signal may interrupt the call after some of them; then all are sent once more.
     pub fn send(&self, frame: &[u8], times: u32) -> io::Result<()> {
         let mut run = TestRun {
             program: self.program.as_raw_fd().cast_unsigned(),
@@ -125,8 +126,15 @@ impl LiveFrames {
         };
         // SAFETY: the attributes and the frame outlive the call; the kernel writes to the attributes alone, which are
         // not read again.
-        let result = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_TEST_RUN, &raw mut run, size_of::<TestRun>()) };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        let mut call =
+            || unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_TEST_RUN, &raw mut run, size_of::<TestRun>()) };
+        while call() < 0 {
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -14,12 +14,14 @@ mod rights;
 
 use super::{DONE, FAILED, log, print};
 use crate::cli::CheckInvocation;
-use crate::config::Config;
+use crate::config::{Config, Log};
 use finding::{CheckFinding, CheckOutcome};
+use tracing::Level;
 
 /// Checks the run and prints the findings; status 0 if the run will work, 1 if not.
 pub(super) fn run(check: CheckInvocation) -> anyhow::Result<u8> {
-    log::start(check.config.log);
+    // The findings say what a start would log.
+    log::start(Log { level: check.config.log.level.min(Level::WARN), ..check.config.log });
     let findings = findings(check.config);
     let write = if check.is_json { CheckFinding::json } else { CheckFinding::line };
     let lines: String = findings.iter().map(write).collect();

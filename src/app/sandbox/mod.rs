@@ -28,7 +28,7 @@ use trial::Trial;
 
 /// The reasons why the program does not start with `--sandbox=strict`.
 #[derive(Debug, thiserror::Error)]
-#[error("--sandbox=strict: {0}; mend this, or start with --sandbox=auto, which goes without")]
+#[error("--sandbox=strict: {0}; fix this, or start with --sandbox=auto, which goes without")]
 pub(super) struct StrictRefusal(String);
 
 /// The sandbox, until it is closed.

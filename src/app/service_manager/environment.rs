@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::SocketAddr;
 use std::time::Duration;
 
+use crate::capture::printable;
+
 /// The address in `NOTIFY_SOCKET`: a path, or `@` and an abstract name. Others, such as `vsock:`, cannot be used.
 pub(super) fn address(given: &OsStr) -> Option<SocketAddr> {
     let address = match given.as_bytes() {
@@ -16,9 +18,17 @@ pub(super) fn address(given: &OsStr) -> Option<SocketAddr> {
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a path nor @ and a name")),
     };
     let warn = |error: &io::Error| {
-        tracing::warn!(%error, ?given, "NOTIFY_SOCKET cannot be used, so the service manager is not notified");
+        let given = given.to_string_lossy();
+        tracing::warn!(%error, given = %printable(&given), "NOTIFY_SOCKET cannot be used, so the service manager is not notified");
     };
     address.inspect_err(warn).ok()
+}
+
+/// An address as the variable has it.
+pub(super) fn shown(address: &SocketAddr) -> String {
+    let name = || address.as_abstract_name().map(|name| format!("@{}", String::from_utf8_lossy(name)));
+    let path = address.as_pathname().map(|path| path.display().to_string());
+    printable(&path.or_else(name).unwrap_or_default()).to_string()
 }
 
 /// The watchdog's time, as sd_watchdog_enabled(3) reads it: none if it is no time, or meant for another process.

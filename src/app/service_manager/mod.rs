@@ -20,7 +20,7 @@ use sd_notify::NotifyState;
 
 use crate::capture::printable;
 use crate::os::threads::{self, Needs};
-use environment::{address, watchdog};
+use environment::{address, shown, watchdog};
 
 /// Longest time that a manager that does not read delays a message.
 const SEND_TIMEOUT: Duration = Duration::from_millis(250);
@@ -61,7 +61,8 @@ impl ServiceManager {
         let open = || {
             let address = address(&variable("NOTIFY_SOCKET").filter(|given| !given.is_empty())?)?;
             let watchdog = watchdog(variable("WATCHDOG_USEC").as_deref(), variable("WATCHDOG_PID").as_deref(), process);
-            let socket = unbound_socket().inspect_err(|error| tracing::debug!(%error, "no socket for the manager"));
+            let socket = unbound_socket()
+                .inspect_err(|error| tracing::warn!(%error, "there is no socket to notify the service manager"));
             Some(Open {
                 socket: socket.ok()?,
                 address,
@@ -93,7 +94,7 @@ impl ServiceManager {
         if let Err(error) = open.send_ready() {
             tracing::warn!(
                 %error,
-                address = ?open.address,
+                address = shown(&open.address),
                 "the service manager was not told that the program is ready, and may end it"
             );
         }

@@ -94,7 +94,7 @@ fn mistakes_are_reported_as_they_were_typed() {
             "-filter tcp: the remaining arguments (udp) are also a filter; give a single filter, joined with and",
         ),
         ("-promisc false", "false: write the value of a switch after =, as in -promisc=false"),
-        ("-output table", "-output: only available with replay; add replay FILE or remove the option"),
+        ("-output table", "-output: only available with replay and check; add replay FILE or remove the option"),
         ("replay a -r b", "-r b: replay takes its files as arguments: replay FILE"),
         ("-r=b replay a", "-r=b: replay takes its files as arguments: replay FILE"),
         ("replay a -output xml", "-output xml: expected table, jsonl, csv, alerts, prometheus or none"),

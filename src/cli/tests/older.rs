@@ -1,6 +1,13 @@
 use super::*;
 
 #[test]
+fn empty_list_of_sources_is_noted() {
+    let config = run("--policy.permitted=");
+    assert_eq!(config.notices, ["--policy.permitted: the value is empty, so it gives no list"]);
+    assert!(config.policy.permitted.is_none());
+}
+
+#[test]
 fn empty_values_mean_unset() {
     let blank = "-filter= -ByteLimit= -TrafficInterval= -anom_gv_cap= -filter_ip_CIDR= -snaplen= -w= -promisc= -promHTTP= -c= -l= -slack_url= -slack_channel= -archive_dir= -anom_methods= -log_packets= -daq=";
     assert_eq!(run(blank), Config::default());

@@ -5,7 +5,7 @@ use super::access;
 use crate::config::declaration::{Access, Arity, Declaration, setting};
 use crate::config::kinds::ValueKind as _;
 use crate::config::kinds::addresses::FILE_NAME;
-use crate::config::kinds::durations::{LOG_AGE, WAIT};
+use crate::config::kinds::durations::{LOG_AGE, SUMMARY_INTERVAL};
 use crate::config::kinds::keywords::{BOOLEAN, EVENT_FORMAT};
 use crate::config::kinds::numbers::{FILE_BYTES, LOG_BUFFER, ROTATIONS};
 
@@ -30,7 +30,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("events", "rotations")], access!(ROTATIONS, config.events.rotations))
         .named("log-rotations", "TRAFFICMONITOR_EVENTS_ROTATIONS", "N", "5")
         .help("Rotated event logs to keep; the oldest is removed"),
-    setting(&[("events", "summary_interval")], access!(WAIT, config.events.summary_interval))
+    setting(&[("events", "summary_interval")], access!(SUMMARY_INTERVAL, config.events.summary_interval))
         .named("summary-interval", "TRAFFICMONITOR_EVENTS_SUMMARY_INTERVAL", "DURATION", "60s")
         .help("How often to log a summary: of the traffic by verdict with a policy, and of the events; 0 never"),
     setting(&[("events", "verbose")], access!(BOOLEAN, config.events.is_verbose))

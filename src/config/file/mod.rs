@@ -220,7 +220,11 @@ fn problem_of_key(key: &str, known: &[&'static str], elsewhere: fn(&str) -> Opti
 /// The place of a key that was written into the wrong section, or as the option is called.
 fn elsewhere(key: &str) -> Option<String> {
     let of_option = options().find(|declaration| declaration.long_names().any(|name| name == key));
-    let of_key = || settings().flat_map(|declaration| declaration.keys).find(|(_, name)| *name == key);
+    let of_key = || {
+        let mut keys = settings().flat_map(|declaration| declaration.keys).filter(|(_, name)| *name == key);
+        // A key of several sections says nothing about the one that was meant.
+        keys.next().filter(|_| keys.next().is_none())
+    };
     let (section, key) = of_option.and_then(|declaration| declaration.keys.first()).or_else(of_key)?;
     Some(format!("{key} in section {section}"))
 }

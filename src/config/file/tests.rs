@@ -23,6 +23,7 @@ fn mistakes_are_reported_with_line_column_and_remedy() {
             "log:\n  promiscuous: true\n",
             "t.yml:2:3: unknown key promiscuous; did you mean promiscuous in section capture?",
         ),
+        ("log:\n  limit: 5\n", "t.yml:2:3: unknown key limit; the keys here are level, format"),
         ("snap_length: 5\n", "t.yml:1:1: unknown key snap_length; did you mean snap_length in section capture?"),
         ("log:\n  zzz: true\n", "t.yml:2:3: unknown key zzz; the keys here are level, format"),
         (

@@ -68,6 +68,15 @@ pub(crate) const LOG_AGE: Scalar<Duration> = Scalar {
     parse: |text| seconds_or_units(text, Duration::from_secs(1)..=LONGEST),
     ..WAIT
 };
+/// The time between two summaries in the log; 0 for none.
+pub(crate) const SUMMARY_INTERVAL: Scalar<Duration> = Scalar {
+    form: "0, or seconds or a duration from 1s to 366d, such as 60 or 1m",
+    parse: |text| {
+        seconds_or_units(text, Duration::ZERO..=LONGEST)
+            .filter(|interval| interval.is_zero() || *interval >= Duration::from_secs(1))
+    },
+    ..WAIT
+};
 /// The time between two snapshots. The upper bound exceeds any scrape interval, and any timer can wait for it.
 pub(crate) const REFRESH: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 100ms to 1h, such as 5, 0.5 or 5s",

@@ -67,7 +67,7 @@ impl Columns {
         if count == self.fields.len() {
             Ok(record)
         } else {
-            Err(format!("{count} cells for {} columns", self.fields.len()))
+            Err(format!("the row has {count} of {} columns", self.fields.len()))
         }
     }
 }
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!((record.bytes, record.packets(), record.fault()), (60, 1, None));
         assert_eq!(record.source, Some("203.0.113.5".parse().unwrap()));
         assert!(columns.take_header(b"Timestamp,Protocol,Source_IP,destination_ip,extra,size\r", false));
-        assert_eq!(columns.read(b"1700000012,TCP"), Err("2 cells for 6 columns".to_owned()));
+        assert_eq!(columns.read(b"1700000012,TCP"), Err("the row has 2 of 6 columns".to_owned()));
     }
 
     #[test]

@@ -40,7 +40,10 @@ impl ArchiveSpace {
             self.forget(removed);
             work().inspect_err(|_| self.quota().give_back(bytes))
         });
-        self.counters.archive_bytes.set(self.quota().bytes());
+        let quota = self.quota();
+        // Under the lock, so that no older figure follows a newer one.
+        self.counters.archive_bytes.set(quota.bytes());
+        drop(quota);
         done
     }
 
