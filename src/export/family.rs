@@ -240,7 +240,7 @@ families! {
         "Packets that left the ring before an evidence file could take them.";
     EVIDENCE_WRITE_ERRORS = Counter "trafficmonitor_evidence_write_errors_total" []
         "Failed operations on files of the archive and of packet logging.";
-    EVIDENCE_ARCHIVE_BYTES = Gauge "trafficmonitor_evidence_archive_bytes" [] "Size of the files in the archive (-archive_dir).";
+    EVIDENCE_ARCHIVE_BYTES = Gauge "trafficmonitor_evidence_archive_bytes" [] "Size of the evidence files and logged files in the archive (-archive_dir).";
     PACKET_LOG_CONVERSATIONS = Gauge "trafficmonitor_packet_log_conversations" []
         "Conversations whose packets are being logged (-log_packets).";
     PACKET_LOG_BYTES = Gauge "trafficmonitor_packet_log_bytes" [] "Size of the capture files of these conversations.";

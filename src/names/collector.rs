@@ -246,7 +246,8 @@ impl NameCollector {
     fn hosts(&mut self, addresses: &[IpAddr], dns: &HashMap<IpAddr, Box<str>>, now: u64) -> HashMap<IpAddr, HostName> {
         let wanted: HashSet<&IpAddr> = addresses.iter().collect();
         self.places.retain(|address| wanted.contains(address));
-        let mut hosts = HashMap::with_capacity(addresses.len());
+        // Of most addresses nothing is known.
+        let mut hosts = HashMap::new();
         for &address in addresses {
             let host = self.host(address, dns.get(&address).map(AsRef::as_ref), now);
             if host != HostName::default() {

@@ -1,5 +1,5 @@
-//! The captured interfaces: the pipeline is made and runs until a signal. Takes the configuration and what it compiled and
-//! loaded beforehand; gives the closing line. Must not know the threads of the pipeline, nor how a reload is done.
+//! A capture of interfaces: makes the pipeline, lets reloads change it, and runs it until a signal. Takes the configuration
+//! and what was compiled and loaded for it; gives the closing line. Must not know the threads of the pipeline.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,27 +18,36 @@ use crate::detect::Detectors;
 use crate::export::vitals::Vitals;
 use crate::history::History;
 use crate::http::{ReloadRequester, ReloadRequests, ScrapeReports};
-use crate::kernel::{Daq, Kernel, lockout};
-use crate::pipeline;
+use crate::kernel::Kernel;
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::settings::tick;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::pipeline::violations::Violations;
 
+/// The parts of a capture besides its configuration.
+pub(super) struct CaptureParts {
+    pub(super) filter: Option<Arc<UserFilter>>,
+    /// The program of the kernel path, loaded and attached nowhere.
+    pub(super) kernel: Option<Kernel>,
+    pub(super) scraped: ScrapeReports,
+    pub(super) vitals: Vitals,
+    pub(super) requester: ReloadRequester,
+    pub(super) requests: ReloadRequests,
+}
+
 /// Captures until a signal, and takes reloads meanwhile.
 pub(super) fn capture(
     config: Config,
-    (filter, kernel): (Option<Arc<UserFilter>>, Option<Kernel>),
-    (scraped, vitals): (ScrapeReports, Vitals),
+    parts: CaptureParts,
     exporter: &Exporter,
-    reloads: (ReloadRequester, ReloadRequests),
     sandbox: &mut Sandbox,
 ) -> anyhow::Result<ExporterEnd> {
+    let CaptureParts { filter, kernel, scraped, vitals, requester, requests } = parts;
     let drops_packets = config.kernel.drops_packets;
     let hooks = vec![reload::shown_in(vitals.clone())];
     // Before the program is ready, so that a scrape has the hash of its configuration.
     reload::announce(&hooks, ReloadPhase::Started(&config));
-    let setup = setup(config.clone(), (filter.clone(), kernel), (scraped, vitals), exporter);
+    let setup = Setup { filter: filter.clone(), ..pipeline_setup(config.clone(), kernel, (scraped, vitals), exporter) };
     let site = Arc::clone(&exporter.site);
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
     let parts = LiveParts {
@@ -50,7 +59,7 @@ pub(super) fn capture(
         manager: exporter.manager.clone(),
     };
     let memory_limit = exporter.memory_limit.clone();
-    Reloader { running: config, memory_limit, parts, hooks }.start(reloads.0, reloads.1)?;
+    Reloader { running: config, memory_limit, parts, hooks }.start(requester, requests)?;
     let ready = sandbox.close().and_then(|()| Ok(manager::ready_to_capture(exporter, &running)?));
     if ready.is_ok() {
         exporter.wait_for_a_signal();
@@ -61,10 +70,10 @@ pub(super) fn capture(
     Ok(ExporterEnd { status: DONE, summary: closing_line(&accounts, drops_packets) })
 }
 
-/// The parts of the pipeline, with empty tables.
-fn setup(
+/// The parts of the pipeline, with empty tables and without a filter.
+fn pipeline_setup(
     config: Config,
-    (filter, kernel): (Option<Arc<UserFilter>>, Option<Kernel>),
+    kernel: Option<Kernel>,
     (scraped, vitals): (ScrapeReports, Vitals),
     exporter: &Exporter,
 ) -> Setup<AlertOutputs> {
@@ -83,7 +92,7 @@ fn setup(
     let history = History::sized(config.account.flow_keying, seed, &config.history);
     Setup {
         capture: config.capture,
-        filter,
+        filter: None,
         kernel,
         locality: config.locality,
         policy,
@@ -98,24 +107,6 @@ fn setup(
         stop: exporter.stop.flag(),
         seed,
     }
-}
-
-/// Loads the kernel path as a start does, and lets it go again.
-pub(in crate::app) fn load_kernel_program(config: &Config) -> Result<(), pipeline::Error> {
-    Ok(Kernel::load(&config.kernel, config.policy.events).map(drop)?)
-}
-
-/// The kernel path, if it is configured: loaded before anything starts.
-pub(super) fn load_kernel(config: &Config) -> Result<Option<Kernel>, pipeline::Error> {
-    if config.kernel.daq == Daq::Libpcap || config.source.is_some() {
-        return Ok(None);
-    }
-    let networks = config.policy.networks();
-    lockout::check(&config.kernel, networks.as_ref())?;
-    let mut kernel = Kernel::load(&config.kernel, config.policy.events)?;
-    // Before it is attached anywhere, so that no packet passes without a verdict.
-    kernel.set_policy(networks.as_ref())?;
-    Ok(Some(kernel))
 }
 
 /// Ends the program because one of its threads is dead. A service manager then starts it again.

@@ -3,6 +3,7 @@
 
 mod file;
 mod interfaces;
+mod kernel_path;
 mod manager;
 mod reload;
 
@@ -35,8 +36,9 @@ use crate::os::allocator;
 use crate::os::priority::lower_priority;
 use crate::os::threads::{self, Needs};
 use crate::{capture, cli, detect, pipeline};
-use interfaces::load_kernel;
-pub(super) use interfaces::load_kernel_program;
+use interfaces::CaptureParts;
+use kernel_path::load_kernel;
+pub(super) use kernel_path::load_kernel_program;
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
@@ -118,8 +120,8 @@ fn export(config: Config, prepared: Prepared, sandbox: &mut Sandbox) -> anyhow::
             file::read(file, &config, &exporter, sandbox)
         }
         None => {
-            let reloads = (requester, requests);
-            interfaces::capture(config, (filter, kernel), (scraped, vitals), &exporter, reloads, sandbox)
+            let parts = CaptureParts { filter, kernel, scraped, vitals, requester, requests };
+            interfaces::capture(config, parts, &exporter, sandbox)
         }
     };
     exporter.manager.stopping();

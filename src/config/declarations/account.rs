@@ -45,7 +45,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("account", "idle_timeout")], access!(IDLE_TIMEOUT, config.account.idle_timeout))
         .named("idle-timeout", "TRAFFICMONITOR_IDLE_TIMEOUT", "DURATION", "15m")
         .live()
-        .help("Remove flows and hosts idle for this long (live capture only)"),
+        .help("Remove flows and hosts idle for this long, once they were in 30 scrapes (live capture only)"),
 ];
 
 const NETWORKS: Access = Access {
