@@ -8,6 +8,7 @@ use crate::capture::live::Statistics;
 use crate::capture::nic::{self, FrameDifference};
 
 /// The comparison of one open handle.
+#[derive(Default)]
 pub(super) struct Comparison {
     /// The interface's counter at the last reading; none if no reading has succeeded yet.
     on_interface: Option<u64>,
@@ -47,14 +48,21 @@ impl Comparison {
     /// and the comparison begins again.
     fn compare(&mut self, counted: io::Result<Result<u64, CoverageObstacle>>) -> Coverage {
         let nothing_yet = Coverage { is_comparable: true, ..Coverage::default() };
-        let Ok(counted) = counted else { return nothing_yet };
-        self.obstacle = counted.err();
-        let before = std::mem::replace(&mut self.on_interface, counted.ok());
-        let delivered = std::mem::take(&mut self.delivered);
-        let Ok(now) = counted else { return Coverage { obstacle: self.obstacle, ..Coverage::default() } };
-        match before.and_then(|before| now.checked_sub(before)) {
-            None => nothing_yet,
-            Some(on_interface) => Coverage { delivered, on_interface, ..nothing_yet },
+        match counted {
+            Err(_) => nothing_yet,
+            Ok(Err(obstacle)) => {
+                *self = Self { obstacle: Some(obstacle), ..Self::default() };
+                Coverage { obstacle: Some(obstacle), ..Coverage::default() }
+            }
+            Ok(Ok(now)) => {
+                let before = std::mem::replace(self, Self { on_interface: Some(now), ..Self::default() });
+                let passed = before.on_interface.and_then(|earlier| now.checked_sub(earlier));
+                passed.map_or(nothing_yet, |on_interface| Coverage {
+                    delivered: before.delivered,
+                    on_interface,
+                    ..nothing_yet
+                })
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Like with like: the targets of a source by group, and the group that most clearly shows a scan.
+//! The targets of a source by group, and the group that most clearly shows a scan.
 //!
 //! Takes the targets of one source that count; gives the group whose failed and touched targets exceed the limit and the used
 //! ones. A source that uses many hosts is no reason to overlook a sweep of another network, and a hundred dead peers in a

@@ -219,10 +219,10 @@ impl LogRecord {
     /// The reason why the line is no event; none if it is one.
     pub(super) fn fault(&self) -> Option<&'static str> {
         match self {
-            Self { time: None, .. } => Some("no time"),
+            Self { time: None, .. } => Some("no time that can be read"),
             _ if self.alert().is_some() => None,
             // Packets of several sources have none.
-            Self { source: None, suppressed: 0, .. } => Some("no source address"),
+            Self { source: None, suppressed: 0, .. } => Some("no source address that can be read"),
             _ => None,
         }
     }

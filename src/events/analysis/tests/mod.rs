@@ -178,7 +178,10 @@ fn broken_lines_are_reported_with_their_numbers_and_skipped() {
     assert_eq!(report["totals"]["events"], 3);
     let numbers: Vec<u64> = broken.iter().map(|line| line.number).collect();
     assert_eq!(numbers, [2, 5, 6, 7]);
-    assert_eq!((broken[2].reason.as_str(), broken[3].reason.as_str()), ("no source address", "no time"));
+    assert_eq!(
+        (broken[2].reason.as_str(), broken[3].reason.as_str()),
+        ("no source address that can be read", "no time that can be read")
+    );
     assert_eq!(report["logs"][0]["broken_lines"], 4);
 }
 

@@ -63,7 +63,7 @@ fn line_of_suppressed_packets_alone_counts_no_other_packet() {
         r#"{"event":"suppressed","ts":1700000001}"#,
     );
     let (report, broken) = analyzed(None, log.as_bytes());
-    assert_eq!(broken, [BrokenLine { number: 3, reason: "no source address".to_owned() }]);
+    assert_eq!(broken, [BrokenLine { number: 3, reason: "no source address that can be read".to_owned() }]);
     assert_eq!((&report["totals"]["packets"], &report["totals"]["suppressed_packets"]), (&0.into(), &47.into()));
     assert_eq!((&report["totals"]["violations"], &report["totals"]["suppressed_lines"]), (&0.into(), &2.into()));
     assert_eq!((&report["totals"]["sources"], &report["sources"][0]["suppressed_packets"]), (&1.into(), &40.into()));
