@@ -7,8 +7,12 @@ use super::common::metrics::Packets;
 use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{End, Namespace, connect, wait_for};
 use super::traffic::{Pair, send};
+use std::collections::BTreeSet;
+use std::fs;
 use std::net::TcpStream;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 #[test]
 fn pages_answer_and_the_rest_is_refused() {
@@ -82,5 +86,26 @@ fn with_the_words_of_trafficalerted_its_port_answers_too() {
     assert!(at("/metrics").contains("\ntrafficmonitor_build_info{"));
     assert!(at("/dashboard").contains("<title>trafficmonitor</title>"));
     assert!(at("/api/v1/alerts").contains(&format!("\"source\":\"{source}\"")));
+    monitor.stop();
+}
+
+/// The numbers of all threads of a monitor.
+fn threads(monitor: &Monitor<'_>) -> BTreeSet<String> {
+    let entries = fs::read_dir(format!("/proc/{}/task", monitor.pid())).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// An idle thread of tokio's pool ends after ten seconds unless it is told to stay.
+#[test]
+fn threads_that_render_stay_between_two_scrapes() {
+    let pair = Pair::new();
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    let scrape = || {
+        assert_eq!(monitor.ask("GET", "/metrics").unwrap().status, 200);
+        threads(&monitor)
+    };
+    let before = scrape();
+    sleep(Duration::from_secs(12));
+    assert_eq!(scrape(), before);
     monitor.stop();
 }

@@ -9,6 +9,7 @@ mod reload;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
@@ -42,7 +43,9 @@ pub(super) use kernel_path::load_kernel_program;
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
-/// Their niceness: under load such a thread gets about a tenth of the time of one that captures.
+/// Idle threads that render stay for longer than the time between two scrapes, so that not every scrape starts one.
+const RENDERING_THREADS_STAY: Duration = Duration::from_secs(300);
+/// The niceness of both: under load such a thread gets about a tenth of the time of one that captures.
 const ANSWERING_NICENESS: i32 = 10;
 /// The fewest file descriptors that the program starts with: about 20 are open with one interface captured, and
 /// connections take half.
@@ -197,7 +200,8 @@ impl Exporter {
 fn start_answering() -> anyhow::Result<Runtime> {
     let build = || {
         yield_to_capture();
-        Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(ANSWERING_THREADS).thread_keep_alive(RENDERING_THREADS_STAY).enable_all().build()
     };
     let built = threads::spawn("runtime", Needs::Nothing, build)?.join();
     Ok(built.map_err(|_| pipeline::Error::Panicked)??)
