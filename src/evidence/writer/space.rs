@@ -33,7 +33,7 @@ impl ArchiveSpace {
     /// Makes space for new bytes, then does the work that adds them. If it fails, they do not count.
     ///
     /// # Errors
-    /// Those of the work; or the files that stay leave no space.
+    /// When the work fails, or the quota has no space for the new bytes: files that are being written are never removed.
     pub(in crate::evidence) fn adding<T>(&self, bytes: u64, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let removed = self.quota().take(bytes);
         let done = removed.and_then(|removed| {
