@@ -26,7 +26,7 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     }
     if config.locality.networks.is_empty() {
         let place = settings.place(("locality", "networks"));
-        config.notices.push(format!("{place}: the list is empty, so only the addresses of this host are local"));
+        config.notices.push(format!("{place}: the list is empty, so private networks are not local"));
     }
     policy::complete(settings, config)?;
     complete_detection(settings, config)?;

@@ -12,11 +12,12 @@ mod kernel;
 mod resources;
 mod rights;
 
+use tracing::Level;
+
 use super::{DONE, FAILED, log, print};
 use crate::cli::CheckInvocation;
 use crate::config::{Config, Log};
 use finding::{CheckFinding, CheckOutcome};
-use tracing::Level;
 
 /// Checks the run and prints the findings; status 0 if the run will work, 1 if not.
 pub(super) fn run(check: CheckInvocation) -> anyhow::Result<u8> {

@@ -47,7 +47,7 @@ pub(super) fn capture(
     let hooks = vec![reload::shown_in(vitals.clone())];
     // Before the program is ready, so that a scrape has the hash of its configuration.
     reload::announce(&hooks, ReloadPhase::Started(&config));
-    let setup = Setup { filter: filter.clone(), ..pipeline_setup(config.clone(), kernel, (scraped, vitals), exporter) };
+    let setup = pipeline_setup(config.clone(), filter.clone(), kernel, scraped, vitals, exporter);
     let site = Arc::clone(&exporter.site);
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
     let parts = LiveParts {
@@ -70,11 +70,13 @@ pub(super) fn capture(
     Ok(ExporterEnd { status: DONE, summary: closing_line(&accounts, drops_packets) })
 }
 
-/// The parts of the pipeline, with empty tables and without a filter.
+/// The parts of the pipeline, with empty tables.
 fn pipeline_setup(
     config: Config,
+    filter: Option<Arc<UserFilter>>,
     kernel: Option<Kernel>,
-    (scraped, vitals): (ScrapeReports, Vitals),
+    scraped: ScrapeReports,
+    vitals: Vitals,
     exporter: &Exporter,
 ) -> Setup<AlertOutputs> {
     let seed = random_seed();
@@ -92,7 +94,7 @@ fn pipeline_setup(
     let history = History::sized(config.account.flow_keying, seed, &config.history);
     Setup {
         capture: config.capture,
-        filter: None,
+        filter,
         kernel,
         locality: config.locality,
         policy,

@@ -47,7 +47,7 @@ struct Open {
     /// The watchdog's time, if the manager watches this process.
     watchdog: Option<Duration>,
     is_stopping: AtomicBool,
-    /// True if the manager shows a refused reload, and a later one succeeded.
+    /// True if the status is to be sent again: a refused reload may stand in its place.
     is_outdated: AtomicBool,
 }
 

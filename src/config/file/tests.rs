@@ -268,3 +268,18 @@ fn missing_file_is_reported_with_its_name() {
     let error = load(Path::new("/nowhere/t.yml")).unwrap_err();
     assert!(error.to_string().starts_with("/nowhere/t.yml: cannot read the configuration: No such file"), "{error}");
 }
+
+#[test]
+fn file_of_more_than_16_mib_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(LARGEST_BYTES + 1).unwrap();
+    let error = load(file.path()).unwrap_err().to_string();
+    assert!(error.ends_with("it is larger than 16 MiB; name a configuration file"), "{error}");
+}
+
+#[test]
+fn empty_list_of_local_networks_is_noted() {
+    let settings = parse("locality:\n  networks: []\n", Path::new("t.yml")).unwrap();
+    let notices = settings.validate().unwrap().notices;
+    assert_eq!(notices, ["t.yml:2:13: the list is empty, so private networks are not local"]);
+}

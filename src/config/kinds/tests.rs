@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::addresses::{ADDRESS, INTERFACE_NAME, NETWORK, RULE_NAME, WholeNetwork};
-use super::durations::{READ_TIMEOUT, REFRESH, WAIT, WINDOW};
+use super::durations::{READ_TIMEOUT, REFRESH, SUMMARY_INTERVAL, WAIT, WINDOW};
 use super::keywords::*;
 use super::numbers::{
     BOUND, BYTE_LIMIT, BYTES, CONTACTS, EVIDENCE_RING, MEGABYTES, PROBABILITY, RING_BYTES, SENSITIVITY, SNAP_LENGTH,
@@ -77,6 +77,9 @@ fn windows_are_seconds_or_durations_and_never_negative() {
         assert_eq!(WINDOW.parse(text), Err(WINDOW.expected()), "{text}");
     }
     assert_eq!(WAIT.parse("0"), Ok(Duration::ZERO));
+    assert_eq!(SUMMARY_INTERVAL.parse("0"), Ok(Duration::ZERO));
+    assert_eq!(SUMMARY_INTERVAL.parse("1s"), Ok(Duration::from_secs(1)));
+    assert!(SUMMARY_INTERVAL.parse("999ms").is_err());
     assert!(WAIT.parse("-1s").is_err());
 }
 
