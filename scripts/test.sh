@@ -203,9 +203,12 @@ forbid_skips() {
     failures+=("$1: skipped, but as root and with $captures nothing may be")
 }
 
-# The first lines of what the failed tests said.
+# The first lines of what the failed tests said: Rust's, then those of the page.
 print_messages() {
-    grep -h -A4 -E '^(test|thread) .*( FAILED$| panicked at )|^error' "${failed_logs[@]}" | cut -c1-1000 | head -n 100
+    {
+        grep -h -A4 -E '^(test|thread) .*( FAILED$| panicked at )|^error' "${failed_logs[@]}"
+        grep -h -A20 '^not ok ' "${failed_logs[@]}"
+    } | cut -c1-1000 | head -n 100
 }
 
 run() {

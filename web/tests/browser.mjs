@@ -50,6 +50,9 @@ async function changeAnswers(page, change) {
   });
 }
 
+/** Waits until the page has its first snapshot: what the foot says of the exporter comes from it alone. */
+export const firstSnapshot = (page) => page.locator(".foot", { hasText: "Local:" }).waitFor();
+
 /**
  * Opens the page and gives it to the test. `fragment` is the view; `change` changes answers of the API; `expects` is a pattern
  * of console lines that this test provokes.
@@ -73,8 +76,8 @@ export async function withPage({ fragment = "", change, expects, ...options }, t
     if (change !== undefined) await changeAnswers(page, change);
     const answer = await page.goto(`${EXPORTER}/dashboard${fragment}`);
     assert.equal(answer.status(), 200);
-    // The tiles come with the first snapshot; the top hosts are asked for at the same time, and may be there before it.
-    await page.locator(".tile").first().waitFor();
+    // The top hosts are asked for together with the first snapshot, and may be there before it.
+    await firstSnapshot(page);
     await page.locator(".top-hosts li, .top-hosts .empty, .talk .trouble").first().waitFor();
     await test(page, { context, requests });
     const strangers = requests

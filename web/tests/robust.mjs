@@ -84,7 +84,8 @@ test("another version of the exporter offers to load the page anew", () => {
     assert.equal(await page.getByRole("button", { name: /reload the page/ }).count(), 0);
     version = "99.0.0";
     await page.getByRole("button", { name: /reload the page/ }).click();
-    await page.locator(".tile").first().waitFor();
+    await page.locator(".foot", { hasText: "trafficmonitor 99.0.0" }).waitFor();
+    await page.getByRole("button", { name: /reload the page/ }).waitFor({ state: "detached" });
   });
 });
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ask, asked, EXPORTER, eventually, painted, withPage } from "./browser.mjs";
+import { ask, asked, EXPORTER, eventually, firstSnapshot, painted, withPage } from "./browser.mjs";
 
 test("the first view says what uses the network, what is wrong, and whether all is seen", () =>
   withPage({}, async (page) => {
@@ -283,7 +283,7 @@ test("the theme is that of the system, or the one that was chosen", () =>
     const light = await ground();
     assert.notEqual(light, dark);
     await page.reload();
-    await page.locator(".tile").first().waitFor();
+    await firstSnapshot(page);
     assert.equal(await ground(), light);
   }));
 
