@@ -1,11 +1,12 @@
 //! The outputs of alerts: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
 //! changes. Must not know the detectors, nor how files are written.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::output::{AlertLines, AlertPace};
+use super::receivers::{LAST_DELIVERIES, ReceiverSink, RunningReceivers};
 use super::signals;
 use crate::alert::{AlertNames, AlertSink, Change, EvidenceIndex};
 use crate::capture::network::Network;
@@ -13,11 +14,12 @@ use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
 use crate::events::log::{EventLog, EventSender, SendingPace, TrafficByVerdict, TrafficSums};
-use crate::evidence::{DetectionFacts, Evidence, EvidenceSender, EvidenceSetup, RecorderSettings, RunningDetection};
+use crate::evidence::{
+    DetectionFacts, Evidence, EvidenceSender, EvidenceSetup, RecorderSettings, RunningDetection, RunningQuota,
+};
+use crate::export::Published;
 use crate::export::process::{Queue, SelfMetrics};
-use crate::export::{NotificationFigures, NotificationFiguresReader, Published};
 use crate::names::NamesReader;
-use crate::notify::{NotificationSink, Notifier, ReadyReceivers};
 use crate::packet::Timestamp;
 use crate::policy::{SuppressedPackets, Violation, ViolationSink};
 use crate::{events, evidence, names, notify};
@@ -26,16 +28,10 @@ use crate::{events, evidence, names, notify};
 const FOR_THE_NEXT: Duration = Duration::from_millis(150);
 /// Longest time at the end to write the queued alert lines.
 const LAST_ALERTS: Duration = Duration::from_millis(300);
-/// Longest time at the end to deliver alerts to receivers. The journal keeps the rest.
-const LAST_DELIVERIES: Duration = Duration::from_millis(500);
 /// Longest time at the end to write the event log.
 const LAST_EVENTS: Duration = Duration::from_millis(200);
 /// Longest time at the end to finish evidence files.
 const LAST_FILES: Duration = Duration::from_millis(500);
-
-/// The way to the receivers, which a reload may replace; none without receivers. It is locked while a change is put in, so
-/// that no change comes after the end of the receivers before.
-type SharedSink = Arc<Mutex<Option<NotificationSink>>>;
 
 /// The receiver of changes. Clones share the queues behind it.
 #[derive(Debug, Clone)]
@@ -44,7 +40,7 @@ pub(super) struct AlertOutputs {
     /// True if events are logged to a file. Else the event log writes the lines of alerts too, in the order of violations.
     logs_to_file: bool,
     evidence: Option<EvidenceSender>,
-    notifications: SharedSink,
+    receivers: ReceiverSink,
     events: EventSender,
     names: NamesReader,
 }
@@ -65,9 +61,7 @@ impl AlertSink for AlertOutputs {
         if let Some(evidence) = &mut self.evidence {
             evidence.notify(change);
         }
-        if let Some(notifications) = &mut *locked(&self.notifications) {
-            notifications.notify(change);
-        }
+        self.receivers.notify(change);
         if self.logs_to_file {
             self.lines.notify(change);
         }
@@ -82,53 +76,6 @@ impl ViolationSink for AlertOutputs {
     fn report_suppressed(&mut self, suppressed: &SuppressedPackets) {
         self.events.report_suppressed(suppressed);
     }
-}
-
-fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The running receivers, which a reload may replace. Clones share them.
-#[derive(Clone)]
-pub(super) struct RunningReceivers {
-    notifier: Arc<Mutex<Option<Notifier>>>,
-    sink: SharedSink,
-    figures: NotificationFiguresReader,
-    files: EvidenceIndex,
-}
-
-impl RunningReceivers {
-    fn start(config: &Config, files: &EvidenceIndex) -> anyhow::Result<Self> {
-        let notifier = start_notifier(config, files)?;
-        let sink = Arc::new(Mutex::new(notifier.as_ref().map(Notifier::sink)));
-        let figures = NotificationFiguresReader::default();
-        figures.show(notifier.as_ref().map(figures_of));
-        Ok(Self { notifier: Arc::new(Mutex::new(notifier)), sink, figures, files: files.clone() })
-    }
-
-    /// Goes on with other receivers. Alerts that fire go on at the receivers of the same names.
-    pub(super) fn replace(&self, ready: ReadyReceivers) -> Result<(), notify::Error> {
-        let mut running = locked(&self.notifier);
-        let surroundings = (self.files.clone(), host_name());
-        let install = |sink| *locked(&self.sink) = Some(sink);
-        let next = match running.take() {
-            None if ready.is_empty() => None,
-            None => Some(ready.start(surroundings)?).inspect(|notifier| install(notifier.sink())),
-            Some(before) if ready.is_empty() => {
-                *locked(&self.sink) = None;
-                before.finish(Instant::now() + LAST_DELIVERIES);
-                None
-            }
-            Some(before) => Some(before.hand_over(ready, surroundings, install)?),
-        };
-        self.figures.show(next.as_ref().map(figures_of));
-        *running = next;
-        Ok(())
-    }
-}
-
-fn figures_of(notifier: &Notifier) -> NotificationFigures {
-    NotificationFigures { receivers: notifier.figures(), journal_failures: notifier.journal_failures() }
 }
 
 /// The outputs of alerts, running.
@@ -165,12 +112,12 @@ impl Alerting {
         let files = announced(&lines, style);
         let detection = RunningDetection::from(detection_facts(config)?);
         let evidence = start_evidence(config, version, &files, &detection)?;
-        let receivers = RunningReceivers::start(config, &files)?;
+        let receivers = RunningReceivers::start(config.notify.clone(), &files, host_name())?;
         let outputs = AlertOutputs {
             lines,
             logs_to_file: config.events.file.is_some(),
             evidence: evidence.as_ref().map(Evidence::sender),
-            notifications: Arc::clone(&receivers.sink),
+            receivers: receivers.sink(),
             events: event_log.sender(of_events),
             names,
         };
@@ -192,6 +139,11 @@ impl Alerting {
         self.receivers.clone()
     }
 
+    /// The quota of evidence files, to be replaced, if there are such files.
+    pub(super) fn quota(&self) -> Option<RunningQuota> {
+        self.evidence.as_ref().map(Evidence::quota)
+    }
+
     /// The evidence files that are known.
     pub(super) fn files(&self) -> EvidenceIndex {
         self.files.clone()
@@ -210,7 +162,7 @@ impl Alerting {
         if let Some(evidence) = &self.evidence {
             program.show_evidence(evidence.figures());
         }
-        program.show_notifications(self.receivers.figures.clone());
+        program.show_notifications(self.receivers.figures());
     }
 
     /// Finishes the files, delivers and writes the queued lines, each within its time and all until `end`.
@@ -220,11 +172,7 @@ impl Alerting {
         if let Some(evidence) = self.evidence {
             evidence.finish(within(LAST_FILES, 3));
         }
-        // A reload that replaces the receivers now must not delay the end.
-        let notifier = self.receivers.notifier.try_lock().ok().and_then(|mut running| running.take());
-        if let Some(notifier) = notifier {
-            notifier.finish(within(LAST_DELIVERIES, 2));
-        }
+        self.receivers.finish(within(LAST_DELIVERIES, 2));
         finish_events(self.event_log, within(LAST_EVENTS, 1));
         self.outputs.lines.finish(within(LAST_ALERTS, 0));
     }
@@ -294,13 +242,6 @@ fn start_evidence(
         describe_alert: json::text,
     };
     Ok(Some(Evidence::start(settings.clone(), setup)?))
-}
-
-fn start_notifier(config: &Config, files: &EvidenceIndex) -> anyhow::Result<Option<Notifier>> {
-    if config.notify.receivers.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Notifier::start(config.notify.clone(), files.clone(), host_name())?))
 }
 
 fn host_name() -> String {

@@ -9,6 +9,7 @@ mod log;
 mod memory;
 mod naming;
 mod output;
+mod receivers;
 mod replay;
 mod sandbox;
 mod service_manager;

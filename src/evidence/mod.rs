@@ -34,7 +34,7 @@ pub use detection::{DetectionFacts, RunningDetection};
 pub use figures::{EvidenceFigures, FiguresReader};
 pub use start::{Error, Evidence, EvidenceSetup};
 use writer::WriterReport;
-pub use writer::open_unfinished;
+pub use writer::{RunningQuota, open_unfinished};
 
 /// Bytes of chunks that may wait for the evidence thread. Packets past it are not kept, and counted.
 const MOST_WAITING: usize = 32 << 20;

@@ -15,7 +15,8 @@ use super::detection::RunningDetection;
 use super::earlier;
 use super::figures::{EvidenceCounters, FiguresReader};
 use super::packet_log::{LogQueue, LogSetup, PacketLog};
-use super::writer::{ArchiveSpace, JobQueue, Writer, WriterSetup, files};
+use super::writer::quota::ByteLimit;
+use super::writer::{ArchiveSpace, JobQueue, RunningQuota, Writer, WriterSetup, files};
 use super::{Config, DEFAULT_RING_BYTES, EvidenceSender, Message, Waiting};
 use crate::alert::{Change, EvidenceIndex};
 use crate::capture::printable;
@@ -71,6 +72,7 @@ pub struct Evidence {
     sender: EvidenceSender,
     messages: Sender<Message>,
     figures: FiguresReader,
+    quota: RunningQuota,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -85,11 +87,13 @@ impl Evidence {
         let counters = Arc::<EvidenceCounters>::default();
         let mut threads = Vec::new();
         let archive = config.archive_dir.as_deref().map(|path| usable("archive_dir", path)).transpose()?;
+        let limit = ByteLimit::new(config.quota_bytes);
         let space = |archive: &PathBuf| {
-            Arc::new(ArchiveSpace::new(archive, config.quota_bytes, Arc::clone(&counters), setup.index.clone()))
+            Arc::new(ArchiveSpace::new(archive, limit.clone(), Arc::clone(&counters), setup.index.clone()))
         };
         let space = archive.as_ref().map(space);
-        let log = start_log(&config, archive.as_deref().zip(space.as_ref()), &counters, &mut threads)?;
+        let log = start_log(&config, &limit, archive.as_deref().zip(space.as_ref()), &counters, &mut threads)?;
+        let quota = RunningQuota::new(limit, space.clone());
         let ring_bytes = config.ring_bytes.unwrap_or(DEFAULT_RING_BYTES);
         let cases = match archive.zip(space) {
             Some((archive, space)) => {
@@ -111,12 +115,17 @@ impl Evidence {
         let collector = PacketCollector::new(ring_bytes, counters, Arc::clone(&waiting), cases, log);
         threads.push(spawn("evidence", move || collector.run(&receiver))?);
         let sender = EvidenceSender::new(messages.clone(), waiting).bounded(queue_bytes);
-        Ok(Self { sender, messages, figures, threads })
+        Ok(Self { sender, messages, figures, quota, threads })
     }
 
     /// The sending end for packets and alerts.
     pub fn sender(&self) -> EvidenceSender {
         self.sender.clone()
+    }
+
+    /// The quota, to be replaced.
+    pub fn quota(&self) -> RunningQuota {
+        self.quota.clone()
     }
 
     /// The figures.
@@ -193,6 +202,7 @@ fn start_writer(
 
 fn start_log(
     config: &Config,
+    limit: &ByteLimit,
     archive: Option<(&Path, &Arc<ArchiveSpace>)>,
     counters: &Arc<EvidenceCounters>,
     threads: &mut Vec<JoinHandle<()>>,
@@ -207,7 +217,7 @@ fn start_log(
         directory,
         archive: archive.to_owned(),
         archive_space: Arc::clone(archive_space),
-        quota_bytes: config.quota_bytes,
+        limit: limit.clone(),
         max_file_bytes: log.max_file_bytes,
         max_rotations: log.max_rotations,
     };

@@ -248,6 +248,31 @@ fn directory_pipe_or_nothing_in_the_place_of_a_file_is_refused() {
 }
 
 #[test]
+fn receivers_whose_state_directory_another_process_uses_are_refused_and_nothing_changes() {
+    let (pair, state) = (Pair::new(), tempfile::tempdir().unwrap());
+    let with_state = ["--state.dir", state.path().to_str().unwrap()];
+    let file = Configuration::of("bandwidth: {limit: 1M}\n");
+    let monitor = file.start(&pair, &with_state);
+    let receivers = "notify: {receivers: [{name: team, type: webhook, url: \"http://127.0.0.1:9001/\"}]}\n";
+    let of_other = Configuration::of(receivers);
+    let path = of_other.path();
+    let of_other = [&["-iface", "eth0", "-c", path.to_str().unwrap()][..], &with_state].concat();
+    let other = Monitor::start(&pair.other, &of_other);
+    let facts = || {
+        let metrics = monitor.metrics();
+        let deliveries = metrics.value("trafficmonitor_notifications_total", &[("receiver", "team")]);
+        (metrics.value("trafficmonitor_bandwidth_limit_bytes", &[]), deliveries)
+    };
+    let text = format!("bandwidth: {{limit: 2M}}\n{receivers}");
+    file.refuse(&monitor, &text, "another process uses it");
+    assert_eq!(facts(), (Some(1_000_000), None));
+    other.stop();
+    file.accept(&monitor, &text);
+    assert_eq!(facts(), (Some(2_000_000), Some(0)));
+    monitor.stop();
+}
+
+#[test]
 fn reloads_over_http_have_to_be_enabled_and_are_posted() {
     let pair = Pair::new();
     let file = Configuration::of(VALID);

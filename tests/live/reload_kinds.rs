@@ -176,6 +176,31 @@ fn budgets_grow_and_shrink_and_every_packet_stays_counted() {
 }
 
 #[test]
+fn smaller_quota_of_the_archive_removes_its_oldest_file_at_once() {
+    let (pair, archive) = (Pair::new(), tempfile::tempdir().unwrap());
+    let of = |quota: &str| {
+        format!(
+            "bandwidth: {{limit: 50K, interval: 2}}\nalert: {{hold: 0s}}\nevidence: {{packet_bytes: 1500, quota: {quota}}}\n"
+        )
+    };
+    let file = Configuration::of(&of("64MiB"));
+    let monitor = file.start(&pair, &["-archive_dir", archive.path().to_str().unwrap()]);
+    send_packets(&pair, 4_000);
+    let metrics = monitor
+        .wait_for("the file", |metrics| metrics.value("trafficmonitor_evidence_files_written_total", &[]) == Some(1));
+    let of_archive = |metrics: &Metrics| {
+        let value = |name: &str| metrics.value(&format!("trafficmonitor_evidence_{name}"), &[]).unwrap();
+        (value("archive_bytes"), value("files_removed_total"))
+    };
+    let (bytes, removed) = of_archive(&metrics);
+    assert!(bytes > 4_000 * 500 && removed == 0, "{bytes} bytes, {removed} removed");
+    file.accept(&monitor, &of("1MiB"));
+    let (bytes, removed) = of_archive(&monitor.metrics());
+    assert!(bytes <= 1 << 20 && removed >= 1, "{bytes} bytes, {removed} removed");
+    monitor.stop();
+}
+
+#[test]
 fn level_of_the_log_refresh_and_families_change() {
     let pair = Pair::new();
     let file = Configuration::of("log: {level: warn}\n");

@@ -56,6 +56,7 @@ pub(super) fn capture(
         filter,
         receivers: exporter.alerting.receivers(),
         detection: exporter.alerting.detection(),
+        quota: exporter.alerting.quota(),
         manager: exporter.manager.clone(),
     };
     let memory_limit = exporter.memory_limit.clone();

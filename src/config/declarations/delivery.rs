@@ -82,7 +82,8 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .help("Maximum time for which packets are added to the capture file of an alert after it fired"),
     setting(&[("evidence", "quota")], access!(QUOTA_BYTES, config.evidence.quota_bytes))
         .named("evidence.quota", "TRAFFICMONITOR_EVIDENCE_QUOTA", "SIZE", "1GiB")
-        .help("Maximum size of the evidence files and logged files in the archive directory; the oldest are removed first"),
+        .help("Maximum size of the evidence files and logged files in the archive directory; the oldest are removed first")
+        .live(),
     setting(&[("evidence", "log_packets")], access!(BOOLEAN, config.evidence.packet_log.is_on))
         .switch("log_packets", "TRAFFICMONITOR_LOG_PACKETS", "false")
         .help("Write the packets of each connection to capture files in the directory -l; they are moved to -archive_dir if its \

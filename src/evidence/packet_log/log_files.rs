@@ -14,7 +14,7 @@ use super::conversation_files::{ConversationFiles, LoggedFile};
 use crate::events::Complaints;
 use crate::evidence::figures::EvidenceCounters;
 use crate::evidence::writer::leftovers::Leftovers;
-use crate::evidence::writer::quota::{self, Quota};
+use crate::evidence::writer::quota::{self, ByteLimit, Quota};
 use crate::evidence::writer::{ArchiveSpace, files, savefile};
 use crate::evidence::{PacketSource, names};
 
@@ -35,7 +35,8 @@ pub(in crate::evidence) struct LogSetup {
     /// The directory for files of conversations with an alert.
     pub(in crate::evidence) archive: PathBuf,
     pub(in crate::evidence) archive_space: Arc<ArchiveSpace>,
-    pub(in crate::evidence) quota_bytes: u64,
+    /// The quota of the directory.
+    pub(in crate::evidence) limit: ByteLimit,
     pub(in crate::evidence) max_file_bytes: u64,
     pub(in crate::evidence) max_rotations: u32,
 }
@@ -78,7 +79,7 @@ impl LogFiles {
         let is_left = if lock.is_some() { is_logged } else { |_: &str| false };
         let leftovers = Leftovers::find(&setup.directory, is_left, |leftover| leftover.name.clone());
         counters.log.leftovers.set(leftovers.count() as u64);
-        let quota = Quota::new(setup.directory.clone(), setup.quota_bytes, is_logged).removing_unfinished();
+        let quota = Quota::new(setup.directory.clone(), setup.limit.clone(), is_logged).removing_unfinished();
         let (open, removed, complaints) = (VecDeque::new(), Vec::new(), Complaints::default());
         Self { setup, quota, open, removed, counters, complaints, leftovers, is_ending: false, lock }
     }

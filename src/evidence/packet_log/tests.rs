@@ -7,6 +7,7 @@ use super::*;
 use crate::detect::Kind;
 use crate::evidence::tests::{FIN, LogLines, SYN, alert, chunk, files, read, tcp};
 use crate::evidence::writer::ArchiveSpace;
+use crate::evidence::writer::quota::ByteLimit;
 
 const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 5], 50_000);
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 6], 80);
@@ -18,8 +19,8 @@ fn setup(directory: &Path, archive: &Path, counters: &Arc<EvidenceCounters>) -> 
     LogSetup {
         directory: directory.to_owned(),
         archive: archive.to_owned(),
-        archive_space: Arc::new(ArchiveSpace::new(archive, 1 << 30, Arc::clone(counters), index)),
-        quota_bytes: 1 << 20,
+        archive_space: Arc::new(ArchiveSpace::new(archive, ByteLimit::new(1 << 30), Arc::clone(counters), index)),
+        limit: ByteLimit::new(1 << 20),
         max_file_bytes: 1 << 20,
         max_rotations: 10,
     }
@@ -54,7 +55,8 @@ impl Logged {
         let directory = folder.path().join("log");
         [&directory, &archive].into_iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
         let counters = Arc::<EvidenceCounters>::default();
-        let setup = LogSetup { quota_bytes, max_file_bytes, max_rotations, ..setup(&directory, &archive, &counters) };
+        let limit = ByteLimit::new(quota_bytes);
+        let setup = LogSetup { limit, max_file_bytes, max_rotations, ..setup(&directory, &archive, &counters) };
         Self { log: PacketLog::new(setup, Arc::clone(&counters)), counters, directory, archive, folder }
     }
 

@@ -268,6 +268,34 @@ fn quota_removes_the_oldest_files_and_their_entries() {
 }
 
 #[test]
+fn smaller_quota_removes_the_oldest_files_at_once_and_a_larger_one_keeps_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::start(folder.path(), Config::default());
+    let index = run.index.clone();
+    let alerts: Vec<Alert> = (0..30).map(|host| alert(Kind::HostScan, Subject::Source(address(host)))).collect();
+    let write = |run: &mut Run, alerts: &[Alert]| {
+        for alert in alerts {
+            let number = run.evidence.figures().read().written_files + 1;
+            run.send(90, SCANNER, OTHER);
+            run.fire(alert);
+            run.resolve(alert, 110);
+            run.wait_until("finished", |figures| figures.written_files == number);
+        }
+    };
+    let bytes = || files(folder.path(), "").iter().map(|path| path.metadata().unwrap().len()).sum::<u64>();
+    write(&mut run, &alerts[..10]);
+    let each = bytes() / 10;
+    run.evidence.quota().replace(4 * each);
+    assert!(bytes() <= 4 * each && bytes() >= 2 * each, "{} bytes, {each} each", bytes());
+    assert!(index.find(alerts[0].fingerprint).is_none() && index.find(alerts[9].fingerprint).is_some());
+    run.evidence.quota().replace(100 * each);
+    write(&mut run, &alerts[10..]);
+    assert!(bytes() >= 22 * each, "{} bytes, {each} each", bytes());
+    let figures = run.finish();
+    assert!(figures.archive_bytes.abs_diff(bytes()) < each, "{} of {}", figures.archive_bytes, bytes());
+}
+
+#[test]
 fn archive_that_vanishes_is_made_again_and_the_file_begun_again() {
     let folder = tempfile::tempdir().unwrap();
     let archive = folder.path().join("archive");

@@ -37,6 +37,7 @@ pub(super) use facts::{FORM, KILLED};
 pub(super) use jobs::{Ending, FileId, FilePart, Job, JobQueue, NewFile, WriterReport};
 use leftovers::Leftovers;
 pub(super) use space::ArchiveSpace;
+pub use space::RunningQuota;
 
 // Failures, each until its work succeeds.
 const NOT_BEGUN: &str = "an evidence file could not be begun; it is tried again";

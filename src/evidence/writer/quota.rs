@@ -6,6 +6,8 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::files;
@@ -13,11 +15,15 @@ use super::files;
 /// One in so many bytes of the quota is made free at once: a look at all files takes a while.
 const SPARE: u64 = 20;
 
+/// The most bytes of a directory, which may change. Clones share it.
+#[derive(Debug, Clone)]
+pub(in crate::evidence) struct ByteLimit(Arc<AtomicU64>);
+
 /// The bytes in a directory, and their limit.
 #[derive(Debug)]
 pub(in crate::evidence) struct Quota {
     directory: PathBuf,
-    limit_bytes: u64,
+    limit: ByteLimit,
     /// True for the names of files that count.
     is_ours: fn(&str) -> bool,
     /// True if files that are being written may be removed too.
@@ -34,9 +40,23 @@ struct OwnFile {
     bytes: u64,
 }
 
+impl ByteLimit {
+    pub(in crate::evidence) fn new(bytes: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(bytes)))
+    }
+
+    pub(in crate::evidence) fn set(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl Quota {
-    pub(in crate::evidence) fn new(directory: PathBuf, limit_bytes: u64, is_ours: fn(&str) -> bool) -> Self {
-        let mut quota = Self { directory, limit_bytes, is_ours, removes_unfinished: false, bytes: 0 };
+    pub(in crate::evidence) fn new(directory: PathBuf, limit: ByteLimit, is_ours: fn(&str) -> bool) -> Self {
+        let mut quota = Self { directory, limit, is_ours, removes_unfinished: false, bytes: 0 };
         quota.bytes = quota.look().iter().map(|file| file.bytes).sum();
         quota
     }
@@ -61,14 +81,15 @@ impl Quota {
     /// When the files that stay leave no space.
     pub(in crate::evidence) fn take(&mut self, bytes: u64) -> io::Result<Vec<PathBuf>> {
         let mut removed = Vec::new();
-        if !self.fits(bytes, self.limit_bytes) {
+        let limit_bytes = self.limit.bytes();
+        if !self.fits(bytes, limit_bytes) {
             let files = self.look();
             self.bytes = files.iter().map(|file| file.bytes).sum();
-            if !self.fits(bytes, self.limit_bytes) {
-                removed = self.remove_oldest(files, bytes);
+            if !self.fits(bytes, limit_bytes) {
+                removed = self.remove_oldest(files, bytes, limit_bytes - limit_bytes / SPARE);
             }
         }
-        if !self.fits(bytes, self.limit_bytes) {
+        if !self.fits(bytes, limit_bytes) {
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the files being written fill the quota"));
         }
         self.bytes += bytes;
@@ -79,8 +100,8 @@ impl Quota {
         self.bytes + bytes <= limit_bytes
     }
 
-    fn remove_oldest(&mut self, mut files: Vec<OwnFile>, bytes: u64) -> Vec<PathBuf> {
-        let goal = self.limit_bytes - self.limit_bytes / SPARE;
+    /// Removes files until the new bytes fit below `goal`, in bytes.
+    fn remove_oldest(&mut self, mut files: Vec<OwnFile>, bytes: u64, goal: u64) -> Vec<PathBuf> {
         files.retain(|file| self.removes_unfinished || !files::is_unfinished(&file.path));
         files.sort_unstable_by(|one, other| (one.modified, &one.path).cmp(&(other.modified, &other.path)));
         let mut removed = Vec::new();
@@ -152,7 +173,7 @@ mod tests {
     fn oldest_own_files_are_removed_and_others_stay() {
         let (first, second, third) = (name(1), name(2), name(3));
         let folder = archive(&["0-notes.pcapng", &second, &first, &third, "configuration-0000000000000000.yml"]);
-        let mut quota = Quota::new(folder.path().into(), 300, names::is_ours);
+        let mut quota = Quota::new(folder.path().into(), ByteLimit::new(300), names::is_ours);
         assert_eq!(quota.bytes(), 300);
         assert_eq!(quota.take(50).unwrap(), [folder.path().join(&second)], "the oldest by its time");
         assert_eq!((quota.bytes(), left(&folder).len()), (250, 4));
@@ -165,7 +186,7 @@ mod tests {
     fn unfinished_files_count_and_stay() {
         let unfinished = format!("{}.part", name(1));
         let folder = archive(&[&unfinished, &name(2)]);
-        let mut quota = Quota::new(folder.path().into(), 250, names::is_ours);
+        let mut quota = Quota::new(folder.path().into(), ByteLimit::new(250), names::is_ours);
         assert!(quota.take(200).is_err());
         assert_eq!(left(&folder), [unfinished]);
     }

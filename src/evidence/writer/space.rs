@@ -4,10 +4,32 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::quota::Quota;
+use super::quota::{ByteLimit, Quota};
 use crate::alert::EvidenceIndex;
 use crate::evidence::figures::EvidenceCounters;
 use crate::evidence::names;
+
+/// The quota in force, which a reload may replace. Clones share it.
+#[derive(Debug, Clone)]
+pub struct RunningQuota {
+    limit: ByteLimit,
+    space: Option<Arc<ArchiveSpace>>,
+}
+
+impl RunningQuota {
+    pub(in crate::evidence) const fn new(limit: ByteLimit, space: Option<Arc<ArchiveSpace>>) -> Self {
+        Self { limit, space }
+    }
+
+    /// Puts another quota into force, in bytes. An archive that has more loses its oldest files at once; the directory of
+    /// logged packets does with its next packet.
+    pub fn replace(&self, bytes: u64) {
+        self.limit.set(bytes);
+        if let Some(Err(error)) = self.space.as_ref().map(|space| space.adding(0, || Ok(()))) {
+            tracing::warn!(%error, "the archive exceeds its new quota");
+        }
+    }
+}
 
 /// The bytes in the archive, their figure, and the index of its files.
 #[derive(Debug)]
@@ -18,14 +40,14 @@ pub(in crate::evidence) struct ArchiveSpace {
 }
 
 impl ArchiveSpace {
-    /// The space of this directory, which has at most `limit_bytes`.
+    /// The space of this directory.
     pub(in crate::evidence) fn new(
         archive: &Path,
-        limit_bytes: u64,
+        limit: ByteLimit,
         counters: Arc<EvidenceCounters>,
         index: EvidenceIndex,
     ) -> Self {
-        let quota = Quota::new(archive.to_owned(), limit_bytes, names::is_ours);
+        let quota = Quota::new(archive.to_owned(), limit, names::is_ours);
         counters.archive_bytes.set(quota.bytes());
         Self { quota: Mutex::new(quota), counters, index }
     }

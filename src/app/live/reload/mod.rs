@@ -12,15 +12,16 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 
 use super::{api_settings, page_settings, user_filter, with_own_routers};
-use crate::app::alerting::{RunningReceivers, detection_facts};
+use crate::app::alerting::detection_facts;
 use crate::app::memory::LimitInForce;
+use crate::app::receivers::RunningReceivers;
 use crate::app::service_manager::ServiceManager;
 use crate::app::{log, signals, start};
 use crate::capture::filter::UserFilter;
 use crate::capture::library_version;
 use crate::cli;
 use crate::config::{Config, Settings};
-use crate::evidence::{DetectionFacts, RunningDetection};
+use crate::evidence::{DetectionFacts, RunningDetection, RunningQuota};
 use crate::export::vitals::Vitals;
 use crate::http::{ReloadOutcome, ReloadRequester, ReloadRequests, Site};
 use crate::kernel::{Daq, lockout};
@@ -54,6 +55,8 @@ pub(super) struct LiveParts {
     pub(super) filter: Option<Arc<UserFilter>>,
     pub(super) receivers: RunningReceivers,
     pub(super) detection: RunningDetection,
+    /// The quota of evidence files, if there are such files.
+    pub(super) quota: Option<RunningQuota>,
     /// Learns when a reload begins and ends.
     pub(super) manager: ServiceManager,
 }
@@ -150,6 +153,7 @@ impl Reloader {
             self.running = config;
             return Ok(());
         }
+        let receivers = receivers.map(|ready| self.parts.receivers.prepare(ready)).transpose()?;
         // First, because readers get the new answers with the snapshot that the pipeline then publishes.
         self.parts.site.configure(page_settings(&config), api_settings(&config));
         if let Err(error) = self.parts.pipeline.replace(new_settings(&config, filter.clone())) {
@@ -158,6 +162,7 @@ impl Reloader {
         }
         self.parts.detection.replace(detection);
         self.parts.filter = filter;
+        self.parts.quota.iter().for_each(|quota| quota.replace(config.evidence.quota_bytes));
         receivers.map(|receivers| self.parts.receivers.replace(receivers)).transpose()?;
         // The line is logged if the former level or the new one has it.
         let former = self.running.log.level;

@@ -57,7 +57,7 @@ fn size_of_the_kernels_maps_is_refused_by_name() {
 /// All that the running parts take of a configuration, as text.
 fn parts(config: &Config) -> Vec<String> {
     let NewSettings { locality, policy, filter: _, account, detect, alert, pipeline } = new_settings(config, None);
-    let debug: [&dyn std::fmt::Debug; 11] = [
+    let debug: [&dyn std::fmt::Debug; 12] = [
         &locality,
         &policy,
         &config.capture.filter,
@@ -68,6 +68,7 @@ fn parts(config: &Config) -> Vec<String> {
         &page_settings(config),
         &api_settings(config),
         &config.notify,
+        &config.evidence.quota_bytes,
         &config.log.level,
     ];
     debug.map(|part| format!("{part:?}")).to_vec()
