@@ -103,6 +103,9 @@ impl ScanState {
     fn update_pending(&mut self, event: &ContactEvent) -> bool {
         let found = self.pending.find((event.source, event.source_port), &event.target);
         let Some((at, contact)) = found else { return false };
+        if answers_earlier_request(event, contact) {
+            return true;
+        }
         add(contact, event);
         if let Some(outcome) = outcome(contact, event, &self.config) {
             let contact = self.pending.resolve(at);
@@ -245,6 +248,12 @@ impl ScanState {
             self.pending.insert(contact, self.grid.cell(deadline));
         }
     }
+}
+
+/// True if an ICMP reply came before the first request of the contact. The thread of its interface is the later one.
+fn answers_earlier_request(event: &ContactEvent, contact: &PendingContact) -> bool {
+    let is_icmp = matches!(contact.target.protocol, Protocol::ICMP | Protocol::ICMPV6);
+    is_icmp && event.packets == 0 && event.last < contact.first
 }
 
 fn add(contact: &mut PendingContact, event: &ContactEvent) {

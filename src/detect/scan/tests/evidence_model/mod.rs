@@ -162,6 +162,32 @@ fn reply_to_one_request_does_not_answer_the_next_one_in_the_same_row() {
     assert!(!expected.is_empty());
 }
 
+/// The reply to the third request comes by another interface, in the same row as the fourth request, which nothing answers. The
+/// thread of that interface may be the later one.
+#[test]
+fn reply_by_another_interface_does_not_answer_the_request_behind_it() {
+    let draft = |host, tenths, is_split, requests: &[(u16, Option<u16>)]| {
+        let story = Story::Ping { requests: requests.to_vec() };
+        Draft { source: 1, host, port: 1, tenths, is_split, story }
+    };
+    let drafts = [
+        draft((0, 1), 232, true, &[(0, None), (300, Some(1)), (600, Some(800)), (1_400, None)]),
+        draft((0, 2), 345, false, &[(0, None), (914, None), (2_100, None)]),
+        draft((1, 1), 215, false, &[(0, None), (1_334, None), (2_000, None)]),
+    ];
+    let limits = Config { contacted_ips: 1, contacted_ports: 1, ..super::model::config(Rule::Evidence) };
+    let factors = Factors { touched: 1, any_port: 1, site: 1, everywhere: 1, port_share: 1, ..Factors::default() };
+    let config = Config { group_factor: 10_000, factors, ..limits };
+    let conversations = conversations(&drafts);
+    let script = script_of(&conversations);
+    let expected = model(&config, &conversations, Windows::of(&config).grid.cell(until(&script)).0);
+    for milliseconds in [20, 50, 100] {
+        let found = over(&run(&config, &script, TickPlan::tick_ms(milliseconds)));
+        assert_eq!(found, expected, "{milliseconds} ms");
+    }
+    assert!(!expected.is_empty());
+}
+
 /// A SYN is repeated, and a millisecond later refused by another interface, whose row may come first.
 #[test]
 fn refusal_by_another_interface_counts_after_the_packets_before_it() {
