@@ -246,6 +246,7 @@ impl Api {
             settings: &self.settings.load(),
             is_ready: self.is_ready(),
             now: Timestamp::from(SystemTime::now()),
+            running: self.started.elapsed(),
         };
         let mut bytes = Vec::new();
         parsed.write(&inputs, &mut bytes)?;

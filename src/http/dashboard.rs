@@ -134,9 +134,9 @@ pub(super) fn is_below(path: &str) -> bool {
 /// The file at `path`; none if there is no such file. The first call takes some milliseconds.
 pub(super) fn answer(path: &str, headers: &HeaderMap) -> Option<Answer> {
     if path.strip_prefix(PATH) == Some("/") {
-        // The page's own paths are relative to the path without a slash.
+        // The page's own paths are relative to the path without a slash. So is this one, for a proxy that adds a prefix.
         let mut answer = page(StatusCode::FOUND, PLAIN, "the dashboard is at /dashboard\n");
-        answer.headers_mut().insert(LOCATION, HeaderValue::from_static(PATH));
+        answer.headers_mut().insert(LOCATION, HeaderValue::from_static("../dashboard"));
         return Some(answer);
     }
     Some(FILES.iter().find(|file| file.path == path)?.answer(headers))

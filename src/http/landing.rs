@@ -5,21 +5,22 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION, VARY};
 
 use super::answer::{Answer, HTML, PLAIN, page};
-use super::{dashboard, negotiate};
+use super::negotiate;
 
 /// The parameter that asks for the landing page instead of the dashboard.
 const PARAMETER: &str = "landing";
 
+/// Relative, so that they work behind a proxy that adds a prefix.
 const LINKS: [(&str, &str); 9] = [
-    ("/dashboard", "Dashboard"),
-    ("/metrics", "Metrics"),
-    ("/active", "Active alerts (JSON)"),
-    ("/all", "Heaviest sources (JSON)"),
-    ("/capabilities", "Settings (JSON)"),
-    ("/api/v1/snapshot", "API (JSON)"),
-    ("/runbooks", "Runbooks of alerts"),
-    ("/-/healthy", "Health"),
-    ("/-/ready", "Readiness"),
+    ("dashboard", "Dashboard"),
+    ("metrics", "Metrics"),
+    ("active", "Active alerts (JSON)"),
+    ("all", "Heaviest sources (JSON)"),
+    ("capabilities", "Settings (JSON)"),
+    ("api/v1/snapshot", "API (JSON)"),
+    ("runbooks", "Runbooks of alerts"),
+    ("-/healthy", "Health"),
+    ("-/ready", "Readiness"),
 ];
 
 /// The landing page; browsers are sent to the dashboard instead, unless the query asks for the page.
@@ -27,7 +28,7 @@ pub(super) fn answer(version: &str, query: Option<&str>, headers: &HeaderMap) ->
     let asks_for_it = query.unwrap_or_default().split('&').any(|pair| pair.split('=').next() == Some(PARAMETER));
     let mut answer = if negotiate::prefers_html(headers) && !asks_for_it {
         let mut answer = page(StatusCode::FOUND, PLAIN, "the dashboard is at /dashboard\n");
-        answer.headers_mut().insert(LOCATION, HeaderValue::from_static(dashboard::PATH));
+        answer.headers_mut().insert(LOCATION, HeaderValue::from_static("dashboard"));
         answer
     } else {
         page(StatusCode::OK, HTML, landing(version))

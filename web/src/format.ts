@@ -108,6 +108,10 @@ export function dateTime(time: number | null): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock(time)}`;
 }
 
+/** The time of day; with the date if that is not today, as in a capture file. */
+export const stamp = (time: number): string =>
+  new Date(time).toDateString() === new Date().toDateString() ? clock(time) : dateTime(time);
+
 /** The time of day, with the date if it is not the day of `now`. */
 export function shortTime(time: number | null, now: number): string {
   if (time === null) return NONE;

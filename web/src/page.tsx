@@ -2,6 +2,7 @@
  * The page: its panels in their order.
  */
 
+import { effect } from "@preact/signals";
 import { render, type JSX } from "preact";
 import "uplot/dist/uPlot.min.css";
 import "./styles/tokens.css";
@@ -22,7 +23,7 @@ import { Tiles } from "./overview/tiles.tsx";
 import { TopHosts } from "./overview/top_hosts.tsx";
 import { TrafficChart } from "./overview/traffic_chart.tsx";
 import { Guard } from "./guard.tsx";
-import { announcement, snapshot, start } from "./store.ts";
+import { announcement, link, snapshot, start } from "./store.ts";
 import { Tables } from "./tables/tables.tsx";
 import { followTheme } from "./theme.ts";
 
@@ -112,9 +113,10 @@ function Page(): JSX.Element {
 
 /** The title of the tab says what is wrong while another tab is open. */
 function followTitle(): void {
-  snapshot.subscribe((last) => {
-    const firing = last?.alerts.firing ?? 0;
-    document.title = firing > 0 ? `(${firing}) trafficmonitor` : "trafficmonitor";
+  effect(() => {
+    const firing = snapshot.value?.alerts.firing ?? 0;
+    const title = firing > 0 ? `(${firing}) trafficmonitor` : "trafficmonitor";
+    document.title = link.value.state === "lost" ? `${title}: no answer` : title;
   });
 }
 

@@ -270,6 +270,19 @@ function announceAlerts(): void {
   knownPath = path;
 }
 
+let knownStatus: string | null = null;
+
+/** Says that the health of the capture has changed, or that the exporter answers no more. */
+function announceHealth(): void {
+  const isLost = link.value.state === "lost";
+  const health = snapshot.value?.health ?? null;
+  const status = isLost ? "lost" : (health?.status ?? null);
+  if (status === null || status === knownStatus) return;
+  if (knownStatus !== null)
+    announcement.value = isLost ? "The exporter does not answer." : `Capture health: ${health?.sentence ?? status}`;
+  knownStatus = status;
+}
+
 // ---- What drives it ----
 
 function accept(next: Snapshot): void {
@@ -320,7 +333,7 @@ function tick(): void {
 }
 
 function followVisibility(): void {
-  if (document.hidden) stream.stop();
+  if (document.hidden) stream.rest();
   else {
     stream.start();
     tick();
@@ -333,6 +346,7 @@ export function start(): void {
   addEventListener("hashchange", followAddress);
   document.addEventListener("visibilitychange", followVisibility);
   effect(announceAlerts);
+  effect(announceHealth);
   // The stream may take a moment to open; the first view does not wait for it.
   void client.get<Snapshot>("snapshot").then(
     (first) => {

@@ -33,6 +33,8 @@ export const POLL_EVERY = 5_000;
 export const RETRY_STREAM = 30_000;
 /** A stream that has been silent for so long is checked by a poll, in milliseconds. */
 export const SILENT = 20_000;
+/** Milliseconds between polls while the page is hidden. */
+export const POLL_HIDDEN = 60_000;
 /** A gap between two ticks that means that the machine slept, in milliseconds. */
 export const SLEPT = 15_000;
 
@@ -45,30 +47,35 @@ export class SnapshotStream {
   private opened = 0;
   private ticked = 0;
   private isPolling = false;
-  private isRunning = false;
+  private state: "stopped" | "running" | "resting" = "stopped";
 
   constructor(ends: StreamEnds) {
     this.ends = ends;
   }
 
   start(): void {
-    if (this.isRunning) return;
-    this.isRunning = true;
+    if (this.state === "running") return;
+    this.state = "running";
     this.ticked = this.ends.now();
     this.heard = this.ticked;
     this.connect();
   }
 
-  /** A hidden page needs no stream, and browsers allow six connections to an exporter in all. */
-  stop(): void {
-    this.isRunning = false;
+  /** A hidden page needs no stream, and browsers allow six connections to an exporter in all. It polls for its title. */
+  rest(): void {
+    this.state = "resting";
+    this.polled = this.ends.now();
     this.disconnect();
   }
 
   /** To be called about once a second. */
   tick(): void {
-    if (!this.isRunning) return;
+    if (this.state === "stopped") return;
     const now = this.ends.now();
+    if (this.state === "resting") {
+      if (now - this.polled >= POLL_HIDDEN) void this.poll();
+      return;
+    }
     const slept = now - this.ticked > SLEPT;
     this.ticked = now;
     if (slept) {
@@ -118,11 +125,9 @@ export class SnapshotStream {
     this.polled = this.ends.now();
     try {
       const snapshot = await this.ends.poll();
-      if (!this.isRunning) return;
       if (this.link !== "stream") this.report("polling", null);
       this.accept(snapshot);
     } catch (error) {
-      if (!this.isRunning) return;
       // A stream over a dead connection reports no error.
       this.report("lost", error instanceof Error ? error.message : String(error));
       if (this.source?.readyState === 1) this.disconnect();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { exec } from "node:child_process";
 import { test } from "node:test";
-import { ask, asked, DEADLINE, eventually, withPage } from "./browser.mjs";
+import { ask, asked, DEADLINE, eventually, firstSnapshot, withPage } from "./browser.mjs";
 
 const START = "2026-03-17T13:31:58.000Z";
 
@@ -129,6 +129,24 @@ test("an alert appears first, is read out, opens with all that is known, and res
     await page.locator(".alerts").getByRole("button", { name: "Resolved" }).click();
     await page.locator(".card.state-resolved").waitFor();
     assert.match(await page.locator(".card.state-resolved").innerText(), /lasted 3 min 2 s/);
+  });
+});
+
+test("the title of a hidden page counts alerts", () => {
+  const state = { active: [], resolved: [] };
+  return withPage({ change: withAlerts(state) }, async (page) => {
+    await page.clock.install();
+    await page.reload();
+    await firstSnapshot(page);
+    await page.evaluate(() => {
+      Object.defineProperty(document, "hidden", { get: () => true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    state.active = [alert()];
+    await page.clock.runFor(30_000);
+    assert.equal(await page.title(), "trafficmonitor");
+    await page.clock.runFor(40_000);
+    await eventually(async () => (await page.title()) === "(1) trafficmonitor", "the title");
   });
 });
 

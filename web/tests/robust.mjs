@@ -21,6 +21,9 @@ test("without the exporter the page says so, keeps its figures with their age, a
       "the sentence",
     );
     await eventually(async () => /^\d+ s old$/.test(await page.locator(".pill").innerText()), "the age");
+    const announced = () => page.locator('[aria-live="polite"].unseen').innerText();
+    await eventually(async () => (await announced()) === "The exporter does not answer.", "the announcement");
+    assert.match(await page.title(), /trafficmonitor: no answer$/);
     assert.equal(await page.locator(".top-host").count(), hosts);
     assert.equal(await page.locator(".firing-panel .calm").count(), 0, "no all-clear without the exporter");
     isGone = false;
@@ -29,6 +32,7 @@ test("without the exporter the page says so, keeps its figures with their age, a
       async () => !/cannot be reached/.test(await page.locator(".health p").innerText()),
       "health of the exporter",
     );
+    await eventually(async () => /^Capture health: /.test(await announced()), "the announcement of the end");
   });
 });
 

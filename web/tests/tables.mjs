@@ -205,6 +205,27 @@ test("a row and a table are copied as PromQL", () =>
     },
   ));
 
+test("where rows leave, the last page takes the place of one that is past it", () => {
+  let total = 250;
+  let row = null;
+  const change = (name, body, request) => {
+    if (name !== "hosts" || request.url().endsWith("limit=10")) return body;
+    row ??= body.rows[0];
+    const offset = Number(new URL(request.url()).searchParams.get("offset") ?? 0);
+    return { ...body, total_rows: total, rows: offset < total ? [row] : [] };
+  };
+  return withPage({ change, fragment: "#range=live" }, async (page) => {
+    await openTables(page);
+    for (const rows of ["51–100", "101–150"]) {
+      await page.getByRole("button", { name: "Next" }).click();
+      await page.locator(".pages", { hasText: `Rows ${rows} of 250` }).waitFor();
+    }
+    total = 80;
+    await page.locator(".pages", { hasText: "Rows 51–80 of 80" }).waitFor();
+    await eventually(async () => (await page.locator(".tables tbody tr").count()) === 1, "its row");
+  });
+});
+
 test("peers that sums of small flows may hide are a lower bound", () => {
   const change = (name, body) =>
     ["hosts", "devices"].includes(name)

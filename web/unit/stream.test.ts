@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import type { Snapshot } from "../src/api.ts";
-import { POLL_EVERY, RETRY_STREAM, SILENT, SLEPT, SnapshotStream, type Source } from "../src/stream.ts";
+import { POLL_EVERY, POLL_HIDDEN, RETRY_STREAM, SILENT, SLEPT, SnapshotStream, type Source } from "../src/stream.ts";
 
 class FakeSource implements Source {
   readyState = 0;
@@ -145,11 +145,25 @@ test("events of a stream that was left are dropped", () => {
   assert.deepEqual(numbers, []);
 });
 
-test("a stopped stream asks nothing", async () => {
-  stream.stop();
-  await passes(60_000);
-  assert.equal(polls, 0);
+test("a hidden page holds no stream, polls once a minute, and opens its stream again", async () => {
+  last().opens();
+  stream.rest();
   assert.equal(last().readyState, 2);
+  await passes(POLL_HIDDEN - 1000);
+  assert.equal(polls, 0);
+  await passes(1000);
+  assert.deepEqual([polls, numbers], [1, [101]]);
+  // Browsers slow the clock of hidden pages down.
+  now += POLL_HIDDEN;
+  stream.tick();
+  await settled();
+  assert.deepEqual([polls, sources.length], [2, 1]);
+  poll = () => Promise.reject(new Error("The exporter cannot be reached."));
+  await passes(POLL_HIDDEN);
+  assert.equal(links.at(-1), "lost: The exporter cannot be reached.");
+  stream.start();
+  last().opens();
+  assert.deepEqual([links.at(-1), sources.length], ["stream", 2]);
 });
 
 test("an event that is not JSON is replaced by a poll", async () => {

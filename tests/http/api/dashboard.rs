@@ -40,7 +40,7 @@ fn page_loads_files_that_browsers_may_keep_for_ever() {
     }
     assert_eq!(request(exporter.address(), "GET", "/dashboard/app.0123456789abcdef.js").status, 404);
     let slash = request(exporter.address(), "GET", "/dashboard/");
-    assert_eq!((slash.status, slash.header("location")), (302, "/dashboard"));
+    assert_eq!((slash.status, slash.header("location")), (302, "../dashboard"));
 }
 
 #[test]
@@ -48,13 +48,13 @@ fn browsers_are_sent_to_the_dashboard_and_tools_get_the_links() {
     let exporter = serving();
     let at = |path: &str, headers: &[&str]| client::ask(exporter.address(), "GET", path, headers).unwrap();
     let sent = at("/", &[BROWSER]);
-    assert_eq!((sent.status, sent.header("location"), sent.header("vary")), (302, "/dashboard", "accept"));
+    assert_eq!((sent.status, sent.header("location"), sent.header("vary")), (302, "dashboard", "accept"));
     for (path, headers) in
         [("/", &[][..]), ("/", &["accept: */*"]), ("/?landing", &[BROWSER]), ("/?landing=1", &[BROWSER])]
     {
         let landing = at(path, headers);
         assert_eq!((landing.status, landing.header("vary")), (200, "accept"), "{path}");
-        assert!(landing.body.contains("href=\"/dashboard\"") && landing.body.contains("href=\"/metrics\""));
+        assert!(landing.body.contains("href=\"dashboard\"") && landing.body.contains("href=\"metrics\""));
     }
 }
 

@@ -54,13 +54,13 @@ function Timeline(properties: { alert: Alert }): JSX.Element {
   );
 }
 
-/** A target may be an address, or an address with a port. */
+/** A target may be an address, an address with a port, or an address and a protocol without ports. */
 function addressOf(target: string): string | null {
   const bracketed = /^\[([0-9a-f:.]+)\]/i.exec(target);
   if (bracketed !== null) return bracketed[1] ?? null;
   const dotted = /^(\d{1,3}(?:\.\d{1,3}){3})(?![\d.])/.exec(target);
   if (dotted !== null) return dotted[1] ?? null;
-  return /^[0-9a-f]*:[0-9a-f:]*:[0-9a-f.]*$/i.test(target) ? target : null;
+  return /^([0-9a-f]*:[0-9a-f:]*:[0-9a-f.]*)(?: |$)/i.exec(target)?.[1] ?? null;
 }
 
 /** Longest text about an address, in characters. */

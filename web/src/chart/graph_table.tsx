@@ -6,6 +6,7 @@ import type { JSX } from "preact";
 import type { Graph } from "../api.ts";
 import { bytes, count, share } from "../format.ts";
 import { Host } from "../parts.tsx";
+import { DIRECTION_NAMES } from "../words.ts";
 import { nameOf } from "./canvas.ts";
 import { serviceName } from "./figures.tsx";
 import { withinOther } from "./folded.ts";
@@ -33,6 +34,7 @@ export function GraphTable(properties: { graph: Graph; of: number }): JSX.Elemen
           <tr>
             <th scope="col">From</th>
             <th scope="col">To</th>
+            <th scope="col">Direction</th>
             <th scope="col" class="number">
               Bytes
             </th>
@@ -46,7 +48,7 @@ export function GraphTable(properties: { graph: Graph; of: number }): JSX.Elemen
           </tr>
         </thead>
         <tbody>
-          {edges.map(({ edge, from, to }) => (
+          {edges.map(({ edge, from, to, direction }) => (
             <tr key={`${scene.nodes[from]?.key} ${scene.nodes[to]?.key}`}>
               <th scope="row">
                 <End scene={scene} index={from} />
@@ -54,6 +56,7 @@ export function GraphTable(properties: { graph: Graph; of: number }): JSX.Elemen
               <td>
                 <End scene={scene} index={to} />
               </td>
+              <td>{DIRECTION_NAMES[direction]}</td>
               <td class="number">{bytes(edge.bytes)}</td>
               <td class="number">{share(edge.bytes, properties.of)}</td>
               <td class="number">{count(edge.packets)}</td>

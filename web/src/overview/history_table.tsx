@@ -1,20 +1,26 @@
 /**
- * Traffic over time as a table: the text alternative of the chart.
+ * Traffic over time as a table: the text alternative of a chart.
  */
 
 import type { JSX } from "preact";
-import { DIRECTIONS } from "../api.ts";
-import { clock, count, rate } from "../format.ts";
-import { historyLong, view } from "../store.ts";
+import { DIRECTIONS, type History } from "../api.ts";
+import { count, rate, stamp } from "../format.ts";
+import type { Query } from "../query.ts";
+import { view } from "../store.ts";
 import { DIRECTION_NAMES } from "../words.ts";
 
-export function HistoryTable(properties: { title: string }): JSX.Element {
-  const history = historyLong.answer.value;
+export function HistoryTable(properties: { title: string; query: Query<History> }): JSX.Element {
+  const history = properties.query.answer.value;
   const indices = history === null ? [] : history.times.map((_, index) => index).reverse();
   return (
-    <div class="scroll history-table" tabIndex={0} role="region" aria-label="Traffic over time">
+    <div
+      class="scroll history-table"
+      tabIndex={0}
+      role="region"
+      aria-label={`Traffic, ${properties.title.toLowerCase()}`}
+    >
       <table class="plain">
-        <caption class="unseen">{properties.title}</caption>
+        <caption>{properties.title}</caption>
         <thead>
           <tr>
             <th scope="col">Time</th>
@@ -31,7 +37,7 @@ export function HistoryTable(properties: { title: string }): JSX.Element {
         <tbody>
           {indices.map((index) => (
             <tr key={history?.times[index]}>
-              <th scope="row">{clock((history?.times[index] ?? 0) * 1000)}</th>
+              <th scope="row">{stamp((history?.times[index] ?? 0) * 1000)}</th>
               {DIRECTIONS.map((direction) => (
                 <td class="number" key={direction}>
                   {rate(history?.bytes_per_second[direction][index] ?? null, view.value.unit)}

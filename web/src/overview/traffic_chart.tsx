@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { DIRECTIONS, type Direction, type History } from "../api.ts";
 import { mostUnlisted } from "../coverage.ts";
-import { clock, counted, dateTime, rate, type Unit } from "../format.ts";
+import { counted, rate, stamp, type Unit } from "../format.ts";
 import type { Query } from "../query.ts";
 import { historyLong, historyShort, refused, show, view } from "../store.ts";
 import { palette } from "../theme.ts";
@@ -52,10 +52,6 @@ function Legend(properties: { history: History | null; at: number | null; unit: 
     </p>
   );
 }
-
-/** The time of day; with the date if that is not today, as in a capture file. */
-const stamp = (time: number): string =>
-  new Date(time).toDateString() === new Date().toDateString() ? clock(time) : dateTime(time);
 
 function Plot(properties: { id: string; title: string; query: Query<History>; class: string }): JSX.Element {
   const [box, { width }] = useSize<HTMLDivElement>();
@@ -148,7 +144,10 @@ export function TrafficChart(): JSX.Element {
       </div>
       <Trouble query={historyLong} />
       {isTable ? (
-        <HistoryTable title={long} />
+        <div class="plots">
+          <HistoryTable title={long} query={historyLong} />
+          <HistoryTable title="Last 60 s" query={historyShort} />
+        </div>
       ) : (
         <div class="plots">
           <Plot id="history-long" title={long} query={historyLong} class="plot-long" />

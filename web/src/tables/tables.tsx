@@ -282,6 +282,10 @@ export function Tables(): JSX.Element {
     if (isRight) tablePath.value = path;
   }, [path, isRight]);
   const { rows, total, unsearched, other, isOld } = useRows(name, offset);
+  // Rows leave: the page that was shown may be past the last one.
+  useEffect(() => {
+    if (!isOld && offset > 0 && offset >= total) setOffset(Math.max(0, Math.ceil(total / PAGE) - 1) * PAGE);
+  }, [isOld, offset, total]);
   const { columns, title } = shapeOf(name);
   const context: CellContext = {
     unit: view.value.unit,
