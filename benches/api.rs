@@ -67,6 +67,7 @@ fn main() {
                 settings: &settings,
                 is_ready: true,
                 now: Timestamp::from(SystemTime::now()),
+                running: Duration::from_secs(3_600),
             };
             let mut text = Vec::new();
             request.write(&inputs, &mut text).expect("memory takes all");

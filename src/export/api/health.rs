@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::check::{Check, Status, check, growth, lost_entries};
 use super::words::listed;
 use super::{ApiInputs, uncovered};
 use crate::account::snapshot::{Capture, InterfaceEntry, Snapshot};
@@ -18,24 +19,6 @@ const CRITICAL_LOSS: f64 = 0.01;
 /// Coverage below which a capture is incomplete, and below which it is critically so.
 const GOOD_COVERAGE: f64 = 0.99;
 const CRITICAL_COVERAGE: f64 = 0.9;
-
-/// The state of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Status {
-    Ok,
-    /// It is not measured, or not yet.
-    Unknown,
-    Warning,
-    Critical,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Check {
-    name: &'static str,
-    status: Status,
-    sentence: String,
-}
 
 #[derive(Serialize)]
 struct HealthAnswer<'a> {
@@ -76,7 +59,7 @@ pub(super) fn write<W: Write>(inputs: &ApiInputs<'_>, out: W) -> io::Result<()> 
         checks,
         interfaces: inputs.report.accounts.interfaces.iter().map(InterfaceHealth::of).collect(),
         memory: memory(inputs),
-        uptime_seconds: inputs.now.since(inputs.settings.started).as_secs(),
+        uptime_seconds: inputs.running.as_secs(),
     };
     Ok(serde_json::to_writer(out, &answer)?)
 }
@@ -119,7 +102,11 @@ fn checks(inputs: &ApiInputs<'_>) -> Vec<Check> {
     } else {
         vec![file(inputs)]
     };
-    checks.extend([threads(inputs), tables(&inputs.report.accounts), queues(inputs)]);
+    checks.extend([threads(inputs), tables(&inputs.report.accounts)]);
+    if inputs.settings.detects {
+        checks.extend([detection(inputs), alerts(inputs)]);
+    }
+    checks.push(queues(inputs));
     checks.extend(deliveries(inputs));
     checks.extend(refused_reload(inputs));
     if inputs.settings.is_live {
@@ -127,10 +114,6 @@ fn checks(inputs: &ApiInputs<'_>) -> Vec<Check> {
     }
     checks.push(memory_check(inputs));
     checks
-}
-
-fn check(name: &'static str, status: Status, sentence: impl Into<String>) -> Check {
-    Check { name, status, sentence: sentence.into() }
 }
 
 /// The refusal of the last reload. There is no check while the configuration is as it was asked for.
@@ -183,7 +166,7 @@ fn are(names: &[&str]) -> String {
 
 /// The time that the history of an hour covers.
 fn period(inputs: &ApiInputs<'_>) -> &'static str {
-    if inputs.now.since(inputs.settings.started) < HOUR { "since the start" } else { "in the last hour" }
+    if inputs.running < HOUR { "since the start" } else { "in the last hour" }
 }
 
 /// Packets that were dropped in the last hour, compared with all that were captured in it.
@@ -266,6 +249,21 @@ fn tables(accounts: &Snapshot) -> Check {
     }
 }
 
+/// Packets that were counted without a flow, and messages of the kernel path that found no room.
+fn detection(inputs: &ApiInputs<'_>) -> Check {
+    let accounts = &inputs.report.accounts;
+    let of_kernel = accounts.totals.kernel.map_or(0, |sums| sums.messages_lost + sums.events_lost);
+    let none = "Detection saw all packets that were counted.";
+    let some = |count: &str| format!("Detection did not see {count} of the packets that were counted");
+    growth(inputs, "detection", accounts.overflow.packets + of_kernel, none, some)
+}
+
+fn alerts(inputs: &ApiInputs<'_>) -> Check {
+    let dropped = inputs.report.alerts.dropped_total.iter().sum();
+    let some = |count: &str| format!("{count} alerts were dropped for want of room");
+    growth(inputs, "alerts", dropped, "No alert was dropped.", some)
+}
+
 fn queues(inputs: &ApiInputs<'_>) -> Check {
     let lost: Vec<_> = inputs.program.lost_entries().collect();
     let names: Vec<_> = lost.iter().map(|(queue, _)| queue.label()).collect();
@@ -274,7 +272,7 @@ fn queues(inputs: &ApiInputs<'_>) -> Check {
     } else {
         format!("entries of queues ({})", names.join(", "))
     };
-    losses(inputs, "queues", lost.iter().map(|(_, lost)| lost).sum(), &what)
+    lost_entries(inputs, "queues", lost.iter().map(|(_, lost)| lost).sum(), &what)
 }
 
 /// Receivers, the event log and evidence, where they are used.
@@ -286,25 +284,7 @@ fn deliveries(inputs: &ApiInputs<'_>) -> Vec<Check> {
         ("evidence", program.lost_evidence(), "packets or files of evidence"),
     ];
     let used = parts.into_iter().filter_map(|(name, count, what)| Some((name, count?, what)));
-    used.map(|(name, count, what)| losses(inputs, name, count, what)).collect()
-}
-
-/// A warning for an hour after a counter of losses grew.
-fn losses(inputs: &ApiInputs<'_>, name: &'static str, count: u64, what: &str) -> Check {
-    let count_words = Units::Human.count(count);
-    match (count, inputs.memory.grew_lately(name, count, inputs.now)) {
-        (0, _) => check(name, Status::Ok, format!("No {what} were lost.")),
-        (_, true) => check(
-            name,
-            Status::Warning,
-            format!("{count_words} {what} were lost since the start, some within the last hour."),
-        ),
-        (_, false) => check(
-            name,
-            Status::Ok,
-            format!("{count_words} {what} were lost since the start, none within the last hour."),
-        ),
-    }
+    used.map(|(name, count, what)| lost_entries(inputs, name, count, what)).collect()
 }
 
 fn scrapes(accounts: &Snapshot) -> Check {

@@ -6,6 +6,7 @@
 mod alerts;
 mod amount;
 mod cell;
+mod check;
 mod filter;
 mod filter_address;
 mod filter_word;
@@ -115,6 +116,8 @@ pub struct ApiInputs<'a> {
     pub is_ready: bool,
     /// The present time of the host.
     pub now: Timestamp,
+    /// The time since the start. A clock that is set does not change it.
+    pub running: Duration,
 }
 
 /// A path of the API.

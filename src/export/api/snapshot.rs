@@ -9,7 +9,8 @@ use serde::{Serialize, Serializer};
 
 use super::ApiInputs;
 use super::amount::Amount;
-use super::health::{self, Status};
+use super::check::Status;
+use super::health;
 use super::moment::Rfc3339;
 use super::sums::{AddressKey, set};
 use super::traffic::per_second;

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::account::interval::KernelSums;
 use crate::account::snapshot::{Capture, Coverage, CoverageObstacle, InterfaceEntry};
 use crate::events::log::EventLogFigures;
 use crate::export::api::filter::FlowFilter;
@@ -8,6 +9,13 @@ use crate::export::api::filter::FlowFilter;
 fn interface(name: &str, up: bool, coverage: Coverage) -> InterfaceEntry {
     let capture = Capture { up, coverage, ..Capture::default() };
     InterfaceEntry { name: name.to_owned(), capture: Some(capture), ..InterfaceEntry::default() }
+}
+
+/// The status and the sentence of a check.
+fn of_check(served: &Served, name: &str) -> (String, String) {
+    let health = served.json(Resource::Health, "");
+    let check = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap().clone();
+    (check["status"].as_str().unwrap().to_owned(), check["sentence"].as_str().unwrap().to_owned())
 }
 
 fn with_interfaces(interfaces: Vec<InterfaceEntry>) -> Served {
@@ -72,11 +80,6 @@ fn low_coverage_is_a_warning_and_then_critical() {
 
 #[test]
 fn coverage_and_drops_without_a_measurement_are_not_known() {
-    let of_check = |served: &Served, name: &str| {
-        let health = served.json(Resource::Health, "");
-        let check = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap().clone();
-        (check["status"].as_str().unwrap().to_owned(), check["sentence"].as_str().unwrap().to_owned())
-    };
     let idle = Coverage { is_comparable: true, ..Coverage::default() };
     for (coverage, start) in [
         (idle, "Coverage is not known yet: "),
@@ -115,8 +118,11 @@ fn parts_that_are_off_have_no_check() {
         let checks = served.json(Resource::Health, "")["checks"].clone();
         checks.as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let expected = ["interfaces", "drops", "coverage", "threads", "tables", "queues", "scrapes", "memory"];
+    let expected =
+        ["interfaces", "drops", "coverage", "threads", "tables", "detection", "alerts", "queues", "scrapes", "memory"];
     assert_eq!(names(&served), expected);
+    served.settings.detects = false;
+    assert!(!names(&served).iter().any(|name| ["detection", "alerts"].contains(&name.as_str())));
     served.program.show_events(EventLogFigures { has_file: true, ..EventLogFigures::default() });
     assert!(names(&served).contains(&"event_log".to_owned()));
 }
@@ -134,6 +140,23 @@ fn losses_are_a_warning_for_an_hour() {
     );
     served.now = at(10 + 3_600);
     assert_eq!(summary(&served).0, "ok");
+}
+
+#[test]
+fn packets_that_detection_did_not_see_and_dropped_alerts_are_warnings() {
+    let mut served = with_interfaces(vec![interface("a", true, covering(1_000))]);
+    assert_eq!(of_check(&served, "detection").1, "Detection saw all packets that were counted.");
+    assert_eq!(of_check(&served, "alerts").1, "No alert was dropped.");
+    served.report.accounts.overflow.packets = 12_000;
+    let sums = KernelSums { messages_lost: 30, events_lost: 4, ..KernelSums::default() };
+    served.report.accounts.totals.kernel = Some(sums);
+    let sentence =
+        "Detection did not see 12034 of the packets that were counted since the start, some within the last hour.";
+    assert_eq!(summary(&served), ("warning".to_owned(), sentence.to_owned()));
+    served.report.alerts.dropped_total[0] = 7;
+    let (status, sentence) = of_check(&served, "alerts");
+    assert_eq!(status, "warning");
+    assert!(sentence.starts_with("7 alerts were dropped for want of room since the start"));
 }
 
 #[test]

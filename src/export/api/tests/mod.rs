@@ -75,6 +75,7 @@ impl Served {
             settings: &self.settings,
             is_ready: true,
             now: self.now,
+            running: self.now.since(self.settings.started),
         }
     }
 
