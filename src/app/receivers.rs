@@ -71,7 +71,7 @@ impl RunningReceivers {
         self.figures.clone()
     }
 
-    /// Starts receivers where none run yet. They get nothing before [`RunningReceivers::replace`].
+    /// Starts receivers where none run yet. They get no change of an alert before [`RunningReceivers::replace`].
     ///
     /// # Errors
     /// If the state directory cannot be used, or no thread can be started.

@@ -53,18 +53,16 @@ fn complete_receivers(settings: &Settings, config: &mut Config) -> Result<(), Er
     let idle = receivers.iter().filter_map(|one| Some((one, one.selection.mismatch(severities, &detected, &local)?)));
     let notices: Vec<String> = idle.map(|(receiver, mismatch)| idle_notice(settings, receiver, mismatch)).collect();
     config.notices.extend(notices);
-    if config.notify.state_dir.is_some() && config.notify.receivers.is_empty() {
-        note_idle_state_dir(settings, config);
-    }
+    note_idle_state_dir(settings, config);
     Ok(())
 }
 
-/// Notes that the directory has no effect without receivers, unless systemd provides it: then it is not used.
+/// Notes that the directory has no effect without receivers, unless systemd provides it. It is kept for the receivers that
+/// a reload may bring.
 fn note_idle_state_dir(settings: &Settings, config: &mut Config) {
     const KEY: FileKey = ("state", "dir");
-    if settings.value(KEY).is_some_and(|given| given.origin == SettingOrigin::Variable(STATE_DIRECTORY)) {
-        config.notify.state_dir = None;
-    } else {
+    let Some(given) = settings.value(KEY) else { return };
+    if config.notify.receivers.is_empty() && given.origin != SettingOrigin::Variable(STATE_DIRECTORY) {
         config.notices.push(format!("{}: no effect without receivers of alerts", settings.place(KEY)));
     }
 }

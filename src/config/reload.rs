@@ -62,6 +62,16 @@ impl Config {
         })
     }
 
+    /// Takes the limit of flows of the `running` configuration if a limit of memory decides it in both: the kernel's maps
+    /// keep their size.
+    pub(crate) fn keep_derived_flows(&mut self, running: &Self) {
+        const KEY: FileKey = ("account", "max_flows");
+        if self.memory.derives(KEY) && running.memory.derives(KEY) {
+            self.account.max_flows = running.account.max_flows;
+            self.kernel.max_conversations = running.kernel.max_conversations;
+        }
+    }
+
     /// Refuses a difference that no setting has.
     fn refuse_unnamed(&self, read: &Self) -> Result<(), Error> {
         let same = Self { notices: Vec::new(), ..self.clone() } == Self { notices: Vec::new(), ..read.clone() };
@@ -80,11 +90,42 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::file;
+    use crate::config::{environment, file};
 
     fn read(text: &str) -> (Config, Settings) {
         let settings = file::parse(text, Path::new("t.yml")).unwrap();
         (settings.clone().validate().unwrap(), settings)
+    }
+
+    /// As in a service with this file, and with a state directory.
+    fn read_in_service(text: &str) -> (Config, Settings) {
+        let variables = [("STATE_DIRECTORY", "/var/lib/trafficmonitor"), ("SYSTEMD_EXEC_PID", "7")];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let of_manager = environment::of_service_manager(&variables, 7).unwrap();
+        let settings = of_manager.merge(file::parse(text, Path::new("t.yml")).unwrap());
+        (settings.clone().validate().unwrap(), settings)
+    }
+
+    #[test]
+    fn receivers_of_a_service_with_a_state_directory_come_and_go() {
+        let without = read_in_service("bandwidth: {limit: 1M}");
+        let with = read_in_service("notify: {receivers: [{name: team, type: webhook, url: 'http://127.0.0.1:9/'}]}");
+        assert_eq!((without.0.notices.len(), with.0.notices.len()), (0, 0));
+        assert_eq!(with.0.notify.state_dir, Some("/var/lib/trafficmonitor".into()));
+        without.0.refuse_restart(&with.0, &with.1).unwrap();
+        with.0.refuse_restart(&without.0, &without.1).unwrap();
+    }
+
+    #[test]
+    fn derived_limit_of_flows_stays_and_a_given_one_does_not() {
+        let with = |text: &str| read(&format!("memory: {{limit: 128MiB}}\n{text}")).0;
+        let running = with("");
+        let receivers = "notify: {receivers: [{name: team, type: webhook, url: 'http://127.0.0.1:9/'}]}";
+        let (mut derived, mut given) = (with(receivers), with("account: {max_flows: 2000}"));
+        assert!(derived.account.max_flows < running.account.max_flows, "a receiver needs memory");
+        derived.keep_derived_flows(&running);
+        given.keep_derived_flows(&running);
+        assert_eq!((derived.account.max_flows, given.account.max_flows), (running.account.max_flows, 2_000));
     }
 
     fn refusal(before: &str, after: &str) -> String {

@@ -62,6 +62,18 @@ fn session_in_the_environment_of_a_parent_has_to_be_permitted() {
 }
 
 #[test]
+fn session_from_this_host_cuts_nothing_off() {
+    let pair = Pair::new();
+    let server = SshServer::start(&pair.host, "10.1.0.1", 2222);
+    let session = server.session(&pair.host, "10.1.0.1", 2222);
+    let arguments = [DROPPING, &["--policy.permitted", "10.9.0.0/16"]].concat();
+    let Some(monitor) = start(&pair, &arguments) else { return };
+    monitor.stop();
+    drop(session);
+    drop(server.stop());
+}
+
+#[test]
 fn peer_of_a_real_ssh_session_has_to_be_permitted_whatever_its_port() {
     let pair = Pair::new();
     let server = SshServer::start(&pair.host, "10.1.0.1", 2222);

@@ -175,13 +175,14 @@ impl LogFiles {
 
     /// Removes the oldest files until so many bytes fit.
     fn make_space(&mut self, bytes: u64, of: &mut ConversationFiles) -> io::Result<()> {
-        for path in self.quota.take(bytes)? {
+        let (removed, taken) = self.quota.take(bytes);
+        for path in removed {
             self.counters.removed_files.add(1);
             self.open.retain(|(open, _)| *open != path);
             of.forget(&path);
             self.removed.push(path);
         }
-        Ok(())
+        taken
     }
 
     /// Adds records to the last file of a conversation. After an error it is as it was before.

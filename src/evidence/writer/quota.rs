@@ -75,11 +75,9 @@ impl Quota {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Makes space for new bytes. Gives the files that were removed for it.
-    ///
-    /// # Errors
-    /// When the files that stay leave no space.
-    pub(in crate::evidence) fn take(&mut self, bytes: u64) -> io::Result<Vec<PathBuf>> {
+    /// Makes space for new bytes. Gives the files that were removed for it, and an error when the files that stay leave no
+    /// space.
+    pub(in crate::evidence) fn take(&mut self, bytes: u64) -> (Vec<PathBuf>, io::Result<()>) {
         let mut removed = Vec::new();
         let limit_bytes = self.limit.bytes();
         if !self.fits(bytes, limit_bytes) {
@@ -90,10 +88,11 @@ impl Quota {
             }
         }
         if !self.fits(bytes, limit_bytes) {
-            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the files being written fill the quota"));
+            let full = io::Error::new(io::ErrorKind::QuotaExceeded, "the files being written fill the quota");
+            return (removed, Err(full));
         }
         self.bytes += bytes;
-        Ok(removed)
+        (removed, Ok(()))
     }
 
     const fn fits(&self, bytes: u64, limit_bytes: u64) -> bool {
@@ -175,11 +174,11 @@ mod tests {
         let folder = archive(&["0-notes.pcapng", &second, &first, &third, "configuration-0000000000000000.yml"]);
         let mut quota = Quota::new(folder.path().into(), ByteLimit::new(300), names::is_ours);
         assert_eq!(quota.bytes(), 300);
-        assert_eq!(quota.take(50).unwrap(), [folder.path().join(&second)], "the oldest by its time");
+        assert_eq!(quota.take(50).0, [folder.path().join(&second)], "the oldest by its time");
         assert_eq!((quota.bytes(), left(&folder).len()), (250, 4));
-        quota.take(300).unwrap();
+        quota.take(300).1.unwrap();
         assert_eq!(left(&folder), ["0-notes.pcapng", "configuration-0000000000000000.yml"]);
-        assert!(quota.take(1_000).is_err());
+        assert!(quota.take(1_000).1.is_err());
     }
 
     #[test]
@@ -187,7 +186,9 @@ mod tests {
         let unfinished = format!("{}.part", name(1));
         let folder = archive(&[&unfinished, &name(2)]);
         let mut quota = Quota::new(folder.path().into(), ByteLimit::new(250), names::is_ours);
-        assert!(quota.take(200).is_err());
+        let (removed, taken) = quota.take(200);
+        assert!(taken.is_err());
+        assert_eq!(removed, [folder.path().join(name(2))], "what was removed is known all the same");
         assert_eq!(left(&folder), [unfinished]);
     }
 }

@@ -57,11 +57,9 @@ impl ArchiveSpace {
     /// # Errors
     /// When the work fails, or the quota has no space for the new bytes: files that are being written are never removed.
     pub(in crate::evidence) fn adding<T>(&self, bytes: u64, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        let removed = self.quota().take(bytes);
-        let done = removed.and_then(|removed| {
-            self.forget(removed);
-            work().inspect_err(|_| self.quota().give_back(bytes))
-        });
+        let (removed, taken) = self.quota().take(bytes);
+        self.forget(removed);
+        let done = taken.and_then(|()| work().inspect_err(|_| self.quota().give_back(bytes)));
         let quota = self.quota();
         // Under the lock, so that no older figure follows a newer one.
         self.counters.archive_bytes.set(quota.bytes());

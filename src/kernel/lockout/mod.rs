@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{Config, Error};
-use crate::capture::network::default_gateways;
+use crate::capture::network::{Network, default_gateways};
 use crate::os::processes::inherited;
 use crate::policy::{Networks, Verdict};
 
@@ -56,7 +56,9 @@ pub fn check(config: &Config, networks: Option<&Networks>) -> Result<(), Error> 
     if networks.permitted().is_empty() {
         return Err(Error::DropsAll);
     }
-    let cut = cut_by(networks, lifelines()?);
+    // The addresses of this host are permitted whatever the lists say: `ssh localhost` cuts nothing off.
+    let own = Network::read().map_err(|error| Error::LockoutUnknown(error.to_string()))?;
+    let cut = cut_by(&networks.permitting_own(own.own_networks()), lifelines()?);
     let object = if cut.len() == 1 { "it" } else { "them" };
     if cut.is_empty() { Ok(()) } else { Err(Error::Lockout { cut: cut.join("; "), object }) }
 }

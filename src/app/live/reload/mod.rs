@@ -123,6 +123,9 @@ impl Reloader {
     fn read(&self) -> anyhow::Result<Accepted> {
         let (mut config, settings) = cli::reread(std::env::args_os(), std::env::vars_os(), &library_version())?;
         self.memory_limit.iter().for_each(|limit| limit.settle_again(&mut config));
+        if self.running.kernel.daq != Daq::Libpcap {
+            config.keep_derived_flows(&self.running);
+        }
         check(&self.running, &config, &settings)?;
         let is_same = config.notify == self.running.notify;
         let receivers = (!is_same).then(|| ReadyReceivers::new(config.notify.clone())).transpose();
@@ -157,13 +160,14 @@ impl Reloader {
         // First, because readers get the new answers with the snapshot that the pipeline then publishes.
         self.parts.site.configure(page_settings(&config), api_settings(&config));
         if let Err(error) = self.parts.pipeline.replace(new_settings(&config, filter.clone())) {
-            self.parts.site.configure(page_settings(&self.running), api_settings(&self.running));
+            self.take_back();
             return Err(error.into());
         }
         self.parts.detection.replace(detection);
         self.parts.filter = filter;
-        self.parts.quota.iter().for_each(|quota| quota.replace(config.evidence.quota_bytes));
         receivers.map(|receivers| self.parts.receivers.replace(receivers)).transpose()?;
+        // Last, because removed files do not come back.
+        self.parts.quota.iter().for_each(|quota| quota.replace(config.evidence.quota_bytes));
         // The line is logged if the former level or the new one has it.
         let former = self.running.log.level;
         log::set_level(former.max(config.log.level));
@@ -171,6 +175,14 @@ impl Reloader {
         log::set_level(config.log.level);
         self.running = config;
         Ok(())
+    }
+
+    /// Puts the running configuration into force again: some threads may follow the refused one already.
+    fn take_back(&self) {
+        self.parts.site.configure(page_settings(&self.running), api_settings(&self.running));
+        if let Err(error) = self.parts.pipeline.replace(new_settings(&self.running, self.parts.filter.clone())) {
+            tracing::error!(%error, "settings of the refused configuration may be in force; restart the program");
+        }
     }
 }
 
