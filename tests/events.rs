@@ -365,7 +365,11 @@ fn report_takes_the_place_of_no_log_and_an_earlier_one_stays_without_events() {
     assert_eq!(run("a.jsonl", "report").0, Some(0));
     let report: Value = serde_json::from_str(&fs::read_to_string(path("report")).unwrap()).unwrap();
     assert_eq!(report["totals"]["events"], 1);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "no temporary file");
+    fs::write(path("report"), "earlier").unwrap();
+    std::os::unix::fs::symlink("report", path("latest")).unwrap();
+    assert_eq!(run("a.jsonl", "latest").0, Some(0));
+    assert!(path("latest").is_symlink() && fs::read_to_string(path("report")).unwrap().starts_with('{'));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5, "no temporary file");
 }
 
 #[test]

@@ -94,10 +94,12 @@ fn say_error(error: &anyhow::Error) -> u8 {
     if may_come && ServiceManager::from_environment().is_there() {
         return FAILED;
     }
+    // A disk that is full now may have space later.
+    let of_log = error.downcast_ref::<EventLogError>().is_some_and(|error| !error.is_full_disk());
     let is_usage = of_pipeline.is_some_and(pipeline::Error::is_usage)
         || error.is::<start::UnusableFile>()
         || error.is::<sandbox::StrictRefusal>()
-        || error.is::<EventLogError>();
+        || of_log;
     if is_usage { USAGE } else { FAILED }
 }
 

@@ -54,9 +54,9 @@ pub(super) struct UnusableFile(String);
 
 /// Checks the files and directories that the configuration names, before any line about the start. Creates the event
 /// log.
-pub(super) fn check_files(config: &Config) -> Result<(), UnusableFile> {
+pub(super) fn check_files(config: &Config) -> anyhow::Result<()> {
     inspect_files(config)?;
-    EventLog::check(&config.events).map_err(|error| UnusableFile(error.to_string()))
+    Ok(EventLog::check(&config.events)?)
 }
 
 /// As [`check_files`], without creating or changing anything.

@@ -218,9 +218,10 @@ impl AlertText<'_> {
         Some(format!("{}/alerts/{}/evidence", self.external_url?, harmless(&self.notice.fingerprint)))
     }
 
-    /// The link to the packets, or else to all alerts.
+    /// The link to the packets, or else to the alert on the dashboard.
     pub fn link(&self) -> Option<String> {
-        self.evidence_link().or_else(|| self.external_url.map(link_to_alerts))
+        let on_dashboard = |url| format!("{}#alert={}", link_to_alerts(url), harmless(&self.notice.fingerprint));
+        self.evidence_link().or_else(|| self.external_url.map(on_dashboard))
     }
 
     /// The link to the instructions for this kind of alerts, if their address is configured.
@@ -244,9 +245,9 @@ fn with_name(address: IpAddr, name: Option<&str>) -> String {
     name.map_or_else(|| address.to_string(), |name| format!("{address} ({})", harmless(name)))
 }
 
-/// The page with all alerts.
+/// The dashboard, which has all alerts.
 pub(super) fn link_to_alerts(external_url: &str) -> String {
-    format!("{external_url}/active")
+    format!("{external_url}/dashboard")
 }
 
 /// `2 alerts firing, 1 resolved`; what is 0 is left out.
@@ -478,7 +479,7 @@ mod tests {
         let notice = notice("host_scan");
         let with = |external_url, evidence| AlertText { external_url, evidence, ..text(&notice) }.link();
         assert_eq!(with(None, Some(evidence())), None);
-        assert_eq!(with(Some("http://x"), None).unwrap(), "http://x/active");
+        assert_eq!(with(Some("http://x"), None).unwrap(), "http://x/dashboard#alert=00000000000000ab");
         assert_eq!(with(Some("http://x"), Some(evidence())).unwrap(), "http://x/alerts/00000000000000ab/evidence");
     }
 

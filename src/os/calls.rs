@@ -312,7 +312,10 @@ const ARCHITECTURE: &[i64] = &[
     libc::SYS_time,
     libc::SYS_unlink,
 ];
-#[cfg(not(target_arch = "x86_64"))]
+/// C libraries rename by this call where there is no `rename`.
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: &[i64] = &[libc::SYS_renameat];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const ARCHITECTURE: &[i64] = &[];
 
 #[cfg(test)]
@@ -341,6 +344,7 @@ mod tests {
         if parameter().is_none() {
             return;
         }
+        let folder = tempfile::tempdir().unwrap();
         CallFilter::new(CapturingCalls::default()).unwrap().apply_to_all().unwrap();
         let refused = Command::new("true").spawn().unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::ENOSYS), "no process starts");
@@ -360,6 +364,9 @@ mod tests {
         let body = || fs::read_to_string("/proc/thread-self/comm").unwrap();
         let thread = std::thread::Builder::new().name("named".to_owned()).spawn(body).unwrap();
         assert_eq!(thread.join().unwrap(), "named\n");
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        fs::write(&one, "text").and_then(|()| fs::rename(&one, &other)).unwrap();
+        fs::hard_link(&other, &one).and_then(|()| fs::remove_file(&other)).unwrap();
         assert!(UdpSocket::bind("127.0.0.1:0").is_ok());
         assert!(std::thread::available_parallelism().is_ok());
     }

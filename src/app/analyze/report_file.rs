@@ -30,6 +30,8 @@ impl ReportFile {
         {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is one of the logs; name another file"));
         }
+        // A symbolic link stays; the file that it leads to is replaced.
+        let path = &if present.is_some() { path.canonicalize()? } else { path.to_owned() };
         let part = present.is_none_or(|metadata| metadata.is_file()).then(|| with_part(path));
         let file = File::create(part.as_deref().unwrap_or(path)).map_err(|error| explain_not_created(path, error))?;
         Ok(Self { file, path: path.to_owned(), part })

@@ -6,6 +6,8 @@
 const PER_SECOND: i64 = 1_000_000_000;
 /// Seconds of a long time that get a share one by one; the shares of the others are no larger.
 const SPREAD_SECONDS: i64 = 4;
+/// A larger step back in time, in seconds, is no late event: another log begins, or the clock was set.
+const STEP_BACK: i64 = 60;
 
 /// Packets in one second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,7 +66,9 @@ impl BusiestSecond {
 
     #[inline]
     fn add_to(&mut self, second: i64, added: SecondSum) {
-        if second > self.newest {
+        if second < self.newest - STEP_BACK {
+            (self.newest, self.sum, self.before) = (second, SecondSum::default(), SecondSum::default());
+        } else if second > self.newest {
             self.before = if second == self.newest + 1 { self.sum } else { SecondSum::default() };
             (self.newest, self.sum) = (second, SecondSum::default());
         }
@@ -114,6 +118,14 @@ mod tests {
     #[test]
     fn packets_of_a_second_are_added_also_a_second_late() {
         let peak = peak(|busiest| [0.1, 1.0, 0.9, 1.5, 0.2].iter().for_each(|time| busiest.add(seconds(*time), 2)));
+        assert_eq!(peak, (6, 0, 0));
+    }
+
+    #[test]
+    fn flood_after_a_step_back_in_time_is_found() {
+        let peak = peak(|busiest| {
+            [1_000.0, 1_000.1, 0.1, 0.2, 0.9, 1.0].iter().for_each(|time| busiest.add(seconds(*time), 2));
+        });
         assert_eq!(peak, (6, 0, 0));
     }
 

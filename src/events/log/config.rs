@@ -1,5 +1,6 @@
 //! The settings of the event log, and the errors of its start. Takes nothing; gives types. Must not know files.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,4 +71,12 @@ pub enum Error {
     /// The thread that writes cannot be started.
     #[error("cannot start the thread of the event log: {0}")]
     Thread(std::io::Error),
+}
+
+impl Error {
+    /// True if the disk has no space, or the user's quota none: it may have space later.
+    pub fn is_full_disk(&self) -> bool {
+        let (Self::Unusable { source, .. } | Self::Thread(source)) = self;
+        matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+    }
 }

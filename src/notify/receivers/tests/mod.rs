@@ -302,7 +302,7 @@ fn burst_in_slack_is_named_up_to_20_and_the_rest_is_counted_with_a_link() {
     assert_eq!(body["attachments"].as_array().unwrap().len(), NAMED + 1);
     let rest = &body["attachments"][NAMED];
     assert_eq!(rest["title"], "not named here: 4 alerts firing, 1 resolved");
-    assert_eq!(rest["title_link"], "https://monitor.example.net/active");
+    assert_eq!(rest["title_link"], "https://monitor.example.net/dashboard");
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn pagerduty_gets_an_event_that_triggers_and_one_that_resolves() {
         "event_action": "trigger",
         "dedup_key": "00000000000000ab",
         "client": "trafficmonitor",
-        "client_url": "https://monitor.example.net/active",
+        "client_url": "https://monitor.example.net/dashboard",
         "links": [
             {"href": EVIDENCE_URL, "text": "Packets of the alert"},
             {"href": RUNBOOK_URL, "text": "Runbook"},
@@ -374,7 +374,8 @@ fn links_without_evidence_lead_to_all_alerts() {
         (pagerduty, "/links/0/href"),
         (webhook, "/alerts/0/generatorURL"),
     ] {
-        assert_eq!(link(vendor, pointer), "https://monitor.example.net/active", "{pointer}");
+        let expected = "https://monitor.example.net/dashboard#alert=00000000000000ab";
+        assert_eq!(link(vendor, pointer), expected, "{pointer}");
     }
 }
 
