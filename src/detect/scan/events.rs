@@ -95,6 +95,8 @@ pub(super) struct ContactEvent {
     pub(super) first: Timestamp,
     /// The time of the source's last packet; of the last signal if it sent none.
     pub(super) last: Timestamp,
+    /// The time of the target's last packet, if it sent one.
+    pub(super) replied: Timestamp,
     /// The time at which it was refused or aborted.
     pub(super) failed: Timestamp,
     pub(super) packets: u32,
@@ -145,6 +147,7 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
         signals: ContactSignals::default(),
         first,
         last,
+        replied: back.last,
         failed: last,
         packets: there.packets,
         bytes: there.bytes,
@@ -184,6 +187,7 @@ pub(super) fn of_refusal<A: Address>(
         signals: ContactSignals::REFUSED,
         first: time,
         last: time,
+        replied: time,
         failed: time,
         packets: 0,
         bytes: 0,

@@ -77,7 +77,9 @@ impl ScanState {
             self.refresh(event);
         } else if !is_found && event.begins {
             self.begin_contact(event);
-        } else if !is_found && !event.is_known && (is_answer || is_refusal) {
+        } else if !is_found && (!event.is_known && (is_answer || is_refusal) || is_answer && is_icmp(&event.target)) {
+            // The row of its contact may come later in this cell, by another thread. Each request of a known ICMP conversation
+            // may begin a contact.
             self.unmatched.push(event);
         }
     }
@@ -252,8 +254,11 @@ impl ScanState {
 
 /// True if an ICMP reply came before the first request of the contact. The thread of its interface is the later one.
 fn answers_earlier_request(event: &ContactEvent, contact: &PendingContact) -> bool {
-    let is_icmp = matches!(contact.target.protocol, Protocol::ICMP | Protocol::ICMPV6);
-    is_icmp && event.packets == 0 && event.last < contact.first
+    is_icmp(&contact.target) && event.packets == 0 && event.replied < contact.first
+}
+
+fn is_icmp(target: &HostPort) -> bool {
+    matches!(target.protocol, Protocol::ICMP | Protocol::ICMPV6)
 }
 
 fn add(contact: &mut PendingContact, event: &ContactEvent) {

@@ -30,6 +30,7 @@ impl ScanState {
             signals: ContactSignals::default().with(ContactSignals::ANSWERED, is_answer),
             first: time,
             last: time,
+            replied: time,
             failed: time,
             packets: u32::from(!is_answer),
             bytes: 0,

@@ -188,6 +188,35 @@ fn reply_by_another_interface_does_not_answer_the_request_behind_it() {
     assert!(!expected.is_empty());
 }
 
+/// The fourth request of a ping begins a contact, because the third one made its host used. Its reply comes by another
+/// interface, whose row may be the first of the two.
+#[test]
+fn reply_by_another_interface_answers_a_request_whose_row_comes_later() {
+    let draft = |host, port, tenths, is_split, story| Draft { source: 2, host, port, tenths, is_split, story };
+    let tcp = |reply| Story::Tcp { retry: None, reply, after: Vec::new() };
+    let ping = |requests: &[(u16, Option<u16>)]| Story::Ping { requests: requests.to_vec() };
+    let drafts = [
+        draft((0, 4), 1, 58, true, ping(&[(0, Some(1)), (919, Some(1)), (2_400, Some(200)), (2_750, Some(1))])),
+        draft((0, 1), 1, 66, false, ping(&[(0, Some(150)), (1_300, None), (1_700, None)])),
+        draft((2, 2), 1, 49, false, Story::Udp { requests: vec![(0, None), (2_500, None)], refusal: None }),
+        draft((2, 2), 2, 72, false, Story::Probe { from_one_port: false, reply: None }),
+        draft((1, 1), 4, 173, false, tcp(None)),
+        draft((0, 3), 2, 173, false, tcp(Some((false, 1)))),
+    ];
+    let limits = Config { contacted_ips: 1, contacted_ports: 1, ..super::model::config(Rule::Evidence) };
+    let (answered, answered_everywhere) = (1, 1);
+    let factors =
+        Factors { touched: 1, any_port: 1, site: 1, everywhere: 1, answered, answered_everywhere, port_share: 1 };
+    let config = Config { group_factor: 10_000, factors, ..limits };
+    let conversations = conversations(&drafts);
+    let script = script_of(&conversations);
+    let expected = model(&config, &conversations, Windows::of(&config).grid.cell(until(&script)).0);
+    for shuffle in 1..64 {
+        let found = over(&run(&config, &script, TickPlan { shuffle, ..TickPlan::tick_ms(20) }));
+        assert_eq!(found, expected, "order {shuffle}");
+    }
+}
+
 /// A SYN is repeated, and a millisecond later refused by another interface, whose row may come first.
 #[test]
 fn refusal_by_another_interface_counts_after_the_packets_before_it() {
