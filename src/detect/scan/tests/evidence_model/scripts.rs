@@ -131,15 +131,22 @@ pub(super) fn udp_story() -> impl Strategy<Value = Story> {
     })
 }
 
+/// The length of the longest rows, in milliseconds.
+const LONGEST_ROW: u16 = 100;
+
 pub(super) fn ping_story() -> impl Strategy<Value = Story> {
     let answer = || prop::option::of(1_u16..900);
     (answer(), prop::collection::vec((300_u16..1_500, answer()), 0..4)).prop_map(|(first, others)| {
-        let mut at = 0;
-        let others = others.into_iter().map(|(gap, answer)| {
-            at += gap;
-            (at, answer)
-        });
-        Story::Ping { requests: [(0, first)].into_iter().chain(others).collect() }
+        let mut requests = vec![(0, first)];
+        for (gap, answer) in others {
+            let asked = requests.last().map_or(0, |(before, _)| before + gap);
+            let replies = requests.iter().filter_map(|(at, delay)| Some(at + (*delay)?));
+            // A row that has the reply before a request and the reply to it does not tell that one came before.
+            let before = replies.filter(|replied| *replied <= asked).max();
+            let is_of_one_row = |delay: u16| before.is_some_and(|replied| asked + delay < replied + LONGEST_ROW);
+            requests.push((asked, answer.filter(|delay| !is_of_one_row(*delay))));
+        }
+        Story::Ping { requests }
     })
 }
 
