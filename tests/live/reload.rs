@@ -2,6 +2,7 @@
 //! [`Configuration`] is for the other tests of reloads too.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -212,5 +213,33 @@ fn reload_that_would_cut_the_host_off_is_refused_while_packets_are_dropped() {
     send_until(&pair, &monitor, 1);
     let dropped = monitor.metrics().sum("trafficmonitor_policy_dropped_packets_total");
     assert!(dropped > 0, "{}", monitor.messages());
+    monitor.stop();
+}
+
+/// The kernel refuses the lists after the other settings were taken.
+#[test]
+fn settings_that_came_with_lists_that_the_kernel_refuses_are_taken_back() {
+    let pair = Pair::new();
+    let file = Configuration::of(
+        "policy: {permitted: [10.0.0.0/8]}\nbandwidth: {limit: 1M, interval: 10}\nalert: {hold: 0s}\n",
+    );
+    let path = file.path();
+    let options = ["-c", path.to_str().unwrap(), "--web.enable-lifecycle"];
+    let Some(monitor) = start(&pair, &[TCX, &options].concat()) else { return };
+    // More than the kernel's table of networks holds; no two of them make one.
+    let networks = (0..140_000).map(|number| format!("{}/32", Ipv4Addr::from_bits(0x0b00_0000 + 2 * number)));
+    let networks: Vec<String> = networks.collect();
+    let lists = |limit: &str| {
+        format!(
+            "policy: {{permitted: [{}]}}\nbandwidth: {{limit: {limit}, interval: 10}}\nalert: {{hold: 0s}}\n",
+            networks.join(", ")
+        )
+    };
+    file.refuse(&monitor, lists("10"), "the kernel did not take the permitted networks");
+    assert_eq!(monitor.metrics().value("trafficmonitor_bandwidth_limit_bytes", &[]), Some(1_000_000));
+    // With the refused limit this would be an alert.
+    send_query(&pair);
+    let metrics = monitor.wait_for("the query", |metrics| metrics.sum("trafficmonitor_source_window_bytes") > 10);
+    assert_eq!(metrics.sum("trafficmonitor_alerts_total"), 0);
     monitor.stop();
 }
