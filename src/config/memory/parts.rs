@@ -48,7 +48,7 @@ const BANDWIDTH_CELL: u64 = 16;
 const SCAN_SOURCE: u64 = 160;
 const SCAN_TARGET: u64 = 88;
 const SCAN_PENDING: u64 = 176;
-const SCAN_TABLES: u64 = 7 * MEBIBYTE / 2;
+const SCAN_TABLES: u64 = 4 * MEBIBYTE;
 /// A pair of anomalies without its values, a value, and rows that are ahead.
 const ANOMALY_PAIR: u64 = 480;
 const ANOMALY_VALUE: u64 = 24;

@@ -1,8 +1,8 @@
 //! The targets that sources have used or touched lately: only a first contact counts as evidence.
 //!
 //! Takes sources with targets that answered; tells if a contact is not the first. Two Bloom filters (Bloom, Communications of
-//! the ACM 13 (7), 1970) each hold one period. A false hit hides a target and never makes an alert: one in 50,000 while 50,000
-//! targets are known, one in 30 when half of the bits are set. Only answers are inserted, so a flood of unanswered contacts
+//! the ACM 13 (7), 1970) each hold one period. A false hit hides a target and never makes an alert: one in 300,000 while 50,000
+//! targets are known, one in 30 when half of the bits are set: by 430,000 targets. Only answers are inserted, so a flood of unanswered contacts
 //! cannot fill the filters. Must not know outcomes.
 
 use std::hash::{BuildHasher, Hasher};
@@ -15,8 +15,8 @@ use crate::packet::Timestamp;
 use crate::tables::resident::resident;
 use crate::tables::sampling::{Sampling, Seeds, mixed};
 
-/// Bits of a filter: 512 KiB.
-const BITS: usize = 1 << 22;
+/// Bits of a filter: 768 KiB.
+const BITS: usize = 6 << 20;
 /// Bits of a key in each filter.
 const BITS_OF_KEY: u32 = 5;
 /// Keys that wait for the end of the cell; more are inserted at once.
@@ -219,6 +219,6 @@ mod tests {
         known.end_cell(at(0.1));
         assert_eq!(knows(&mut known, 5, 80), [false; 2]);
         assert!(known.figures().0 > known.figures().1 && known.figures().2 == 2);
-        assert!(known.memory_bytes() < 1_300 << 10, "{} bytes", known.memory_bytes());
+        assert!(known.memory_bytes() < 1_700 << 10, "{} bytes", known.memory_bytes());
     }
 }
