@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, oneshot, watch};
@@ -15,6 +15,9 @@ use super::delivery::{Lane, Phase, ReceiverDelivery};
 use super::figures::FailureReason;
 use super::intake::Intake;
 use crate::os::threads::{self, Needs};
+
+/// Idle threads that read secrets and write the journal stay for so long, so that not every delivery starts one.
+const IDLE_THREADS_STAY: Duration = Duration::from_secs(300);
 
 /// The end of the work.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +43,8 @@ pub(super) struct Engine {
 impl Engine {
     /// Starts the thread. The first of both ends it, at a deadline; the other is disconnected when it has ended.
     pub(super) fn start(self) -> std::io::Result<(oneshot::Sender<End>, mpsc::Receiver<()>)> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.thread_keep_alive(IDLE_THREADS_STAY).enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = mpsc::sync_channel(0);
         let work = move || self.work_on(runtime, stopped, end);
