@@ -134,6 +134,18 @@ proptest! {
     }
 }
 
+/// By each plan, the program finds in these conversations what the model does, which is something.
+#[track_caller]
+fn agree(drafts: &[Draft], config: &Config, plans: impl IntoIterator<Item = TickPlan>) {
+    let conversations = conversations(drafts);
+    let script = script_of(&conversations);
+    let expected = model(config, &conversations, Windows::of(config).grid.cell(until(&script)).0);
+    assert!(!expected.is_empty());
+    for plan in plans {
+        assert_eq!(over(&run(config, &script, plan)), expected, "{plan:?}");
+    }
+}
+
 /// The third request of a ping makes its host used. Its reply comes in one row with the fourth request, which nothing answers:
 /// the host is known, and is not used once more.
 #[test]
@@ -152,14 +164,7 @@ fn reply_to_one_request_does_not_answer_the_next_one_in_the_same_row() {
     let factors = Factors { touched, any_port, site, everywhere, answered: 2, answered_everywhere: 2, port_share: 1 };
     let limits = Config { contacted_ips: 1, contacted_ports: 1, ..super::model::config(Rule::Evidence) };
     let config = Config { group_factor: 10_000, factors, ..limits };
-    let conversations = conversations(&drafts);
-    let script = script_of(&conversations);
-    let expected = model(&config, &conversations, Windows::of(&config).grid.cell(until(&script)).0);
-    for milliseconds in [20, 50, 100] {
-        let found = over(&run(&config, &script, TickPlan::tick_ms(milliseconds)));
-        assert_eq!(found, expected, "{milliseconds} ms");
-    }
-    assert!(!expected.is_empty());
+    agree(&drafts, &config, [20, 50, 100].map(TickPlan::tick_ms));
 }
 
 /// The reply to the third request comes by another interface, in the same row as the fourth request, which nothing answers. The
@@ -178,14 +183,7 @@ fn reply_by_another_interface_does_not_answer_the_request_behind_it() {
     let limits = Config { contacted_ips: 1, contacted_ports: 1, ..super::model::config(Rule::Evidence) };
     let factors = Factors { touched: 1, any_port: 1, site: 1, everywhere: 1, port_share: 1, ..Factors::default() };
     let config = Config { group_factor: 10_000, factors, ..limits };
-    let conversations = conversations(&drafts);
-    let script = script_of(&conversations);
-    let expected = model(&config, &conversations, Windows::of(&config).grid.cell(until(&script)).0);
-    for milliseconds in [20, 50, 100] {
-        let found = over(&run(&config, &script, TickPlan::tick_ms(milliseconds)));
-        assert_eq!(found, expected, "{milliseconds} ms");
-    }
-    assert!(!expected.is_empty());
+    agree(&drafts, &config, [20, 50, 100].map(TickPlan::tick_ms));
 }
 
 /// The fourth request of a ping begins a contact, because the third one made its host used. Its reply comes by another
@@ -208,13 +206,7 @@ fn reply_by_another_interface_answers_a_request_whose_row_comes_later() {
     let factors =
         Factors { touched: 1, any_port: 1, site: 1, everywhere: 1, answered, answered_everywhere, port_share: 1 };
     let config = Config { group_factor: 10_000, factors, ..limits };
-    let conversations = conversations(&drafts);
-    let script = script_of(&conversations);
-    let expected = model(&config, &conversations, Windows::of(&config).grid.cell(until(&script)).0);
-    for shuffle in 1..64 {
-        let found = over(&run(&config, &script, TickPlan { shuffle, ..TickPlan::tick_ms(20) }));
-        assert_eq!(found, expected, "order {shuffle}");
-    }
+    agree(&drafts, &config, (1..64).map(|shuffle| TickPlan { shuffle, ..TickPlan::tick_ms(20) }));
 }
 
 /// A SYN is repeated, and a millisecond later refused by another interface, whose row may come first.
