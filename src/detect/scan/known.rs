@@ -1,9 +1,9 @@
 //! The targets that sources have used or touched lately: only a first contact counts as evidence.
 //!
 //! Takes sources with targets that answered; tells if a contact is not the first. Two Bloom filters (Bloom, Communications of
-//! the ACM 13 (7), 1970) each hold one period. A false hit hides a target and never makes an alert: one in 300,000 while 50,000
-//! targets are known, one in 30 when half of the bits are set: by 430,000 targets. Only answers are inserted, so a flood of unanswered contacts
-//! cannot fill the filters. Must not know outcomes.
+//! the ACM 13 (7), 1970) each hold one period. A false hit hides a target and never makes an alert: one in 300,000 while
+//! 50,000 targets are known, one in 30 when half of the bits are set. 430,000 targets set half of them. Only answers are
+//! inserted, so a flood of unanswered contacts cannot fill the filters. Must not know outcomes.
 
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;

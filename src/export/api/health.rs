@@ -252,9 +252,9 @@ fn tables(accounts: &Snapshot) -> Check {
 /// Packets that were counted without a flow, and messages of the kernel path that found no room.
 fn detection(inputs: &ApiInputs<'_>) -> Check {
     let accounts = &inputs.report.accounts;
-    let of_kernel = accounts.totals.kernel.map_or(0, |sums| sums.messages_lost + sums.events_lost);
-    let none = "Detection saw all packets that were counted.";
-    let some = |count: &str| format!("Detection did not see {count} of the packets that were counted");
+    let of_kernel = accounts.totals.kernel.map_or(0, |sums| sums.messages_lost);
+    let none = "Detection saw all packets.";
+    let some = |count: &str| format!("Detection did not see {count} packets");
     growth(inputs, "detection", accounts.overflow.packets + of_kernel, none, some)
 }
 
