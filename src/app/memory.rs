@@ -2,7 +2,7 @@
 //! configuration; gives it with budgets that fit, and the limit. Must not know what a budget is for.
 
 use crate::config::Config;
-use crate::config::memory::{self, Measure, Oversized, size};
+use crate::config::memory::{self, Limit, Measure, Oversized, size};
 use crate::os::cgroup::{self, MemoryLimit};
 
 /// The share of a control group's limit that the program takes, in percent. The kernel counts pages of files and buffers
@@ -25,16 +25,19 @@ pub(super) const fn share(limit: &MemoryLimit) -> u64 {
     limit.bytes / 100 * GROUP_PERCENT
 }
 
-/// Lets the budgets fit into the limit of the control group.
-pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit) -> GroupBudgets {
-    let (needed, share) = (memory::needed(config, Measure::Charged), share(limit));
-    if needed <= share {
+/// Lets the budgets fit into the limit of the control group: beside those of the `running` configuration that only a start
+/// can change, if there is one.
+pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit, running: Option<&Config>) -> GroupBudgets {
+    let limit = Limit { bytes: share(limit), measure: Measure::Charged, running };
+    limit.keep_started(config);
+    let needed = memory::needed(config, limit.measure);
+    if needed <= limit.bytes {
         return GroupBudgets::Fit;
     }
-    match memory::fit(config, share, Measure::Charged) {
+    match limit.fit(config) {
         Ok(()) => GroupBudgets::Derived(needed),
         Err(oversized) => {
-            memory::take_smallest(config, Measure::Charged);
+            limit.take_smallest(config);
             GroupBudgets::TooSmall(oversized)
         }
     }
@@ -58,11 +61,20 @@ impl LimitInForce {
         }
     }
 
-    /// Derives the budgets of a configuration that is read while the program runs, as the start did.
-    pub(super) fn settle_again(&self, config: &mut Config) {
-        if let (Self::Group(limit), 0) = (self, config.memory.limit_bytes) {
-            drop(fit_group(config, limit));
+    /// Derives the budgets of a configuration that is read while the program runs, beside those of the `running` one that
+    /// only a start can change.
+    ///
+    /// # Errors
+    /// When the others do not fit beside them into the configured limit.
+    pub(super) fn settle_again(&self, config: &mut Config, running: &Config) -> Result<(), Oversized> {
+        match self {
+            Self::Group(_) if config.memory.limit_bytes != 0 => {}
+            Self::Group(limit) => drop(fit_group(config, limit, Some(running))),
+            Self::Configured(bytes) => {
+                Limit { bytes: *bytes, measure: Measure::Resident, running: Some(running) }.fit(config)?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -71,7 +83,7 @@ pub(super) fn settle(config: &mut Config) -> Option<LimitInForce> {
     let limit = match config.memory.limit_bytes {
         0 => {
             let limit = cgroup::memory_limit()?;
-            say_group(&fit_group(config, &limit), config, &limit);
+            say_group(&fit_group(config, &limit, None), config, &limit);
             LimitInForce::Group(limit)
         }
         bytes => {
@@ -119,13 +131,17 @@ mod tests {
         MemoryLimit { bytes, file: "/sys/fs/cgroup/memory.max".into() }
     }
 
+    fn charged(bytes: u64) -> Limit<'static> {
+        Limit { bytes, measure: Measure::Charged, running: None }
+    }
+
     #[test]
     fn budgets_are_derived_only_where_the_defaults_do_not_fit() {
         let mut config = Config::default();
-        assert_eq!(fit_group(&mut config, &group(1 << 40)), GroupBudgets::Fit);
+        assert_eq!(fit_group(&mut config, &group(1 << 40), None), GroupBudgets::Fit);
         assert_eq!(config, Config::default());
         let needed = memory::needed(&config, Measure::Charged);
-        assert_eq!(fit_group(&mut config, &group(256 << 20)), GroupBudgets::Derived(needed));
+        assert_eq!(fit_group(&mut config, &group(256 << 20), None), GroupBudgets::Derived(needed));
         assert!(config.account.max_flows < Config::default().account.max_flows);
         assert!(memory::needed(&config, Measure::Charged) <= share(&group(256 << 20)));
         // A group does not count rings.
@@ -135,10 +151,12 @@ mod tests {
     #[test]
     fn group_that_is_too_small_gets_the_smallest_budgets_and_names_what_would_do() {
         let mut config = Config::default();
-        let GroupBudgets::TooSmall(oversized) = fit_group(&mut config, &group(8 << 20)) else { panic!("it fits") };
+        let GroupBudgets::TooSmall(oversized) = fit_group(&mut config, &group(8 << 20), None) else {
+            panic!("it fits")
+        };
         assert!(oversized.least_bytes > 8 << 20);
         let mut smallest = Config::default();
-        memory::fit(&mut smallest, oversized.least_bytes, Measure::Charged).unwrap();
+        charged(oversized.least_bytes).fit(&mut smallest).unwrap();
         assert!(memory::needed(&config, Measure::Charged) <= memory::needed(&smallest, Measure::Charged));
         assert!(config.account.max_flows < Config::default().account.max_flows);
         assert!(config.kernel.max_conversations < Config::default().kernel.max_conversations);

@@ -52,7 +52,7 @@ impl RunningReceivers {
     /// Starts the receivers, if there are any. Their messages name the evidence `files` and the `host`.
     ///
     /// # Errors
-    /// If a receiver or the state directory cannot be used.
+    /// If a receiver or the state directory cannot be used, or no thread can be started.
     pub(super) fn start(config: Config, files: &EvidenceIndex, host: String) -> Result<Self, Error> {
         let start = |config| Notifier::start(config, files.clone(), host.clone());
         let notifier = Some(config).filter(|config| !config.receivers.is_empty()).map(start).transpose()?;
@@ -74,7 +74,7 @@ impl RunningReceivers {
     /// Starts receivers where none run yet. They get no change of an alert before [`RunningReceivers::replace`].
     ///
     /// # Errors
-    /// If the state directory cannot be used, or no thread can be started.
+    /// If the state directory cannot be used.
     pub(super) fn prepare(&self, ready: ReadyReceivers) -> Result<NextReceivers, Error> {
         if locked(&self.notifier).is_some() || ready.is_empty() {
             return Ok(NextReceivers::Ready(ready));
@@ -83,10 +83,7 @@ impl RunningReceivers {
     }
 
     /// Goes on with other receivers. Alerts that fire go on at the receivers of the same names.
-    ///
-    /// # Errors
-    /// If no thread can be started.
-    pub(super) fn replace(&self, next: NextReceivers) -> Result<(), Error> {
+    pub(super) fn replace(&self, next: NextReceivers) {
         let mut running = locked(&self.notifier);
         let install = |sink| self.sink.replace(Some(sink));
         let next = match (running.take(), next) {
@@ -95,7 +92,7 @@ impl RunningReceivers {
                 Some(notifier)
             }
             (Some(before), NextReceivers::Ready(ready)) if !ready.is_empty() => {
-                Some(before.hand_over(ready, self.surroundings(), install)?)
+                Some(before.hand_over(ready, self.surroundings(), install))
             }
             (before, NextReceivers::Ready(_)) => {
                 self.sink.replace(None);
@@ -105,7 +102,6 @@ impl RunningReceivers {
         };
         self.figures.show(next.as_ref().map(figures_of));
         *running = next;
-        Ok(())
     }
 
     /// Delivers what can be delivered until `deadline`, and ends. A reload that replaces the receivers meanwhile does not

@@ -18,16 +18,17 @@ use crate::config::{Error, Given, Settings, declarations, environment, file};
 use crate::events::analysis::LogFormat;
 
 /// Reads what systemd provides, the file that is named, the environment, the words and the options; or gives the first
-/// mistake in them.
+/// mistake in them. `load` reads the file: [`file::load`], or [`load_again`] while the program runs.
 pub(crate) fn read(
     occurrences: &[Occurrence],
     variables: &[(OsString, OsString)],
     words: RemainingWords,
+    load: fn(&Path) -> Result<Settings, Error>,
 ) -> Result<Settings, Error> {
     let of_options = options_layer(occurrences)?;
     let of_environment = environment::read(variables, all())?;
     let of_file = match config_file(occurrences, variables, words.file)? {
-        Some(path) => file::load(&path)?,
+        Some(path) => load(&path)?,
         None => Settings::default(),
     };
     let of_environment = of_environment.alerting_on_anomalies();
@@ -69,31 +70,23 @@ fn config_file(
     given.map(|given| FILE_NAME.parse_given(&given)).transpose().map_err(Error::from)
 }
 
-/// Refuses a configuration file that cannot be read again, such as a pipe, and one that is empty: it may be half written,
-/// and all its settings would get their defaults.
-pub(super) fn refuse_unrepeatable(
-    occurrences: &[Occurrence],
-    variables: &[(OsString, OsString)],
-    word: Option<Given>,
-) -> Result<(), Error> {
-    let Some(path) = config_file(occurrences, variables, word)? else { return Ok(()) };
-    match path.metadata() {
-        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
-            let problem = "not a regular file, so it cannot be read again; restart the program";
-            Err(Error::invalid(path.display().to_string(), problem))
-        }
-        Ok(metadata) if metadata.is_file() && is_blank(&path) => Err(Error::invalid(
-            path.display().to_string(),
-            "the file has no setting; restart the program for its defaults",
-        )),
-        _ => Ok(()),
+/// Reads a configuration file again. Refuses one that cannot be read twice, such as a pipe, and an empty one: it may be half
+/// written, and all its settings would get their defaults.
+pub(super) fn load_again(path: &Path) -> Result<Settings, Error> {
+    let refused = |problem: &str| Err(Error::invalid(path.display().to_string(), problem));
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return refused("not a regular file, so it cannot be read again; restart the program");
     }
+    let text = file::read(path)?;
+    if is_blank(&text) {
+        return refused("the file has no setting; restart the program for its defaults");
+    }
+    file::load_text(&text, path)
 }
 
-/// True if a file has nothing but comments and space. One that cannot be read is refused with its reason later.
-fn is_blank(path: &Path) -> bool {
-    let is_empty = |line: &str| line.is_empty() || line.starts_with('#') || line == "---";
-    file::read(path).is_ok_and(|text| text.lines().all(|line| is_empty(line.trim())))
+/// True if a text has nothing but comments and space.
+fn is_blank(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---")
 }
 
 /// True if the configuration is only to be checked.

@@ -25,7 +25,7 @@ use clap_complete::Shell;
 use crate::config::given::{Content, Given};
 use crate::config::kinds::keywords::Keywords;
 use crate::config::kinds::{Scalar, Scalars};
-use crate::config::{Config, Error, Log, Settings};
+use crate::config::{Config, Error, Log, Settings, file};
 use crate::events::analysis::LogFormat;
 use crate::events::log::EventFormat;
 use argv::Arguments;
@@ -214,8 +214,7 @@ pub(crate) fn reread(
         .map_err(|error| explain(&error, &arguments.occurrences))?;
     let environment: Vec<_> = environment.into_iter().collect();
     let words = words::read(&matches, &arguments.occurrences)?;
-    layers::refuse_unrepeatable(&arguments.occurrences, &environment, words.file.clone())?;
-    let settings = layers::read(&arguments.occurrences, &environment, words)?;
+    let settings = layers::read(&arguments.occurrences, &environment, words, layers::load_again)?;
     Ok((settings.clone().validate()?, settings))
 }
 
@@ -280,7 +279,7 @@ fn settings(
     occurrences: &[Occurrence],
     environment: &[(OsString, OsString)],
 ) -> Result<Settings, Error> {
-    words::read(matches, occurrences).and_then(|words| layers::read(occurrences, environment, words))
+    words::read(matches, occurrences).and_then(|words| layers::read(occurrences, environment, words, file::load))
 }
 
 /// The test cases whose names contain the text of `run`.

@@ -22,6 +22,11 @@ impl Config {
         changed.filter(move |declaration| !declaration.keys.iter().all(is_derived))
     }
 
+    /// True if all values are the same, those without a setting included. Notices are no values.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        Self { notices: Vec::new(), ..self.clone() } == Self { notices: Vec::new(), ..other.clone() }
+    }
+
     /// The hash of all values in 48 bits. Secrets do not count.
     ///
     /// # Errors
@@ -62,22 +67,11 @@ impl Config {
         })
     }
 
-    /// Takes the limit of flows of the `running` configuration if a limit of memory decides it in both: the kernel's maps
-    /// keep their size.
-    pub(crate) fn keep_derived_flows(&mut self, running: &Self) {
-        const KEY: FileKey = ("account", "max_flows");
-        if self.memory.derives(KEY) && running.memory.derives(KEY) {
-            self.account.max_flows = running.account.max_flows;
-            self.kernel.max_conversations = running.kernel.max_conversations;
-        }
-    }
-
     /// Refuses a difference that no setting has.
     fn refuse_unnamed(&self, read: &Self) -> Result<(), Error> {
-        let same = Self { notices: Vec::new(), ..self.clone() } == Self { notices: Vec::new(), ..read.clone() };
         // A budget that is given with the value that it had leaves less to the others, or more.
         match self.changes(read).next() {
-            None if !same && self.memory.derives_as(&read.memory) => {
+            None if !self.is_as(read) && self.memory.derives_as(&read.memory) => {
                 Err(Error::invalid("the configuration", "a change that has no name needs a restart"))
             }
             _ => Ok(()),
@@ -114,18 +108,6 @@ mod tests {
         assert_eq!(with.0.notify.state_dir, Some("/var/lib/trafficmonitor".into()));
         without.0.refuse_restart(&with.0, &with.1).unwrap();
         with.0.refuse_restart(&without.0, &without.1).unwrap();
-    }
-
-    #[test]
-    fn derived_limit_of_flows_stays_and_a_given_one_does_not() {
-        let with = |text: &str| read(&format!("memory: {{limit: 128MiB}}\n{text}")).0;
-        let running = with("");
-        let receivers = "notify: {receivers: [{name: team, type: webhook, url: 'http://127.0.0.1:9/'}]}";
-        let (mut derived, mut given) = (with(receivers), with("account: {max_flows: 2000}"));
-        assert!(derived.account.max_flows < running.account.max_flows, "a receiver needs memory");
-        derived.keep_derived_flows(&running);
-        given.keep_derived_flows(&running);
-        assert_eq!((derived.account.max_flows, given.account.max_flows), (running.account.max_flows, 2_000));
     }
 
     fn refusal(before: &str, after: &str) -> String {

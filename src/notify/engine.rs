@@ -2,11 +2,11 @@
 //!
 //! Takes the intake and the deliveries; gives them time until the program ends. Must not know settings.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
@@ -40,25 +40,44 @@ pub(super) struct Engine {
     pub is_kept: bool,
 }
 
-impl Engine {
-    /// Starts the thread. The first of both ends it, at a deadline; the other is disconnected when it has ended.
-    pub(super) fn start(self) -> std::io::Result<(oneshot::Sender<End>, mpsc::Receiver<()>)> {
+/// The thread `notify`, which waits for its work. It ends if this is dropped.
+pub(super) struct IdleThread {
+    work: oneshot::Sender<Engine>,
+    stop: oneshot::Sender<End>,
+    /// Disconnected at the end of the thread.
+    ended: mpsc::Receiver<()>,
+}
+
+impl IdleThread {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system has no space for a thread or a runtime.
+    pub(super) fn start() -> io::Result<Self> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.thread_keep_alive(IDLE_THREADS_STAY).enable_io().enable_time().build()?;
-        let (stop, stopped) = oneshot::channel();
+        let ((work, given), (stop, stopped)) = (oneshot::channel::<Engine>(), oneshot::channel());
         let (end, ended) = mpsc::sync_channel(0);
-        let work = move || self.work_on(runtime, stopped, end);
-        threads::spawn("notify", Needs::Nothing, work)?;
-        Ok((stop, ended))
+        threads::spawn("notify", Needs::Nothing, move || {
+            if let Ok(engine) = runtime.block_on(given) {
+                runtime.block_on(engine.run(stopped));
+            }
+            // A name server or a disk that does not answer must not hold the end of the program.
+            runtime.shutdown_background();
+            drop(end);
+        })?;
+        Ok(Self { work, stop, ended })
     }
 
-    fn work_on(self, runtime: Runtime, stopped: oneshot::Receiver<End>, end: mpsc::SyncSender<()>) {
-        runtime.block_on(self.run(stopped));
-        // A name server or a disk that does not answer must not hold the end of the program.
-        runtime.shutdown_background();
-        drop(end);
+    /// Gives the thread its work. The first of both ends it, at a deadline; the other is disconnected when it has ended.
+    pub(super) fn work(self, engine: Engine) -> (oneshot::Sender<End>, mpsc::Receiver<()>) {
+        // A thread that is gone takes no work: then the receiver is disconnected.
+        drop(self.work.send(engine));
+        (self.stop, self.ended)
     }
+}
 
+impl Engine {
     async fn run(mut self, mut stopped: oneshot::Receiver<End>) {
         let mut running = JoinSet::new();
         self.deliveries.drain(..).for_each(|delivery| drop(running.spawn(delivery.run())));

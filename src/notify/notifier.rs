@@ -16,7 +16,7 @@ use super::client::{self, HttpClient};
 use super::config::{Config, ReceiverConfig};
 use super::delivery::{Lane, Phase, ReceiverDelivery, Settlements, Surroundings};
 use super::endpoint::{EndpointError, ReceiverEndpoint};
-use super::engine::{End, Engine, report_rest};
+use super::engine::{End, Engine, IdleThread, report_rest};
 use super::figures::ReceiverFigures;
 use super::inbox::Inbox;
 use super::intake::Intake;
@@ -72,24 +72,25 @@ pub struct Notifier {
     ended: mpsc::Receiver<()>,
 }
 
-/// Receivers whose settings and secrets were read, ready to start.
+/// Receivers whose settings and secrets were read, and a thread that waits for them.
 pub struct ReadyReceivers {
     config: Config,
     outlets: Vec<Outlet>,
+    thread: IdleThread,
 }
 
 impl ReadyReceivers {
-    /// Checks addresses, reads secrets and certificates. Nothing is sent.
+    /// Checks addresses, reads secrets and certificates, and starts the thread `notify`, which waits. Nothing is sent.
     ///
     /// # Errors
-    /// If a receiver cannot be used.
+    /// If a receiver cannot be used, or no thread can be started.
     pub fn new(config: Config) -> Result<Self, Error> {
         Self::with(config, receivers::of)
     }
 
     pub(super) fn with(config: Config, of: impl Fn(&ReceiverConfig) -> Box<dyn Receiver>) -> Result<Self, Error> {
         let outlets = outlets(&config.receivers, of)?;
-        Ok(Self { config, outlets })
+        Ok(Self { config, outlets, thread: IdleThread::start()? })
     }
 
     /// True if there is none.
@@ -100,7 +101,7 @@ impl ReadyReceivers {
     /// Starts to deliver.
     ///
     /// # Errors
-    /// If the state directory cannot be used, or no thread can be started.
+    /// If the state directory cannot be used.
     pub fn start(self, (evidence, host): (EvidenceIndex, String)) -> Result<Notifier, Error> {
         Notifier::start_ready(self, (evidence, host))
     }
@@ -111,11 +112,11 @@ impl ReadyReceivers {
 }
 
 impl Notifier {
-    /// Starts the deliveries: opens the journal, checks addresses and secrets, starts the thread `notify`. To be called
+    /// Starts the deliveries: checks addresses and secrets, starts the thread `notify`, opens the journal. To be called
     /// with the rights that the program keeps, because secret files are read again later.
     ///
     /// # Errors
-    /// If a receiver or the state directory cannot be used.
+    /// If a receiver or the state directory cannot be used, or no thread can be started.
     pub fn start(config: Config, evidence: EvidenceIndex, host: String) -> Result<Self, Error> {
         Self::start_with(config, evidence, host, receivers::of)
     }
@@ -140,21 +141,18 @@ impl Notifier {
         let parts = Parts::new(ready, surroundings, lanes);
         let (inbox, surroundings) = (Arc::clone(&parts.inbox), Arc::clone(&parts.surroundings));
         let intake = Intake::new(inbox, surroundings, parts.lanes.clone(), journal, grace);
-        parts.start(intake, journal_failures)
+        Ok(parts.start(intake, journal_failures))
     }
 
     /// Goes on with other receivers. A receiver of the same name keeps its figures, the notices that wait for it and the
     /// alerts that fire there. The deliveries of this end first; changes of alerts meanwhile go to the new sink, which
     /// `install` gets at once.
-    ///
-    /// # Errors
-    /// If no thread can be started.
     pub fn hand_over(
         self,
         to: ReadyReceivers,
         (evidence, host): (EvidenceIndex, String),
         install: impl FnOnce(NotificationSink),
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let (before, journal_failures) = (self.lanes.clone(), Arc::clone(&self.journal_failures));
         let of_name = |name: &str| before.iter().find(|lane| lane.name == name);
         let lanes = to.names().into_iter().zip(&to.outlets).map(|(name, outlet)| {
@@ -241,11 +239,12 @@ struct Parts {
     work: Arc<Notify>,
     sink: NotificationSink,
     is_kept: bool,
+    thread: IdleThread,
 }
 
 impl Parts {
     fn new(ready: ReadyReceivers, (evidence, host): (EvidenceIndex, String), lanes: Vec<Arc<Lane>>) -> Self {
-        let ReadyReceivers { config, outlets } = ready;
+        let ReadyReceivers { config, outlets, thread } = ready;
         let work = Arc::new(Notify::new());
         let settlements = Settlements::new(Arc::clone(&work));
         let inbox = Arc::new(Inbox::new(Arc::clone(&work)));
@@ -269,14 +268,13 @@ impl Parts {
             });
         let deliveries = deliveries.collect();
         let sink = NotificationSink::new(Arc::clone(&inbox), &config.receivers, &lanes);
-        Self { inbox, surroundings, lanes, deliveries, phase, work, sink, is_kept: config.state_dir.is_some() }
+        Self { inbox, surroundings, lanes, deliveries, phase, work, sink, is_kept: config.state_dir.is_some(), thread }
     }
 
-    fn start(self, intake: Intake, journal_failures: Arc<AtomicU64>) -> Result<Notifier, Error> {
-        let Self { lanes, deliveries, phase, work, sink, is_kept, .. } = self;
-        let engine = Engine { intake, deliveries, lanes: lanes.clone(), phase, work, is_kept };
-        let (stop, ended) = engine.start()?;
-        Ok(Notifier { sink, lanes, journal_failures, stop, ended })
+    fn start(self, intake: Intake, journal_failures: Arc<AtomicU64>) -> Notifier {
+        let Self { lanes, deliveries, phase, work, sink, is_kept, thread, .. } = self;
+        let (stop, ended) = thread.work(Engine { intake, deliveries, lanes: lanes.clone(), phase, work, is_kept });
+        Notifier { sink, lanes, journal_failures, stop, ended }
     }
 }
 

@@ -2,7 +2,8 @@
 //! system; gives the smallest limits. Must not know what they are for.
 //!
 //! A process is limited by its own group and by all groups above it, as far as they are visible. Both versions of control
-//! groups are read: for memory `memory.max` and `memory.limit_in_bytes`.
+//! groups are read: for memory `memory.max` and `memory.high`, above which the kernel slows the process down, and
+//! `memory.limit_in_bytes`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ pub fn memory_limit_below(root: &Path) -> Option<MemoryLimit> {
         let bytes = fs::read_to_string(&file).ok()?.trim().parse().ok()?;
         (bytes < NO_LIMIT).then_some(MemoryLimit { bytes, file })
     };
-    let limits = limits(root, "memory", ["memory.limit_in_bytes", "memory.max"], of_group);
+    let limits = limits(root, "memory", [&["memory.limit_in_bytes"], &["memory.max", "memory.high"]], of_group);
     limits.into_iter().min_by_key(|limit| limit.bytes)
 }
 
@@ -49,15 +50,18 @@ fn processor_quota_below(root: &Path) -> Option<f64> {
         let (quota, period) = (numbers.next()?.parse::<f64>().ok()?, numbers.next()?.parse::<f64>().ok()?);
         (quota > 0.0 && period > 0.0).then_some(quota / period)
     };
-    limits(root, "cpu", ["cpu.cfs_quota_us", "cpu.max"], of_group).into_iter().min_by(f64::total_cmp)
+    limits(root, "cpu", [&["cpu.cfs_quota_us"], &["cpu.max"]], of_group).into_iter().min_by(f64::total_cmp)
 }
 
-/// The values that `of_group` reads in the folders of the groups of this process, and in those above them. `files` are the names of
-/// the limit in versions 1 and 2.
+/// The names of the files with the limits of a group.
+type Files = &'static [&'static str];
+
+/// The values that `of_group` reads in the folders of the groups of this process, and in those above them. `files` are the
+/// files of versions 1 and 2.
 fn limits<T>(
     root: &Path,
     controller: &'static str,
-    files: [&'static str; 2],
+    files: [Files; 2],
     of_group: impl Fn(PathBuf, &str) -> Option<T>,
 ) -> Vec<T> {
     let read = |file: &str| fs::read_to_string(root.join(file)).unwrap_or_default();
@@ -65,8 +69,9 @@ fn limits<T>(
     let hierarchies = groups.lines().filter_map(|line| Hierarchy::parse(line, controller, files));
     hierarchies
         .flat_map(|hierarchy| {
-            let folders = hierarchy.folders(root, &mounts);
-            folders.into_iter().filter_map(|folder| of_group(folder, hierarchy.file)).collect::<Vec<T>>()
+            let folders = hierarchy.folders(root, &mounts).into_iter();
+            let all = folders.flat_map(|folder| hierarchy.files.iter().map(move |file| (folder.clone(), *file)));
+            all.filter_map(|(folder, file)| of_group(folder, file)).collect::<Vec<T>>()
         })
         .collect()
 }
@@ -76,20 +81,19 @@ struct Hierarchy<'a> {
     /// The type of its file system.
     kind: &'static str,
     controller: &'static str,
-    /// The file with the limit of a group.
-    file: &'static str,
+    files: Files,
     /// The path of the group of this process.
     group: &'a str,
 }
 
 impl<'a> Hierarchy<'a> {
-    fn parse(line: &'a str, controller: &'static str, [first, second]: [&'static str; 2]) -> Option<Self> {
+    fn parse(line: &'a str, controller: &'static str, [first, second]: [Files; 2]) -> Option<Self> {
         let mut fields = line.splitn(3, ':');
         let (number, controllers, group) = (fields.next()?, fields.next()?, fields.next()?);
         if controllers.split(',').any(|known| known == controller) {
-            return Some(Self { kind: "cgroup", controller, file: first, group });
+            return Some(Self { kind: "cgroup", controller, files: first, group });
         }
-        (number == "0" && controllers.is_empty()).then_some(Self { kind: "cgroup2", controller, file: second, group })
+        (number == "0" && controllers.is_empty()).then_some(Self { kind: "cgroup2", controller, files: second, group })
     }
 
     /// The folders of the group and of all above it.
@@ -155,6 +159,15 @@ mod tests {
         assert_eq!(limit("0::/a/b\n", MOUNTS, &files), expected);
         let files = [files[0], files[1], ("sys/fs/cgroup/unified/a/b/memory.max", "1048576")];
         assert_eq!(limit("0::/a/b\n", MOUNTS, &files).unwrap().0, 1 << 20);
+    }
+
+    #[test]
+    fn memory_above_which_the_kernel_slows_the_process_down_is_a_limit() {
+        let high = ("sys/fs/cgroup/unified/a/memory.high", "52428800\n");
+        let files = [("sys/fs/cgroup/unified/a/memory.max", "104857600\n"), high];
+        assert_eq!(limit("0::/a\n", MOUNTS, &files), Some((50 << 20, high.0.to_owned())));
+        let files = [files[0], (high.0, "max\n")];
+        assert_eq!(limit("0::/a\n", MOUNTS, &files).unwrap().0, 100 << 20);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) fn memory(config: &mut Config) -> Vec<CheckFinding> {
         if config.memory.limit_bytes > 0 {
             return CheckFinding::ok(MEMORY, format!("the control group allows {allowed} ({file})"));
         }
-        match fit_group(config, limit) {
+        match fit_group(config, limit, None) {
             GroupBudgets::Fit => CheckFinding::ok(MEMORY, format!("the control group allows {allowed}, and all parts fit into it")),
             GroupBudgets::Derived(needed) => CheckFinding::ok(
                 MEMORY,

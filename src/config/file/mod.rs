@@ -25,8 +25,12 @@ const LARGEST_BYTES: u64 = 16 << 20;
 
 /// Reads a configuration file.
 pub fn load(path: &Path) -> Result<Settings, Error> {
-    let text = read(path)?;
-    let mut settings = parse(&text, path)?;
+    load_text(&read(path)?, path)
+}
+
+/// As [`load`], with the text that was read from the file.
+pub(crate) fn load_text(text: &str, path: &Path) -> Result<Settings, Error> {
+    let mut settings = parse(text, path)?;
     settings.file = Some(path.to_owned());
     Ok(settings)
 }

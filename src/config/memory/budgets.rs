@@ -6,6 +6,7 @@ use super::{GivenBudgets, Measure};
 use crate::capture::Selection;
 use crate::config::Config;
 use crate::config::declaration::FileKey;
+use crate::kernel::Daq;
 
 /// The scale of the defaults. Smaller scales are parts of it.
 pub(super) const LARGEST_SCALE: u64 = 1_024;
@@ -157,5 +158,38 @@ fn scale_outputs(config: &mut Config, scale: Scale, given: &GivenBudgets) {
     scale.shrink(&mut config.http.most_connections, 32);
     if !given.has("kernel", "map_memory") {
         config.kernel.map_bytes = scale.of(config.kernel.map_bytes, 16 * MEBIBYTE);
+    }
+}
+
+/// Takes the budgets that only a start can change from the `running` configuration, unless they are given. Others of a
+/// reload take their place.
+pub(super) fn keep_started(config: &mut Config, running: &Config) {
+    let (read, in_force) = (config.memory.clone(), &running.memory);
+    let is_derived = |section, key| read.derives((section, key)) && in_force.derives((section, key));
+    config.pipeline.interval_rows = running.pipeline.interval_rows;
+    config.history.divisor = running.history.divisor;
+    config.policy.events.max_sources = running.policy.events.max_sources;
+    config.events.queue_bytes = running.events.queue_bytes;
+    config.evidence.queue_bytes = running.evidence.queue_bytes;
+    config.http.most_connections = running.http.most_connections;
+    config.capture.all_rings_bytes = running.capture.all_rings_bytes;
+    config.capture.most_handles = running.capture.most_handles;
+    if is_derived("capture", "buffer_size") {
+        config.capture.buffer_bytes = running.capture.buffer_bytes;
+    }
+    if is_derived("evidence", "ring") && config.evidence.ring_bytes.is_some() == running.evidence.ring_bytes.is_some() {
+        config.evidence.ring_bytes = running.evidence.ring_bytes;
+    }
+    if is_derived("names", "max_hosts") {
+        config.names.max_hosts = running.names.max_hosts;
+    }
+    if is_derived("kernel", "map_memory") {
+        config.kernel.map_bytes = running.kernel.map_bytes;
+    }
+    // The kernel's maps have the size of the flow table at the start.
+    if running.kernel.daq != Daq::Libpcap && is_derived("account", "max_flows") {
+        config.account.max_flows = running.account.max_flows;
+        config.account.max_series = config.account.max_series.min(config.account.max_flows);
+        config.kernel.max_conversations = running.kernel.max_conversations;
     }
 }

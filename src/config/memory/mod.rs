@@ -15,7 +15,7 @@ use parts::{BudgetPart, parts};
 
 use super::declaration::FileKey;
 use super::{Config as WholeConfig, Error, Settings, kernel_path};
-use budgets::{GIVEN_BUDGETS, LARGEST_SCALE, scaled};
+use budgets::{GIVEN_BUDGETS, LARGEST_SCALE, keep_started, scaled};
 
 /// One part in so many of a limit stays free, for what the allocator keeps and for pages that are partly used.
 const SPARE_SHARE: u64 = 16;
@@ -70,6 +70,65 @@ pub(crate) enum Measure {
     Charged,
 }
 
+/// A limit on memory, for a configuration that is to keep it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit<'a> {
+    /// Bytes.
+    pub bytes: u64,
+    pub measure: Measure,
+    /// The configuration in force: the budgets that only a start can change stay as they are there. None at a start.
+    pub running: Option<&'a WholeConfig>,
+}
+
+impl Limit<'_> {
+    /// The configuration with budgets at a scale.
+    fn scaled(&self, config: &WholeConfig, scale: u64) -> WholeConfig {
+        let mut scaled = scaled(config, scale, self.measure);
+        scaled.kernel.max_conversations = kernel_path::conversations(scaled.account.max_flows);
+        self.keep_started(&mut scaled);
+        scaled
+    }
+
+    /// Takes the budgets that only a start can change from the running configuration, unless they are given.
+    pub(crate) fn keep_started(&self, config: &mut WholeConfig) {
+        self.running.iter().for_each(|running| keep_started(config, running));
+    }
+
+    /// Makes all budgets that were not given the smallest that are possible.
+    pub(crate) fn take_smallest(&self, config: &mut WholeConfig) {
+        *config = self.scaled(config, 1);
+    }
+
+    /// Derives the budgets that were not given, so that all parts fit.
+    ///
+    /// # Errors
+    /// When not even the smallest budgets fit. The configuration is unchanged then.
+    pub(crate) fn fit(&self, config: &mut WholeConfig) -> Result<(), Oversized> {
+        let fits = |scale: u64| needed(&self.scaled(config, scale), self.measure) <= self.bytes;
+        if !fits(1) {
+            return Err(self.oversized(&self.scaled(config, 1)));
+        }
+        // The last scale that fits; all smaller ones do too.
+        let (mut fitting, mut above) = (1, LARGEST_SCALE + 1);
+        while above - fitting > 1 {
+            let middle = fitting.midpoint(above);
+            if fits(middle) {
+                fitting = middle;
+            } else {
+                above = middle;
+            }
+        }
+        *config = self.scaled(config, fitting);
+        Ok(())
+    }
+
+    fn oversized(&self, smallest: &WholeConfig) -> Oversized {
+        let mut parts = parts(smallest, self.measure);
+        parts.sort_by_key(|part| std::cmp::Reverse(part.bytes));
+        Oversized { least_bytes: needed(smallest, self.measure).next_multiple_of(MEBIBYTE), parts }
+    }
+}
+
 /// Budgets that do not fit into a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Oversized {
@@ -78,6 +137,8 @@ pub(crate) struct Oversized {
     /// The parts with the smallest budgets, the largest part first.
     pub parts: Vec<BudgetPart>,
 }
+
+impl std::error::Error for Oversized {}
 
 impl fmt::Display for Oversized {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,7 +171,8 @@ pub(super) fn complete(settings: &Settings, config: &mut WholeConfig) -> Result<
     config.memory.given = GivenBudgets(GIVEN_BUDGETS.into_iter().filter(|key| settings.gives(*key)).collect());
     match config.memory.limit_bytes {
         0 => Ok(()),
-        limit => fit(config, limit, Measure::Resident)
+        bytes => Limit { bytes, measure: Measure::Resident, running: None }
+            .fit(config)
             .map_err(|error| Error::invalid(settings.place(LIMIT), error.to_string())),
     }
 }
@@ -119,45 +181,6 @@ pub(super) fn complete(settings: &Settings, config: &mut WholeConfig) -> Result<
 pub(crate) fn needed(config: &WholeConfig, measure: Measure) -> u64 {
     let sum: u64 = parts(config, measure).iter().map(|part| part.bytes).sum();
     sum.saturating_add(sum / (SPARE_SHARE - 1))
-}
-
-/// Makes all budgets that were not given the smallest that are possible.
-pub(crate) fn take_smallest(config: &mut WholeConfig, measure: Measure) {
-    take_scale(config, 1, measure);
-}
-
-fn take_scale(config: &mut WholeConfig, scale: u64, measure: Measure) {
-    *config = scaled(config, scale, measure);
-    config.kernel.max_conversations = kernel_path::conversations(config.account.max_flows);
-}
-
-/// Derives the budgets that were not given, so that all parts fit into `limit` bytes.
-///
-/// # Errors
-/// When not even the smallest budgets fit. The configuration is unchanged then.
-pub(crate) fn fit(config: &mut WholeConfig, limit: u64, measure: Measure) -> Result<(), Oversized> {
-    let fits = |scale: u64| needed(&scaled(config, scale, measure), measure) <= limit;
-    if !fits(1) {
-        return Err(oversized(&scaled(config, 1, measure), measure));
-    }
-    // The last scale that fits; all smaller ones do too.
-    let (mut fitting, mut above) = (1, LARGEST_SCALE + 1);
-    while above - fitting > 1 {
-        let middle = fitting.midpoint(above);
-        if fits(middle) {
-            fitting = middle;
-        } else {
-            above = middle;
-        }
-    }
-    take_scale(config, fitting, measure);
-    Ok(())
-}
-
-fn oversized(smallest: &WholeConfig, measure: Measure) -> Oversized {
-    let mut parts = parts(smallest, measure);
-    parts.sort_by_key(|part| std::cmp::Reverse(part.bytes));
-    Oversized { least_bytes: needed(smallest, measure).next_multiple_of(MEBIBYTE), parts }
 }
 
 /// The limit and the memory of each part, a line each.

@@ -9,9 +9,13 @@ use crate::config::given::{Given, SettingOrigin};
 
 const LEAST: u64 = if cfg!(debug_assertions) { 65 << 20 } else { 43 << 20 };
 
+fn resident(bytes: u64) -> Limit<'static> {
+    Limit { bytes, measure: Measure::Resident, running: None }
+}
+
 fn with_limit(limit: u64) -> Result<Config, Oversized> {
     let mut config = Config::default();
-    fit(&mut config, limit, Measure::Resident).map(|()| config)
+    resident(limit).fit(&mut config).map(|()| config)
 }
 
 /// The configuration with these settings.
@@ -120,6 +124,47 @@ fn with_all_the_handles_are_bounded_with_their_rings() {
     let capture = &config.capture;
     assert!(capture.all_rings_bytes >= (capture.most_handles as u64 + 1) << 20);
     assert!((2..64).contains(&capture.most_handles));
+}
+
+/// As a reload that brings other settings: the budgets of the start stay, and the others fit beside them.
+#[test]
+fn budgets_of_a_reload_fit_beside_those_of_the_start() {
+    let limit = (("memory", "limit"), "256MiB");
+    let with =
+        |more: &[(FileKey, &str)]| given(&[&[limit, (("capture", "interfaces"), "eth0")], more].concat()).unwrap();
+    let running = with(&[]);
+    for (rows, is_larger) in [("20000", false), ("1000", true)] {
+        let mut read = with(&[(("account", "max_series"), rows)]);
+        assert_ne!(read.http.most_connections, running.http.most_connections);
+        let limit = Limit { running: Some(&running), ..resident(256 << 20) };
+        limit.fit(&mut read).unwrap();
+        assert!(needed(&read, Measure::Resident) <= limit.bytes, "{rows}");
+        assert_eq!(read.http, running.http);
+        assert_eq!(read.capture, running.capture);
+        assert_eq!(read.account.max_series.to_string(), rows);
+        assert_eq!(read.account.max_hosts > running.account.max_hosts, is_larger, "{rows}");
+    }
+    let mut same = with(&[]);
+    Limit { running: Some(&running), ..resident(256 << 20) }.fit(&mut same).unwrap();
+    assert_eq!(same, running);
+}
+
+#[test]
+fn limit_of_flows_is_that_of_the_start_if_the_kernel_has_maps_for_it() {
+    let limit = (("memory", "limit"), "256MiB");
+    let with = |more: &[(FileKey, &str)]| {
+        given(&[&[limit, (("capture", "interfaces"), "eth0"), (("kernel", "daq"), "xdp")], more].concat()).unwrap()
+    };
+    let running = with(&[]);
+    let limit = Limit { running: Some(&running), ..resident(256 << 20) };
+    let with_alerts = |most| with(&[(("alert", "max_alerts"), most)]);
+    let (mut derived, mut given) = (with_alerts("7000"), with(&[(("account", "max_flows"), "2000")]));
+    assert!(derived.account.max_flows < running.account.max_flows, "alerts need memory");
+    limit.fit(&mut derived).unwrap();
+    limit.fit(&mut given).unwrap();
+    assert!(limit.fit(&mut with_alerts("20000")).is_err(), "the maps leave too little for so many alerts");
+    assert_eq!((derived.account.max_flows, given.account.max_flows), (running.account.max_flows, 2_000));
+    assert_eq!(derived.kernel, running.kernel);
 }
 
 proptest! {

@@ -122,11 +122,11 @@ impl Reloader {
     /// Reads the configuration and checks all that can be checked. Nothing is changed.
     fn read(&self) -> anyhow::Result<Accepted> {
         let (mut config, settings) = cli::reread(std::env::args_os(), std::env::vars_os(), &library_version())?;
-        self.memory_limit.iter().for_each(|limit| limit.settle_again(&mut config));
-        if self.running.kernel.daq != Daq::Libpcap {
-            config.keep_derived_flows(&self.running);
-        }
+        let limit = self.memory_limit.as_ref();
+        let settled = limit.map_or(Ok(()), |limit| limit.settle_again(&mut config, &self.running));
         check(&self.running, &config, &settings)?;
+        let place = settings.place(("memory", "limit"));
+        settled.with_context(|| format!("{place}: beside the budgets that only a start changes"))?;
         let is_same = config.notify == self.running.notify;
         let receivers = (!is_same).then(|| ReadyReceivers::new(config.notify.clone())).transpose();
         let receivers = receivers.with_context(|| settings.place_of_receivers())?;
@@ -151,7 +151,7 @@ impl Reloader {
         let new_notices = config.notices.iter().filter(|notice| !self.running.notices.contains(notice));
         new_notices.for_each(|notice| tracing::warn!("{notice}"));
         let changed: Vec<String> = self.running.changes(&config).map(|setting| setting.key()).collect();
-        if changed.is_empty() {
+        if changed.is_empty() && config.is_as(&self.running) {
             tracing::info!("the configuration was reread; it is unchanged");
             self.running = config;
             return Ok(());
@@ -165,7 +165,7 @@ impl Reloader {
         }
         self.parts.detection.replace(detection);
         self.parts.filter = filter;
-        receivers.map(|receivers| self.parts.receivers.replace(receivers)).transpose()?;
+        receivers.into_iter().for_each(|receivers| self.parts.receivers.replace(receivers));
         // Last, because removed files do not come back.
         self.parts.quota.iter().for_each(|quota| quota.replace(config.evidence.quota_bytes));
         // The line is logged if the former level or the new one has it.
