@@ -29,7 +29,7 @@ test: ## install what the tests need, run every check
 	@scripts/test.sh
 
 .PHONY: soak
-soak: ## run the tests that take minutes each
+soak: ## run the long tests, one of them for two hours (SOAK_MINUTES=120)
 	@scripts/install.sh test
 	scripts/unpack.sh prometheus prometheus-alertmanager
 	EVENT_LOG_TEST_KILLS=200 $(CARGO) test --locked --lib -- --show-output every_whole_line_of_a_killed_process

@@ -48,7 +48,7 @@ fn violation(number: u32, sources: u32, targets: u32) -> Violation {
     }
 }
 
-/// Writes the log anew.
+/// Rewrites the log.
 fn write(path: &Path, sources: u32, targets: u32) {
     std::fs::remove_file(path).ok();
     let config = Config { format: EventFormat::JsonLines, file: Some(path.to_owned()), ..Config::default() };

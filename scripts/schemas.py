@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the schemas in tests/schemas/ anew from the packages that carry them; tests/schemas/README.md has their origin.
+"""Rewrites the schemas in tests/schemas/ from the packages that carry them; tests/schemas/README.md has their origin.
 
   scripts/schemas.py
 

@@ -1,5 +1,5 @@
 //! The program's output for one capture, compared with the files of `tests/golden/`, and read back by a reader that
-//! shares no code with the writer. `UPDATE_GOLDEN=1` writes the files anew.
+//! shares no code with the writer. `UPDATE_GOLDEN=1` rewrites the files.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

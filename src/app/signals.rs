@@ -2,7 +2,7 @@
 //! everything else may wait for. Must not know the work that it ends.
 //!
 //! A thread of its own waits for signals and does nothing else, so that no client and no reader of the log can delay
-//! it. HUP opens the event log anew and has the configuration reread; it does not end the exporter, whose terminal may
+//! it. HUP reopens the event log and has the configuration reread; it does not end the exporter, whose terminal may
 //! be closed. XFSZ is ignored: a file that may not grow is an error of a write, like a full disk.
 
 use std::io;

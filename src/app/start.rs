@@ -78,7 +78,7 @@ pub(super) fn web_access(config: &Config) -> Result<WebAccess, UnusableFile> {
 }
 
 /// The files and directories that another process keeps locked, in sentences. A start would be refused now. They are no
-/// fault of the configuration: that process may be the one that is to be started anew.
+/// fault of the configuration: that process may be the one that is to be restarted.
 pub(super) fn locked_files(config: &Config) -> anyhow::Result<Vec<String>> {
     let of_log = EventLog::locked_file(&config.events);
     let of_journal = Notifier::used_elsewhere(&config.notify)?;

@@ -37,12 +37,23 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
     fit_exported(settings, "max_series", &mut account.max_series, account.max_flows, "flows")?;
     fit_exported(settings, "max_host_series", &mut account.max_host_series, account.max_hosts, "hosts")?;
     kernel_path::complete(settings, config)?;
-    // With TrafficAlerted's configuration its port is served too, unless that port is served anyway.
-    let listen = &mut config.http.listen;
-    if settings.serves_trafficalerted && listen.iter().all(|address| address.port != trafficalerted::PORT) {
-        listen.push(ListenAddress { host: None, port: trafficalerted::PORT });
+    if settings.serves_trafficalerted {
+        serve_port_of_trafficalerted(&mut config.http.listen);
     }
     memory::complete(settings, config)
+}
+
+/// Adds TrafficAlerted's port to each host that is served, unless that port is served anyway.
+fn serve_port_of_trafficalerted(listen: &mut Vec<ListenAddress>) {
+    if listen.iter().any(|address| address.port == trafficalerted::PORT) {
+        return;
+    }
+    for host in listen.iter().map(|address| address.host.clone()).collect::<Vec<_>>() {
+        let address = ListenAddress { host, port: trafficalerted::PORT };
+        if !listen.contains(&address) {
+            listen.push(address);
+        }
+    }
 }
 
 fn refused(settings: &Settings, key: FileKey, problem: impl ToString) -> Error {

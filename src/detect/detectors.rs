@@ -78,7 +78,7 @@ impl Detectors {
     }
 
     /// Goes on with another configuration. A detector takes new limits at once and judges the next cell by them. One whose
-    /// windows or tables change starts anew, empty. `tick` as for [`Detectors::new`].
+    /// windows or tables change starts over, empty. `tick` as for [`Detectors::new`].
     pub fn configure(&mut self, config: &Config, tick: Option<Duration>) {
         let seeds = self.seeds;
         replace_unless(&mut self.bandwidth, config.bandwidth.as_ref(), Bandwidth::configure, |config, _| {

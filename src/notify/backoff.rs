@@ -30,7 +30,7 @@ impl Backoff {
         self.failures > 0
     }
 
-    /// Begins anew after a success.
+    /// Starts over after a success.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }

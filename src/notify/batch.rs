@@ -336,7 +336,7 @@ mod tests {
             assert_eq!(schedule.next(&queue, due - SECOND, false), Next::WaitUntil(due));
             let first = send(schedule.next(&queue, due, false));
             schedule.failed(&first, false, due);
-            assert_eq!(first.notices.len(), 2, "sent anew, since it failed");
+            assert_eq!(first.notices.len(), 2, "sent again, since it failed");
             let sent: Vec<_> = (0..3).flat_map(|_| keys(&send(schedule.next(&queue, due, false)))).collect();
             assert_eq!(sent, [0, 1, 2, 3, 4].map(|key| (key, true)));
             assert_eq!(schedule.next(&queue, due, false), Next::WaitUntil(due + 60 * SECOND));

@@ -93,7 +93,7 @@ impl<T: AlertSink> Alarms<T> {
         self
     }
 
-    /// Goes on with new detectors and new settings of alerts. A detector whose windows change starts anew; alerts go on.
+    /// Goes on with new detectors and new settings of alerts. A detector whose windows change starts over; alerts go on.
     /// `tick` as for [`Detectors::new`].
     pub fn configure(&mut self, detect: &detect::Config, alert: &alert::Config, tick: Duration) {
         self.observers.detectors.configure(detect, Some(tick));

@@ -49,7 +49,7 @@ pub struct Index<const IS_FILTERED: bool = false> {
     limit: usize,
     /// Contains every position in the index, and some that were removed.
     filter: BloomFilter,
-    /// Insertions since the filter was built anew.
+    /// Insertions since the filter was rebuilt.
     additions: usize,
     /// Mask of the bits of a slot that hold a position; wide enough for all positions so far.
     positions: u32,
@@ -90,7 +90,7 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
         self.find(hash, |_| true).unwrap_or(NOWHERE)
     }
 
-    /// Builds the filter anew from the positions in the index.
+    /// Rebuilds the filter from the positions in the index.
     #[cold]
     fn renew_filter(&mut self, hash_of: impl Fn(u32) -> u64) {
         self.filter.clear_for(self.slots.capacity());

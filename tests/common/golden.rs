@@ -1,4 +1,4 @@
-//! Texts that are kept beside the tests; `UPDATE_GOLDEN=1` writes them anew, and `git diff` then shows what changed.
+//! Texts that are kept beside the tests; `UPDATE_GOLDEN=1` rewrites them, and `git diff` then shows what changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -24,7 +24,7 @@ pub fn fault(input: &[u8]) -> Option<String> {
     (!is_same).then(|| format!("written {before:#?}\nread again {after:#?}"))
 }
 
-/// The records that a journal has after it was read and written anew.
+/// The records that a journal has after it was read and rewritten.
 pub fn records(input: &[u8]) -> Vec<Value> {
     payloads(&reread_journal(&journal(input)).0)
 }

@@ -195,7 +195,7 @@ fn unprivileged_user_has_every_feature_and_keeps_one_capability() {
         answer.contains("phone.example").then_some(())
     });
 
-    // A log that is moved away and opened anew at HUP.
+    // A log that is moved away and reopened at HUP.
     fs::rename(&events, log.join("events.1")).unwrap();
     monitor.signal(libc::SIGHUP);
     wait_for("the log is there again", || {
@@ -247,7 +247,7 @@ fn event_log_in_a_replaced_directory_is_out_of_reach_and_the_log_says_so() {
     });
     let ended = monitor.stop();
     assert!(!ended.messages.contains("events are written to their log again"), "{}", ended.messages);
-    assert!(!ended.messages.contains("the event log was opened anew"), "{}", ended.messages);
+    assert!(!ended.messages.contains("the event log was reopened"), "{}", ended.messages);
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn samples(prometheus: &Prometheus<'_>, family: &str) -> BTreeMap<String, Vec<u6
     results.iter().map(|result| (result["metric"].to_string(), of(result))).collect()
 }
 
-/// Last minus first; a counter that fell began anew at 0.
+/// Last minus first; a counter that fell started over at 0.
 fn gained(values: &[u64]) -> u64 {
     values.windows(2).map(|pair| if pair[1] < pair[0] { pair[1] } else { pair[1] - pair[0] }).sum()
 }

@@ -85,7 +85,7 @@ function poison() {
   return (name, body, request) => {
     const answer = change(name, body, request);
     if (name === "alerts") return answer;
-    // The version must stay the same from answer to answer, or the page asks to be loaded anew.
+    // The version must stay the same from answer to answer, or the page asks to be loaded again.
     let count = 0;
     if (name === "snapshot") return poisoned(answer, () => NAMES[0]);
     used.set(name, true);

@@ -44,7 +44,7 @@ test("without event streams the page polls", () =>
     await eventually(() => polls() >= from + 2, "two polls");
   }));
 
-test("after a restart all is asked anew", () => {
+test("after a restart all is asked again", () => {
   let restarted = false;
   const change = (name, body) =>
     name === "snapshot" && restarted ? { ...body, number: 1, history: 1, started: "2031-01-01T00:00:00.000Z" } : body;
@@ -64,7 +64,7 @@ test("after a restart all is asked anew", () => {
   });
 });
 
-test("a page that slept for an hour opens its stream anew and asks for all", () =>
+test("a page that slept for an hour reopens its stream and asks for all", () =>
   withPage({ fragment: "#range=5m" }, async (page, { requests }) => {
     await page.clock.install();
     await page.reload();
@@ -81,7 +81,7 @@ test("a page that slept for an hour opens its stream anew and asks for all", () 
     await eventually(async () => (await page.locator(".pill").innerText()) === "Live", "the link");
   }));
 
-test("another version of the exporter offers to load the page anew", () => {
+test("another version of the exporter offers to load the page again", () => {
   let version = null;
   const change = (name, body) => (name === "snapshot" && version !== null ? { ...body, program: version } : body);
   return withPage({ change }, async (page) => {

@@ -13,7 +13,7 @@ async function openTables(page) {
   await isReady(page);
 }
 
-/** Chooses a table and waits for its rows. Until the page is drawn anew, the table before it is still there, and ready. */
+/** Chooses a table and waits for its rows. Until the page is drawn again, the table before it is still there, and ready. */
 async function choose(page, title) {
   const tab = page.getByRole("tab", { name: title, exact: true });
   await tab.click();

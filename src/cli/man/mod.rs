@@ -63,7 +63,7 @@ const SIGNALS: [(&str, &str); 2] = [
     ),
     (
         "HUP",
-        "Open the file of the event log anew, reread the configuration and the lists of networks, and put them into force without \
+        "Reopen the file of the event log, reread the configuration and the lists of networks, and put them into force without \
       losing a packet. A configuration that is wrong or needs a restart is refused, and the running one stays. A terminal that is \
       closed does not end the program.",
     ),

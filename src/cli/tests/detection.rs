@@ -187,6 +187,10 @@ fn trafficalerted_file_and_words_also_serve_its_port() {
     assert_eq!(listen(&run("170 1000000000 false 15 true 100 600")), [":8888", ":8698"]);
     assert_eq!(listen(&run(&format!("{path} -promHTTP :9"))), [":9", ":8698"]);
     assert_eq!(listen(&run(&format!("{path} -promHTTP localhost:8698"))), ["localhost:8698"]);
+    // No page is open to more clients than the given addresses are.
+    let local = "-promHTTP 127.0.0.1:1 -promHTTP 127.0.0.1:2 -promHTTP [::1]:1";
+    let expected = ["127.0.0.1:1", "127.0.0.1:2", "[::1]:1", "127.0.0.1:8698", "[::1]:8698"];
+    assert_eq!(listen(&run(&format!("{path} {local}"))), expected);
     assert_eq!(
         refusal(&format!("-c {plain} {path}")),
         format!("{path}: -c {plain} also names a configuration file; give only one")

@@ -17,7 +17,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
                jsonl; all but console need --log-file"),
     setting(&[("events", "file")], access!(FILE_NAME, optional config.events.file))
         .named("log-file", "TRAFFICMONITOR_EVENTS_FILE", "FILE", "")
-        .help("File that events are appended to; it is opened anew on SIGHUP and when it was renamed"),
+        .help("File that events are appended to; it is reopened on SIGHUP and when it was renamed"),
     setting(&[("events", "buffer_size")], access!(LOG_BUFFER, config.events.buffer_bytes))
         .named("log-buffer-size", "TRAFFICMONITOR_EVENTS_BUFFER_SIZE", "BYTES", "8192")
         .help("Bytes of events to gather before they are written; they are written once per second in any case"),

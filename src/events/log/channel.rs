@@ -105,7 +105,7 @@ impl ViolationSink for EventSender {
     }
 }
 
-/// Asks the writer to open the file of the log anew.
+/// Asks the writer to reopen the file of the log.
 #[derive(Debug, Clone)]
 pub struct LogReopener(pub(super) Arc<EventChannel>);
 
@@ -156,7 +156,7 @@ struct ChannelState {
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) events: Vec<LoggedEvent>,
-    /// The file is to be opened anew, after these events are written.
+    /// The file is to be reopened, after these events are written.
     pub(super) reopens: bool,
     /// No event will follow.
     pub(super) ends: bool,

@@ -97,7 +97,7 @@ impl EventLog {
         EventSender::new(Arc::clone(&self.channel), pace)
     }
 
-    /// Opens the file anew when asked.
+    /// Reopens the file when asked.
     pub fn reopener(&self) -> LogReopener {
         LogReopener(Arc::clone(&self.channel))
     }

@@ -126,7 +126,7 @@ impl TrafficPattern {
         self.violations + self.suppressed_packets > 0
     }
 
-    /// Logs the summary of `seconds`, and begins anew. `traffic` has the sums since the start; none without a policy.
+    /// Logs the summary of `seconds`, and starts over. `traffic` has the sums since the start; none without a policy.
     pub(super) fn log(&mut self, seconds: u64, traffic: Option<TrafficByVerdict>) {
         let all = self.advance(traffic);
         let (permitted, not_permitted) = (all.map(|all| all.permitted), all.map(|all| all.not_permitted));

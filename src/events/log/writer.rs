@@ -26,7 +26,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 // Failures, each until its work succeeds.
 const NOT_WRITTEN: &str = "events could not be written; they wait for space";
-const NOT_REOPENED: &str = "the event log could not be opened anew; its old file is still written";
+const NOT_REOPENED: &str = "the event log could not be reopened; its old file is still written";
 const NOT_ROTATED: &str = "the event log could not be rotated; its file goes on growing";
 
 /// The way in which a line may wait for space on the console.
@@ -217,7 +217,7 @@ impl EventWriter {
     fn reopen(&mut self) {
         let Some(file) = &mut self.file else { return };
         match file.reopen() {
-            Ok(()) => self.state.complaints.end(NOT_REOPENED, "the event log was opened anew"),
+            Ok(()) => self.state.complaints.end(NOT_REOPENED, "the event log was reopened"),
             Err(error) => {
                 let path = file.path().to_owned();
                 self.complain(NOT_REOPENED, &path, &error);

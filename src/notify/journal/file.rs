@@ -1,6 +1,6 @@
 //! The file of the journal.
 //!
-//! Takes bytes to append and states to write anew; gives the state of an earlier run. Must not know receivers. All
+//! Takes bytes to append and states to rewrite; gives the state of an earlier run. Must not know receivers. All
 //! calls wait for the disk.
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -18,7 +18,7 @@ const MAGIC: &[u8; 8] = b"tmnotify";
 const VERSION: u32 = 1;
 const HEADER: usize = MAGIC.len() + size_of::<u32>();
 
-/// The file is written anew when it has grown beyond twice its length after the last time, and this.
+/// The file is rewritten when it has grown beyond twice its length after the last time, and this.
 const LEAST_GROWTH: u64 = 1 << 20;
 
 /// The open file. It is locked as long as it is open.
@@ -31,7 +31,7 @@ pub(super) struct JournalFile {
     file: Option<File>,
     /// Bytes that are whole records.
     length: u64,
-    /// The length at which the file is written anew.
+    /// The length at which the file is rewritten.
     limit: u64,
 }
 
@@ -86,7 +86,7 @@ impl JournalFile {
         Ok(())
     }
 
-    /// True if it has grown so much that it should be written anew.
+    /// True if it has grown so much that it should be rewritten.
     pub(super) fn is_long(&self) -> bool {
         self.length > self.limit
     }

@@ -1,7 +1,7 @@
 //! The journal: notices that wait and alerts that fire at receivers, kept over restarts.
 //!
 //! Takes records; gives the state of the run before. Must not know deliveries. Faults of the disk never stop it: the
-//! state is kept in memory, and written anew as soon as the disk takes it.
+//! state is kept in memory, and rewritten as soon as the disk takes it.
 
 mod file;
 mod record;
@@ -60,7 +60,7 @@ pub(super) struct Journal {
     path: PathBuf,
     state: JournalState,
     file: FileSlot,
-    /// The file lacks records: it has to be written anew, not before this moment.
+    /// The file lacks records: it has to be rewritten, not before this moment.
     rewrite_at: Option<Instant>,
     failures: Arc<AtomicU64>,
     log: RareLog,

@@ -37,7 +37,7 @@ pub(in crate::notify) enum JournalRecord {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         counted: Vec<u64>,
     },
-    /// An alert fires at a receiver: after a restart it fires still, or the journal was written anew.
+    /// An alert fires at a receiver: after a restart it fires still, or the journal was rewritten.
     Fires {
         receiver: String,
         #[serde(with = "shared")]

@@ -94,7 +94,7 @@ fn promises_of_the_documents_hold_under_the_restrictions_of_the_unit() {
 
     // Rotation, as logrotate does it by examples/logrotate.conf.
     booted.run(&format!("mv {EVENT_LOG} {EVENT_LOG}.1 && systemctl kill --signal=HUP trafficmonitor.service"));
-    wait_for("the event log anew", || booted.run(&format!("ls {EVENT_LOG}")).contains(EVENT_LOG).then_some(()));
+    wait_for("the event log again", || booted.run(&format!("ls {EVENT_LOG}")).contains(EVENT_LOG).then_some(()));
     booted.run("systemctl reload trafficmonitor");
     wait_for("the end of the reload", || booted.is_active().then_some(()));
     assert_eq!((booted.main_process(), booted.show("NRestarts")), (process, "0".to_owned()), "{}", booted.journal());

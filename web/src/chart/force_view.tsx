@@ -62,7 +62,7 @@ function ZoomButtons(properties: { scale: number; onZoom(factor: number): void }
   );
 }
 
-/** Buttons for the keyboard. There are hundreds: they are made anew with the hosts, not with each move of the pointer. */
+/** Buttons for the keyboard. There are hundreds: they are made again with the hosts, not with each move of the pointer. */
 function useButtons(shown: Scene, placed: { current: Placed }, onMark: (mark: Mark | null) => void): JSX.Element {
   return useMemo(
     () => (
@@ -147,7 +147,7 @@ function spotOf({ scene, positions }: Placed, hit: Hit, zoom: Zoom): { x: number
   return { x: ((x1 + x2) / 2) * zoom.scale + zoom.x, y: ((y1 + y2) / 2) * zoom.scale + zoom.y };
 }
 
-/** The mark among the hosts of the next answer; an edge is pointed at anew. */
+/** The mark among the hosts of the next answer; an edge is pointed at again. */
 function kept(last: Scene, next: Scene, mark: Mark): Mark | null {
   if (mark.hit.kind === "edge") return null;
   const key = last.nodes[mark.hit.index]?.key;

@@ -18,7 +18,7 @@ import { labelOf } from "./labels.ts";
 import { graphAddress, ofRow, ofTable } from "./promql.ts";
 import { found, searchOf } from "./search.ts";
 
-/** Rows at once. Each is laid out anew with every answer: more would hold up the chart. */
+/** Rows at once. Each is laid out again with every answer: more would hold up the chart. */
 const PAGE = 50;
 /** The most that the API gives at once. */
 const DOWNLOAD = 10_000;

@@ -1,4 +1,4 @@
-//! The reload: at HUP or `POST /-/reload` the whole configuration is read anew, checked beside the running one, and put
+//! The reload: at HUP or `POST /-/reload` the whole configuration is reread, checked beside the running one, and put
 //! into force as a whole. Takes requests and the running parts; gives them their new settings. Must not know what a part
 //! does with its settings.
 //!

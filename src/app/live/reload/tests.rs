@@ -94,7 +94,7 @@ fn empty_parts(config: &Config) -> (Detectors, Ledger, SnapshotBuilder, Alerts) 
     )
 }
 
-/// The state as text. A search for scans that starts anew has another era, each table its own seed of hashes, and an index
+/// The state as text. A search for scans that starts over has another era, each table its own seed of hashes, and an index
 /// stays as wide as it was.
 fn state(parts: &(Detectors, Ledger, SnapshotBuilder, Alerts)) -> String {
     let text = format!("{parts:#?}");

@@ -197,7 +197,7 @@ impl Contacts {
     }
 
     /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window; a mark that
-    /// left the window begins anew. None if the set is a sample without the target, or there is no room.
+    /// left the window starts over. None if the set is a sample without the target, or there is no room.
     pub fn mark(&mut self, source: u32, aspect: Aspect, target: HostPort, horizon: Cell) -> Option<&mut Mark> {
         let hash = self.hash_target(source, aspect, &target);
         let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &target));
