@@ -10,7 +10,7 @@ source scripts/release-env.sh
 
 binary=$(realpath "$1")
 maintainer=$(sed -n 's/^Maintainer: //p' packaging/debian/control)
-[ -z "${DEBFULLNAME:-}" ] || maintainer="$DEBFULLNAME <$DEBEMAIL>"
+[ -z "${DEBFULLNAME:-}" ] || maintainer="$DEBFULLNAME <${DEBEMAIL:?deb: DEBFULLNAME needs DEBEMAIL}>"
 # Below any revision of a distribution's own package.
 revision=0upstream1
 stage=$CARGO_TARGET_DIR/package/trafficmonitor-$version

@@ -79,6 +79,8 @@ mod refused;
 mod reload;
 #[path = "live/reload_faults.rs"]
 mod reload_faults;
+#[path = "live/reload_filters.rs"]
+mod reload_filters;
 #[path = "live/reload_kinds.rs"]
 mod reload_kinds;
 #[path = "live/rights.rs"]

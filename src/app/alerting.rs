@@ -1,5 +1,5 @@
-//! The outputs of alerts: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
-//! changes. Must not know the detectors, nor how files are written.
+//! The outputs of alerts: lines on standard output, evidence files, and receivers. Takes the configuration; gives the
+//! receiver of changes. Must not know the detectors, nor how files are written.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -90,8 +90,8 @@ pub(super) struct Alerting {
 }
 
 impl Alerting {
-    /// Starts the threads that write. Packets are kept of interfaces, not of files.
-    /// Summaries are of what is `published`.
+    /// Starts the threads that write. No packets of a capture file are kept. Summaries have the sums of what is
+    /// `published`.
     pub(super) fn start(
         config: &Config,
         version: &str,
@@ -248,8 +248,8 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The configuration that decides what is found in packets: without receivers, names and directories, which `replay` has no use
-/// for, and with the addresses of this host, which `replay` cannot ask for.
+/// The configuration that decides what is found in packets: without receivers, names and directories, which `replay` has no
+/// use for, and with the addresses of this host, which `replay` cannot ask for.
 fn of_detection(config: &Config) -> Config {
     let network = Network::read().unwrap_or_default();
     let (mut detect, mut locality) = (config.detect.clone(), config.locality.clone());

@@ -25,6 +25,12 @@ pub(super) const fn share(limit: &MemoryLimit) -> u64 {
     limit.bytes / 100 * GROUP_PERCENT
 }
 
+/// The limit of a control group in bytes, in whole MiB, whose share is so many bytes.
+const fn group_for(share: u64) -> u64 {
+    const MEBIBYTE: u64 = 1 << 20;
+    (share.div_ceil(GROUP_PERCENT) * 100).next_multiple_of(MEBIBYTE)
+}
+
 /// Lets the budgets fit into the limit of the control group: beside those of the `running` configuration that only a start
 /// can change, if there is one.
 pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit, running: Option<&Config>) -> GroupBudgets {
@@ -36,8 +42,10 @@ pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit, running: Optio
     }
     match limit.fit(config) {
         Ok(()) => GroupBudgets::Derived(needed),
-        Err(oversized) => {
+        Err(mut oversized) => {
             limit.take_smallest(config);
+            // Of the group, of which the program takes a share.
+            oversized.least_bytes = group_for(oversized.least_bytes);
             GroupBudgets::TooSmall(oversized)
         }
     }
@@ -100,7 +108,7 @@ fn say_group(budgets: &GroupBudgets, config: &Config, limit: &MemoryLimit) {
     match budgets {
         GroupBudgets::Fit => {}
         GroupBudgets::Derived(needed) => tracing::info!(
-            "the control group allows {} of memory ({file}), and the defaults may need {}: budgets are derived from \
+            "the control group allows {} of memory ({file}), and the budgets may need {}: they are derived from \
              {GROUP_PERCENT} % of it ({}), such as --max-flows {}; --memory.limit sets another limit",
             size(limit.bytes),
             size(*needed),
@@ -131,10 +139,6 @@ mod tests {
         MemoryLimit { bytes, file: "/sys/fs/cgroup/memory.max".into() }
     }
 
-    fn charged(bytes: u64) -> Limit<'static> {
-        Limit { bytes, measure: Measure::Charged, running: None }
-    }
-
     #[test]
     fn budgets_are_derived_only_where_the_defaults_do_not_fit() {
         let mut config = Config::default();
@@ -156,7 +160,10 @@ mod tests {
         };
         assert!(oversized.least_bytes > 8 << 20);
         let mut smallest = Config::default();
-        charged(oversized.least_bytes).fit(&mut smallest).unwrap();
+        let outcome = fit_group(&mut smallest, &group(oversized.least_bytes), None);
+        assert!(matches!(outcome, GroupBudgets::Derived(_)), "the limit that it names is enough: {outcome:?}");
+        let almost = fit_group(&mut Config::default(), &group(oversized.least_bytes - (2 << 20)), None);
+        assert!(matches!(almost, GroupBudgets::TooSmall(_)), "and not much more than that: {almost:?}");
         assert!(memory::needed(&config, Measure::Charged) <= memory::needed(&smallest, Measure::Charged));
         assert!(config.account.max_flows < Config::default().account.max_flows);
         assert!(config.kernel.max_conversations < Config::default().kernel.max_conversations);

@@ -185,11 +185,7 @@ pub(crate) fn parse(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     libpcap: &str,
 ) -> Result<Invocation, Usage> {
-    let arguments = argv::rewrite(arguments.into_iter().skip(1))?;
-    let line = std::iter::once(OsString::from(command::PROGRAM)).chain(arguments.rewritten.iter().cloned());
-    let matches = command::reading(libpcap)
-        .try_get_matches_from(line)
-        .map_err(|error| explain(&error, &arguments.occurrences))?;
+    let (arguments, matches) = read_line(arguments, libpcap)?;
     match matches.subcommand() {
         Some((command::COMPLETIONS, matches)) => completions(matches, libpcap),
         Some((command::MAN, _)) => Ok(Invocation::Print(man::page())),
@@ -207,15 +203,21 @@ pub(crate) fn reread(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     libpcap: &str,
 ) -> Result<(Config, Settings), Usage> {
+    let (arguments, matches) = read_line(arguments, libpcap)?;
+    let environment: Vec<_> = environment.into_iter().collect();
+    let words = words::read(&matches, &arguments.occurrences)?;
+    let settings = layers::read(&arguments.occurrences, &environment, words, layers::load_again)?;
+    Ok((settings.clone().validate()?, settings))
+}
+
+/// The arguments as they were typed, and as clap reads them.
+fn read_line(arguments: impl IntoIterator<Item = OsString>, libpcap: &str) -> Result<(Arguments, ArgMatches), Usage> {
     let arguments = argv::rewrite(arguments.into_iter().skip(1))?;
     let line = std::iter::once(OsString::from(command::PROGRAM)).chain(arguments.rewritten.iter().cloned());
     let matches = command::reading(libpcap)
         .try_get_matches_from(line)
         .map_err(|error| explain(&error, &arguments.occurrences))?;
-    let environment: Vec<_> = environment.into_iter().collect();
-    let words = words::read(&matches, &arguments.occurrences)?;
-    let settings = layers::read(&arguments.occurrences, &environment, words, layers::load_again)?;
-    Ok((settings.clone().validate()?, settings))
+    Ok((arguments, matches))
 }
 
 fn configured(

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -48,8 +49,10 @@ pub fn reloads() -> (ReloadRequester, ReloadRequests) {
 impl ReloadRequester {
     /// Asks for a reload; returns at once. With a full queue there is nothing to do: a reload is waiting already.
     pub fn request(&self) {
-        if self.0.try_send(None).is_err() {
-            tracing::trace!("a reload is waiting already");
+        match self.0.try_send(None) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => tracing::trace!("a reload is waiting already"),
+            Err(TrySendError::Closed(_)) => tracing::error!("nothing is reloaded: the thread `reload` has ended"),
         }
     }
 
@@ -58,7 +61,7 @@ impl ReloadRequester {
         let (sender, outcome) = oneshot::channel();
         if self.0.try_send(Some(sender)).is_err() {
             return unavailable(if self.0.is_closed() {
-                "a capture file is read, so there is no reload\n"
+                "there is no reload: a capture file is read, or the thread `reload` has ended; see the log\n"
             } else {
                 "no reload is possible now: too many clients wait for one\n"
             });

@@ -3,6 +3,7 @@
 //! A plain value. Must not know where its text came from.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::secret::{Secret, SecretSource};
 use super::url::{UrlError, check_base, check_url};
 use crate::alert::Severity;
 use crate::detect::Kind;
+use crate::os::confinement::sandbox_hint;
 
 /// The paths that are put behind the base URLs.
 pub(super) const ALERTMANAGER_PATH: &str = "/api/v2/alerts";
@@ -116,11 +118,21 @@ fn place(source: &SecretSource) -> String {
     }
 }
 
+impl Config {
+    /// A digest of the contents of all `ca_file`s. It is the same within a process only.
+    pub fn authorities_digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let files = self.receivers.iter().filter_map(|receiver| receiver.ca_file.as_deref());
+        files.for_each(|path| std::fs::read(path).ok().hash(&mut hasher));
+        hasher.finish()
+    }
+}
+
 /// The reason why a file is no list of certificate authorities.
 fn fault_of_authorities(path: &Path) -> Option<String> {
     let name = path.display();
     match std::fs::read_to_string(path) {
-        Err(error) => Some(format!("{name}: cannot read the certificate authorities: {error}")),
+        Err(error) => Some(format!("{name}: cannot read the certificate authorities: {error}{}", sandbox_hint(&error))),
         Ok(text) if !text.contains("-----BEGIN CERTIFICATE-----") => {
             Some(format!("{name}: no certificate in this file; expected certificates in the PEM format"))
         }

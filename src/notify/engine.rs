@@ -134,3 +134,16 @@ pub(super) fn report_rest(lane: &Lane, is_kept: bool) {
         }
     }
 }
+
+/// Logs and counts the notices of a receiver that does not exist any more.
+pub(super) fn report_removed(lane: &Lane) {
+    let (name, rest) = (&lane.name, lane.figures.waiting());
+    if rest > 0 {
+        lane.figures.count_lost(FailureReason::Stopped, rest);
+        tracing::warn!(
+            receiver = name,
+            alerts = rest,
+            "alerts were not delivered: a reload has removed their receiver"
+        );
+    }
+}

@@ -16,7 +16,7 @@ use super::client::{self, HttpClient};
 use super::config::{Config, ReceiverConfig};
 use super::delivery::{Lane, Phase, ReceiverDelivery, Settlements, Surroundings};
 use super::endpoint::{EndpointError, ReceiverEndpoint};
-use super::engine::{End, Engine, IdleThread, report_rest};
+use super::engine::{End, Engine, IdleThread, report_removed};
 use super::figures::ReceiverFigures;
 use super::inbox::Inbox;
 use super::intake::Intake;
@@ -171,7 +171,7 @@ impl Notifier {
                     let queue = lane.with_queue(NoticeQueue::hand_over);
                     next.with_queue(|empty| *empty = queue);
                 }
-                None => report_rest(lane, false),
+                None => report_removed(lane),
             }
         }
         let open = |state_dir: PathBuf| Journal::open(&state_dir, &names, Arc::clone(&journal_failures));

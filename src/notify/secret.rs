@@ -9,6 +9,8 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::os::confinement::sandbox_hint;
+
 /// The most bytes of a file with a secret. Longer files are something else.
 const LONGEST: u64 = 16 << 10;
 /// The rights of users that are neither the owner nor in the group.
@@ -51,7 +53,7 @@ pub enum SecretSource {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file is missing, or may not be read by this process.
-    #[error("{}: cannot read the file with the secret: {source}", path.display())]
+    #[error("{}: cannot read the file with the secret: {source}{}", path.display(), sandbox_hint(source))]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -16,7 +16,7 @@ const NO_LIMIT: u64 = 1 << 60;
 pub struct MemoryLimit {
     /// Bytes.
     pub bytes: u64,
-    /// The file that says so.
+    /// The file of the control group that has this limit.
     pub file: PathBuf,
 }
 

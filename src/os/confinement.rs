@@ -108,7 +108,7 @@ impl Confined {
     }
 }
 
-/// Confines this thread, if a confinement is installed. A failure is logged, and [`is_whole`] tells of it.
+/// Confines this thread, if a confinement is installed. A failure is logged; [`is_whole`] is false then.
 pub fn confine_or_note(needs: Needs) {
     let Some(confinement) = CONFINEMENT.get() else { return };
     if let Err(error) = confine(confinement, needs) {

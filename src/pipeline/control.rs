@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 
+use super::Error;
 use super::heartbeat::Heartbeats;
 use crate::capture::filter::UserFilter;
 use crate::capture::once::Origins;
@@ -17,7 +18,7 @@ use crate::locality::Classifier;
 use crate::packet::LinkType;
 use crate::policy::Networks;
 use crate::time_grid::TimeGrid;
-use crate::{account, alert, detect, locality};
+use crate::{account, alert, capture, detect, locality};
 
 /// The number of a capture: one interface with all its workers, whatever its name. Never used again.
 pub(super) type CaptureNumber = u64;
@@ -113,8 +114,8 @@ pub(super) struct ControlBlock {
     /// New settings that the supervisor has not taken yet, and those that the accountant has not.
     next_plan: Mutex<Option<PlanSettings>>,
     next_accounts: Mutex<Option<Box<AccountSettings>>>,
-    /// True if the kernel has refused the permitted networks of a plan, since it was asked for last.
-    has_refused_policy: AtomicBool,
+    /// What was refused of the new settings, since that was asked for last.
+    refusal: Mutex<Option<Error>>,
     /// The link type of each open handle, by interface and worker: one entry a thread at most.
     open_links: Mutex<BTreeMap<(String, usize), LinkType>>,
     /// Interface and worker of each thread that could not open an interface that is up: one entry a thread at most.
@@ -161,14 +162,14 @@ impl ControlBlock {
         locked(&self.next_accounts).take()
     }
 
-    /// The kernel has refused the permitted networks of a plan.
-    pub(super) fn note_refused_policy(&self) {
-        self.has_refused_policy.store(true, Ordering::Release);
+    /// A part of new settings is refused by libpcap or the kernel; the former one stays. The first refusal is kept.
+    pub(super) fn note_refusal(&self, error: Error) {
+        locked(&self.refusal).get_or_insert(error);
     }
 
-    /// True if the kernel has refused permitted networks since the last call.
-    pub(super) fn take_refused_policy(&self) -> bool {
-        self.has_refused_policy.swap(false, Ordering::AcqRel)
+    /// What was refused first since the last call.
+    pub(super) fn take_refusal(&self) -> Option<Error> {
+        locked(&self.refusal).take()
     }
 
     /// A worker has a handle of this link type.
@@ -182,8 +183,15 @@ impl ControlBlock {
     }
 
     /// The link types of all open handles, with the interfaces.
-    pub(super) fn open_links(&self) -> BTreeMap<String, LinkType> {
+    fn open_links(&self) -> BTreeMap<String, LinkType> {
         locked(&self.open_links).iter().map(|((interface, _), link)| (interface.clone(), *link)).collect()
+    }
+
+    /// Checks that the filter compiles for the handles that are open now. On a thread that may open handles, or for a filter
+    /// that does not depend on one.
+    pub(super) fn check_filter(&self, filter: &UserFilter) -> Result<(), capture::Error> {
+        let links = self.open_links();
+        links.iter().try_for_each(|(interface, link_type)| filter.check(interface, *link_type))
     }
 
     /// A worker could not open its interface.

@@ -50,23 +50,24 @@ pub fn tick(config: &Config) -> Duration {
 pub struct SettingsInput(pub(super) Arc<ControlBlock>);
 
 impl SettingsInput {
-    /// Checks that the filter can be attached to the handles that are open now.
+    /// Checks that the filter compiles for the handles that are open now. One that depends on an open handle is checked
+    /// when it is put into force, because few threads may open one.
     ///
     /// # Errors
     /// When it does not compile for the link type of one of them.
     pub fn check_filter(&self, filter: &UserFilter) -> Result<(), capture::Error> {
-        let links = self.0.open_links();
-        links.iter().try_for_each(|(interface, link_type)| filter.check(interface, *link_type))
+        if filter.depends_on_the_handle() { Ok(()) } else { self.0.check_filter(filter) }
     }
 
     /// Puts the settings into force; returns when all threads follow them.
     ///
     /// # Errors
-    /// When a thread does not follow in time, or the kernel does not take the permitted networks.
+    /// When a thread does not follow in time, or libpcap or the kernel does not take the filter or the permitted networks.
+    /// Then all but these are in force.
     pub fn replace(&self, settings: NewSettings) -> Result<(), Error> {
         let deadline = Instant::now() + PATIENCE;
         let (taken, all_taken) = channel();
-        self.0.take_refused_policy();
+        drop(self.0.take_refusal());
         let NewSettings { locality, policy, filter, account, detect, alert, pipeline } = settings;
         let (tick, refresh) = (tick(&pipeline), pipeline.refresh);
         let (grids, policy) = (grids_of(&detect, policy.is_some()), policy.map(Arc::new));
@@ -82,6 +83,6 @@ impl SettingsInput {
             }
             thread::sleep(LOOK);
         }
-        if self.0.take_refused_policy() { Err(Error::RefusedPolicy) } else { Ok(()) }
+        self.0.take_refusal().map_or(Ok(()), Err)
     }
 }

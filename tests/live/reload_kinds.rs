@@ -45,7 +45,7 @@ fn limits_of_detectors_and_exclusions_apply_to_the_traffic_that_was_counted_befo
 }
 
 #[test]
-fn windows_of_another_length_start_anew_and_detection_ends_and_begins() {
+fn windows_of_another_length_start_over_and_detection_ends_and_begins() {
     let pair = Pair::new();
     let file = Configuration::of("bandwidth: {limit: 50K}\n");
     let monitor = file.start(&pair, &[]);
@@ -201,7 +201,62 @@ fn smaller_quota_of_the_archive_removes_its_oldest_file_at_once() {
 }
 
 #[test]
-fn level_of_the_log_refresh_and_families_change() {
+fn limits_of_networks_and_severities_change() {
+    let pair = Pair::new();
+    let file = Configuration::of("bandwidth: {limit: 1M}\n");
+    let monitor = file.start(&pair, &[]);
+    let lab = "{network: 10.1.0.0/24, limit: 50K, rule: lab}";
+    file.accept(
+        &monitor,
+        &format!("bandwidth: {{limit: 1M, networks: [{lab}]}}\nalert: {{severity: [bandwidth=critical]}}\n"),
+    );
+    send_packets(&pair, 200);
+    monitor.wait_for("the alert of the network", |metrics| {
+        metrics.value(FIRING, &[("rule", "lab"), ("severity", "critical")]) == Some(1)
+    });
+    monitor.stop();
+}
+
+#[test]
+fn time_between_snapshots_changes() {
+    let pair = Pair::new();
+    let file = Configuration::of("pipeline: {refresh: 600}\n");
+    // A blank option is none: the file decides.
+    let monitor = file.start(&pair, &["-promRefresh", ""]);
+    send_packets(&pair, 5);
+    file.accept(&monitor, "pipeline: {refresh: 0.2}\n");
+    send_packets(&pair, 7);
+    monitor.wait_for("all packets, long before 600 s", |metrics| metrics.sum(PACKETS) == 12);
+    monitor.stop();
+}
+
+/// The authority may be renewed in its place.
+#[test]
+fn certificate_authorities_are_read_again_if_their_file_has_other_contents() {
+    let (pair, folder) = (Pair::new(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("ca.pem");
+    let renew = || {
+        let authority = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(&path, authority.cert.pem()).unwrap();
+    };
+    renew();
+    let receiver = format!("{{name: team, type: webhook, url: \"https://127.0.0.1:9/\", ca_file: {}}}", path.display());
+    let text = format!("notify: {{receivers: [{receiver}]}}\n");
+    let file = Configuration::of(&text);
+    let monitor = file.start(&pair, &[]);
+    let said = |words: &str| monitor.messages().contains(words);
+    file.accept(&monitor, &text);
+    wait_for("nothing is new", || said("it is unchanged").then_some(()));
+    renew();
+    file.accept(&monitor, &text);
+    wait_for("the new authority", || said("changed=\"contents of ca_file\"").then_some(()));
+    std::fs::write(&path, "no certificate").unwrap();
+    file.refuse(&monitor, &text, "ca.pem");
+    monitor.stop();
+}
+
+#[test]
+fn level_of_the_log_and_families_change() {
     let pair = Pair::new();
     let file = Configuration::of("log: {level: warn}\n");
     let monitor = file.start(&pair, &[]);

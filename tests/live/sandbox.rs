@@ -400,6 +400,46 @@ fn directory_of_another_user_costs_a_capability_that_is_named() {
     assert!(ended.messages.contains(&message), "{}", ended.messages);
 }
 
+/// A log is rotated and reopened as a new file of its directory.
+#[test]
+fn directory_of_another_user_with_the_event_log_costs_a_capability_too() {
+    let (pair, folder) = (Pair::new(), Folder::new());
+    let logs = folder.directory("logs");
+    fs::set_permissions(&logs, PermissionsExt::from_mode(0o755)).unwrap();
+    let log = logs.join("events.jsonl");
+    let options = ["-iface", "eth0", "--log-format", "jsonl", "--log-file", log.to_str().unwrap()];
+    let monitor = Monitor::start(&pair.host, &options);
+    wait_for_line(&monitor, CLOSED);
+    let message = format!("CAP_DAC_OVERRIDE stays, because without it this user may not use {}", logs.display());
+    assert!(monitor.messages().contains(&message), "{}", monitor.messages());
+    fs::rename(&log, logs.join("events.jsonl.1")).unwrap();
+    monitor.signal(libc::SIGHUP);
+    wait_for("the log again", || log.exists().then_some(()));
+    monitor.stop();
+}
+
+/// The rights of a user other than root come from capabilities too.
+#[test]
+fn secret_that_only_a_capability_opens_keeps_it() {
+    let (pair, copy, folder) = (Pair::new(), Copy::new(), Folder::new());
+    let webhook = Webhook::listen(&pair.host, "127.0.0.1:9001");
+    let secret = folder.0.path().join("url");
+    fs::write(&secret, "http://127.0.0.1:9001/").unwrap();
+    fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+    let file = folder.0.path().join("t.yml");
+    let receiver = format!("{{name: team, type: webhook, url_file: {}}}", secret.display());
+    fs::write(&file, format!("bandwidth: {{limit: 50}}\nnotify: {{receivers: [{receiver}]}}\n")).unwrap();
+    let command = copy.unprivileged("-all,+net_raw,+dac_read_search");
+    let options = ["-iface", "eth0", "-c", file.to_str().unwrap()];
+    let monitor = Monitor::spawn(&pair.host, command, &options).wait_until_ready();
+    wait_for_line(&monitor, CLOSED);
+    let message = format!("CAP_DAC_READ_SEARCH stays, because without it this user may not use {}", secret.display());
+    assert!(monitor.messages().contains(&message), "{}", monitor.messages());
+    send_query(&pair);
+    wait_for("the alert", || (!webhook.requests().is_empty()).then_some(()));
+    monitor.stop();
+}
+
 #[test]
 fn thread_that_finds_processes_keeps_its_sight_and_strict_refuses_it() {
     let (pair, copy) = (Pair::new(), Copy::new());

@@ -7,6 +7,9 @@ use std::io;
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::common::client;
 use super::common::monitor::{Monitor, PROGRAM};
@@ -50,6 +53,47 @@ fn two_lines_describe_the_start_and_the_limits() {
         assert!(limits.contains(words), "no {words}: {limits}");
     }
     monitor.stop();
+}
+
+/// The budgets of a start: packets count soon, and little memory is taken. `--no-capture` prints the figures of this build.
+#[test]
+fn start_takes_little_time_and_memory() {
+    const PAUSE: Duration = Duration::from_millis(1);
+    let pair = Pair::new();
+    let (client, _server) = pair.resolver();
+    client.connect("10.1.0.1:53").unwrap();
+    let is_over = AtomicBool::new(false);
+    let (started, sent, counted, anonymous) = std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut sent = Vec::new();
+            while !is_over.load(Ordering::Acquire) {
+                sent.push(Instant::now());
+                client.send(&[0x55; 31]).unwrap();
+                sleep(PAUSE);
+            }
+            sent
+        });
+        sleep(100 * PAUSE);
+        let started = Instant::now();
+        let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+        sleep(100 * PAUSE);
+        is_over.store(true, Ordering::Release);
+        let sent = sender.join().unwrap();
+        let anonymous = resident_kibibytes(monitor.pid(), "RssAnon:");
+        (started, sent, monitor.stop().closing().captured, anonymous)
+    });
+    // All packets count from the first one on.
+    let first = sent[sent.len() - usize::try_from(counted).unwrap()].duration_since(started);
+    eprintln!("the first packet {first:?} after the start; {anonymous} KiB besides files and rings");
+    assert!(counted > 0 && first < Duration::from_secs(5), "{first:?}");
+    // Of 48 MiB, 12 are for the code of a release.
+    assert!(anonymous < 36 << 10, "{anonymous} KiB");
+}
+
+fn resident_kibibytes(pid: u32, key: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 // ---- A gateway -----------------------------------------------------------------------------------------------------------

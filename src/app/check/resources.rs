@@ -34,11 +34,13 @@ pub(super) fn memory(config: &mut Config) -> Vec<CheckFinding> {
             return CheckFinding::ok(MEMORY, format!("the control group allows {allowed} ({file})"));
         }
         match fit_group(config, limit, None) {
-            GroupBudgets::Fit => CheckFinding::ok(MEMORY, format!("the control group allows {allowed}, and all parts fit into it")),
+            GroupBudgets::Fit => {
+                CheckFinding::ok(MEMORY, format!("the control group allows {allowed}, and all parts fit into it"))
+            }
             GroupBudgets::Derived(needed) => CheckFinding::ok(
                 MEMORY,
                 format!(
-                    "the control group allows {allowed} ({file}), less than the {} that the defaults may need; budgets are \
+                    "the control group allows {allowed} ({file}), less than the {} that the budgets may need; they are \
                      derived from {} of it, such as --max-flows {}",
                     size(needed),
                     size(share(limit)),

@@ -41,7 +41,12 @@ pub(super) fn read(
     let reading = start_reading(file.to_owned(), config.clone(), alerting.outputs(), meanwhile, stop.clone())?;
     sandbox.close()?;
     manager::ready_to_read(&exporter.manager, file)?;
-    signals::on_hangup(|| tracing::warn!("a capture file is read, so HUP reloads nothing"));
+    let manager = exporter.manager.clone();
+    signals::on_hangup(move || {
+        // The service manager waits for the end of the reload that it asked for.
+        let _reloading = manager.reloading();
+        tracing::warn!("a capture file is read, so HUP reloads nothing");
+    });
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
         let summary = format!("stopped while waiting for input from {}", file_name(file));
         return Ok(ExporterEnd { status: DONE, summary });

@@ -59,8 +59,8 @@ pub(super) fn capture(
         quota: exporter.alerting.quota(),
         manager: exporter.manager.clone(),
     };
-    let memory_limit = exporter.memory_limit.clone();
-    Reloader { running: config, memory_limit, parts, hooks }.start(requester, requests)?;
+    let (authorities, memory_limit) = (config.notify.authorities_digest(), exporter.memory_limit.clone());
+    Reloader { running: config, authorities, memory_limit, parts, hooks }.start(requester, requests)?;
     let ready = sandbox.close().and_then(|()| Ok(manager::ready_to_capture(exporter, &running)?));
     if ready.is_ok() {
         exporter.wait_for_a_signal();

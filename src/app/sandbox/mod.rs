@@ -95,7 +95,7 @@ impl Sandbox {
         let files = FileRules::new(&named.readable(), &named.writable());
         let calls = CallFilter::new(capturing_calls(config));
         let usable = self.try_out(&named, files, calls)?;
-        if let Some(setting) = rights::looks_at_processes(config).filter(|_| usable.files.is_some()) {
+        if let Some(setting) = rights::setting_that_looks_at_processes(config).filter(|_| usable.files.is_some()) {
             let reason = format!("a thread that looks at other processes cannot have it, as {setting} needs");
             self.note(SandboxPart::Files, Some(reason));
         }
@@ -189,7 +189,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The parts, and whether all threads have them.
+    /// The parts, and whether all threads have them. `/proc` does not show Landlock: it is in force if no thread failed to
+    /// apply it.
     fn in_force(&self, threads: &[ThreadState], kept: CapabilitySet) -> [(SandboxPart, bool); SandboxPart::ALL.len()] {
         let is_whole = confinement::is_whole();
         let has_no_more = threads.iter().all(|thread| thread.permitted & !kept.bits() == 0);

@@ -77,6 +77,13 @@ impl NamedFiles {
         system.chain(resolver).chain(self.read.iter().flat_map(|path| around(path))).collect()
     }
 
+    /// The directories of the event log, by its name and by the file that a link leads to; none if it is a pipe or a
+    /// device.
+    pub(super) fn directories_of_log(&self) -> Vec<PathBuf> {
+        let paths = self.log.iter().flat_map(|path| log_and_rotated(path));
+        paths.filter(|path| path.is_dir()).collect()
+    }
+
     /// The paths below which files stay in reach to write.
     pub(super) fn writable(&self) -> Vec<PathBuf> {
         let log = self.log.iter().flat_map(|path| log_and_rotated(path));

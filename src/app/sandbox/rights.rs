@@ -9,9 +9,9 @@ use crate::os::threads::Needs;
 /// The capabilities that stay, by [`Needs`].
 pub(super) type Kept = [CapabilitySet; Needs::ALL.len()];
 
-/// True if a thread looks at other processes: for their names, or for SSH sessions that dropping packets would cut off.
-/// Such a thread cannot have rules for files (landlock(7)).
-pub(super) fn looks_at_processes(config: &Config) -> Option<&'static str> {
+/// The setting for which a thread looks at other processes: for their names, or for SSH sessions that dropping packets would
+/// cut off. Such a thread cannot have rules for files (landlock(7)).
+pub(super) fn setting_that_looks_at_processes(config: &Config) -> Option<&'static str> {
     let is_live = config.source.is_none();
     match () {
         () if is_live && config.names.processes => Some("names.processes"),
@@ -39,7 +39,7 @@ fn needed(config: &Config, needs: Needs, held: CapabilitySet) -> CapabilitySet {
             let bpf = CapabilitySet::BPF;
             CapabilitySet::NET_ADMIN | if held.contains(bpf) { bpf } else { CapabilitySet::SYS_ADMIN }
         }
-        Needs::OtherProcesses if looks_at_processes(config).is_some() => {
+        Needs::OtherProcesses if setting_that_looks_at_processes(config).is_some() => {
             CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH
         }
         Needs::PacketSockets | Needs::KernelPrograms | Needs::OtherProcesses => nothing,
@@ -85,12 +85,12 @@ mod tests {
     #[test]
     fn other_processes_are_looked_at_for_names_and_before_packets_are_dropped() {
         let mut config = Config::default();
-        assert_eq!(looks_at_processes(&config), None);
+        assert_eq!(setting_that_looks_at_processes(&config), None);
         config.kernel.drops_packets = true;
-        assert_eq!(looks_at_processes(&config), Some("kernel.drop_packets"));
+        assert_eq!(setting_that_looks_at_processes(&config), Some("kernel.drop_packets"));
         config.kernel.force = true;
-        assert_eq!(looks_at_processes(&config), None);
+        assert_eq!(setting_that_looks_at_processes(&config), None);
         config.names.processes = true;
-        assert_eq!(looks_at_processes(&config), Some("names.processes"));
+        assert_eq!(setting_that_looks_at_processes(&config), Some("names.processes"));
     }
 }

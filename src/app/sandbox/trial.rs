@@ -46,7 +46,9 @@ fn uses(named: &NamedFiles) -> Vec<(PathBuf, PathUse)> {
     let read = named.read.iter().map(|path| (path.clone(), PathUse::Read));
     let directories = named.directories.iter().map(|path| (path.clone(), PathUse::CreateIn));
     let log = named.log.iter().map(|path| (path.clone(), PathUse::Write));
-    read.chain(directories).chain(log).collect()
+    // A log that is rotated or reopened is a new file.
+    let of_log = named.directories_of_log().into_iter().map(|path| (path, PathUse::CreateIn));
+    read.chain(directories).chain(log).chain(of_log).collect()
 }
 
 /// The capability by which a file can be used without the right.

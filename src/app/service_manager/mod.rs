@@ -33,15 +33,15 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// A thread is stuck when it makes no progress for half the watchdog's time, but not before this time: reading the maps
 /// of the kernel path and a large snapshot may take a second or two.
 const LEAST_PATIENCE: Duration = Duration::from_secs(3);
-/// The time between two looks at the status. The first one comes earlier, when the first accounts are published.
+/// The time between two checks of the status. The first one comes earlier, when the first accounts are published.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 const FIRST_STATUS: Duration = Duration::from_secs(1);
 
-/// The door to the service manager; closed if there is none.
+/// The socket of the service manager; none without one.
 #[derive(Clone)]
-pub(super) struct ServiceManager(Option<Arc<Open>>);
+pub(super) struct ServiceManager(Option<Arc<ManagerSocket>>);
 
-struct Open {
+struct ManagerSocket {
     socket: UnixDatagram,
     address: SocketAddr,
     /// The watchdog's time, if the manager watches this process.
@@ -58,12 +58,12 @@ impl ServiceManager {
     }
 
     fn of(variable: impl Fn(&str) -> Option<OsString>, process: u32) -> Self {
-        let open = || {
+        let connect = || {
             let address = address(&variable("NOTIFY_SOCKET").filter(|given| !given.is_empty())?)?;
             let watchdog = watchdog(variable("WATCHDOG_USEC").as_deref(), variable("WATCHDOG_PID").as_deref(), process);
             let socket = unbound_socket()
                 .inspect_err(|error| tracing::warn!(%error, "there is no socket to notify the service manager"));
-            Some(Open {
+            Some(ManagerSocket {
                 socket: socket.ok()?,
                 address,
                 watchdog,
@@ -71,7 +71,7 @@ impl ServiceManager {
                 is_outdated: AtomicBool::default(),
             })
         };
-        Self(open().map(Arc::new))
+        Self(connect().map(Arc::new))
     }
 
     /// True if a manager started this process and wants to be notified.
@@ -90,49 +90,49 @@ impl ServiceManager {
         status: impl Fn() -> String + Send + 'static,
         stuck_thread: impl FnMut(u32) -> Option<String> + Send + 'static,
     ) -> io::Result<()> {
-        let Some(open) = self.0.clone() else { return Ok(()) };
-        if let Err(error) = open.send_ready() {
+        let Some(socket) = self.0.clone() else { return Ok(()) };
+        if let Err(error) = socket.send_ready() {
             tracing::warn!(
                 %error,
-                address = shown(&open.address),
+                address = shown(&socket.address),
                 "the service manager was not told that the program is ready, and may end it"
             );
         }
-        let pauses = Pauses::of(open.watchdog);
-        let mut reporter = Reporter { open, pauses, status, stuck_thread, sent: String::new() };
+        let pauses = Pauses::of(socket.watchdog);
+        let mut reporter = Reporter { socket, pauses, status, stuck_thread, sent: String::new() };
         // Never joined: the thread works until the process ends.
         threads::spawn("manager", Needs::Nothing, move || reporter.run()).map(drop)
     }
 
     /// Says that the program reloads its configuration, until the guard is dropped.
     pub(super) fn reloading(&self) -> Reloading<'_> {
-        if let (Some(open), Ok(now)) = (&self.0, NotifyState::monotonic_usec_now()) {
-            open.tell(&[NotifyState::Reloading, now]);
+        if let (Some(socket), Ok(now)) = (&self.0, NotifyState::monotonic_usec_now()) {
+            socket.tell(&[NotifyState::Reloading, now]);
         }
         Reloading(self)
     }
 
     /// Says why a reload is refused. The status stays until one is accepted, or there is news of the capture.
     pub(super) fn refused(&self, reason: &str) {
-        if let Some(open) = &self.0 {
+        if let Some(socket) = &self.0 {
             let text = format!("reload refused: {}", printable(reason));
-            open.tell(&[NotifyState::Status(&text)]);
+            socket.tell(&[NotifyState::Status(&text)]);
         }
     }
 
     /// Has the status of the capture sent again: it takes the place of a reload that was refused.
     pub(super) fn accepted(&self) {
-        if let Some(open) = &self.0 {
-            open.is_outdated.store(true, Ordering::Release);
+        if let Some(socket) = &self.0 {
+            socket.is_outdated.store(true, Ordering::Release);
         }
     }
 
     /// Says that the program stops; only the first call has an effect.
     pub(super) fn stopping(&self) {
-        if let Some(open) = &self.0
-            && !open.is_stopping.swap(true, Ordering::AcqRel)
+        if let Some(socket) = &self.0
+            && !socket.is_stopping.swap(true, Ordering::AcqRel)
         {
-            open.tell(&[NotifyState::Stopping]);
+            socket.tell(&[NotifyState::Stopping]);
         }
     }
 }
@@ -142,13 +142,13 @@ pub(super) struct Reloading<'a>(&'a ServiceManager);
 
 impl Drop for Reloading<'_> {
     fn drop(&mut self) {
-        if let Some(open) = &self.0.0 {
-            open.tell(&[NotifyState::Ready]);
+        if let Some(socket) = &self.0.0 {
+            socket.tell(&[NotifyState::Ready]);
         }
     }
 }
 
-impl Open {
+impl ManagerSocket {
     fn send_ready(&self) -> io::Result<()> {
         let ready = || self.send(&[NotifyState::Ready]);
         (1..READY_TRIES).fold(ready(), |outcome, _| outcome.or_else(|_| ready()))
@@ -196,7 +196,7 @@ impl Pauses {
 
 /// Reports the status and the progress to the manager.
 struct Reporter<S, P> {
-    open: Arc<Open>,
+    socket: Arc<ManagerSocket>,
     pauses: Pauses,
     status: S,
     stuck_thread: P,
@@ -211,7 +211,7 @@ impl<S: Fn() -> String, P: FnMut(u32) -> Option<String>> Reporter<S, P> {
         for check in 0_u64.. {
             thread::sleep(if check == 0 { self.pauses.pause.min(FIRST_STATUS) } else { self.pauses.pause });
             let now = (self.stuck_thread)(self.pauses.patience);
-            if self.open.is_stopping.load(Ordering::Acquire) {
+            if self.socket.is_stopping.load(Ordering::Acquire) {
                 return;
             }
             let is_news = now != stuck;
@@ -221,8 +221,8 @@ impl<S: Fn() -> String, P: FnMut(u32) -> Option<String>> Reporter<S, P> {
             if is_news || check % u64::from(self.pauses.checks_a_status) == 0 {
                 self.send_status(now.as_deref());
             }
-            if now.is_none() && self.open.watchdog.is_some() {
-                self.open.tell(&[NotifyState::Watchdog]);
+            if now.is_none() && self.socket.watchdog.is_some() {
+                self.socket.tell(&[NotifyState::Watchdog]);
             }
             stuck = now;
         }
@@ -234,15 +234,20 @@ impl<S: Fn() -> String, P: FnMut(u32) -> Option<String>> Reporter<S, P> {
             Some(thread) => format!("stuck: the thread {thread} makes no progress"),
             None => (self.status)(),
         };
-        let is_outdated = self.open.is_outdated.swap(false, Ordering::AcqRel);
-        if (is_outdated || text != self.sent) && self.open.send(&[NotifyState::Status(&text)]).is_ok() {
-            self.sent = text;
+        let is_outdated = self.socket.is_outdated.swap(false, Ordering::AcqRel);
+        if !is_outdated && text == self.sent {
+            return;
+        }
+        match self.socket.send(&[NotifyState::Status(&text)]) {
+            Ok(()) => self.sent = text,
+            // It is tried again.
+            Err(_) => _ = self.socket.is_outdated.fetch_or(is_outdated, Ordering::AcqRel),
         }
     }
 
     fn log(&self, stuck: Option<&str>) {
         match stuck {
-            Some(thread) if self.open.watchdog.is_some() => {
+            Some(thread) if self.socket.watchdog.is_some() => {
                 tracing::error!(thread, "a thread makes no progress; the watchdog of the service manager is not fed");
             }
             Some(thread) => tracing::error!(thread, "a thread makes no progress"),
@@ -318,9 +323,9 @@ mod tests {
     #[test]
     fn manager_that_does_not_read_delays_a_message_and_no_more() {
         let (_socket, manager) = listening();
-        let open = manager.0.unwrap();
+        let socket = manager.0.unwrap();
         let start = std::time::Instant::now();
-        assert!((0..100_000).any(|_| open.send(&[NotifyState::Watchdog]).is_err()));
+        assert!((0..100_000).any(|_| socket.send(&[NotifyState::Watchdog]).is_err()));
         assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
 }

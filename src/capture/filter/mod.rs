@@ -117,7 +117,7 @@ impl UserFilter {
 
     /// True if the program depends on the open handle: for `vlan`, because the kernel takes VLAN tags off frames and
     /// libpcap asks the handle for them.
-    fn depends_on_the_handle(&self) -> bool {
+    pub(crate) fn depends_on_the_handle(&self) -> bool {
         self.text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| word == "vlan")
     }
 

@@ -166,7 +166,15 @@ impl Live {
             Some(program) => attach_program(self.fd, program),
             None => detach_program(self.fd),
         };
-        attached.map_err(|source| self.refused(source))
+        attached.map_err(|source| match source.raw_os_error() {
+            // While it is replaced, the present filter takes memory too (socket(7), sk_attach_filter in net/core/filter.c).
+            Some(libc::ENOMEM) => {
+                let reason = "the kernel has no memory for this filter beside the present one; raise net.core.optmem_max, \
+                              give a shorter filter, or restart the program";
+                Error::Interface { name: self.name.clone(), reason: reason.to_owned() }
+            }
+            _ => self.refused(source),
+        })
     }
 
     fn compiled(&self, filter: &str) -> Result<Vec<libc::sock_filter>, Error> {

@@ -219,8 +219,8 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     name.into()
 }
 
-/// The way in which a regular file is opened.
-/// A new file gets its mode whatever the umask is; that of systemd's unit hides files from the group.
+/// Opens the file, or creates it. A new file gets its mode whatever the umask is; that of systemd's unit hides files from
+/// the group.
 fn open_or_create(path: &Path, format: EventFormat) -> io::Result<File> {
     match options(format).create_new(true).mode(OWNER_AND_GROUP).open(path) {
         Ok(file) => {
@@ -235,6 +235,7 @@ fn open_or_create(path: &Path, format: EventFormat) -> io::Result<File> {
     }
 }
 
+/// How a regular file is opened: to append, or to rewrite its end if it is a JSON array.
 fn options(format: EventFormat) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true);

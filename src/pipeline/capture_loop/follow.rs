@@ -51,7 +51,11 @@ impl CaptureLoop {
             && (before.as_ref() != Some(filter) || !is_same)
         {
             // Frames that were captured before count, although the new filter may exclude them.
-            session.live.attach(filter.as_deref(), plan.user_filter.as_deref())?;
+            match session.live.attach(filter.as_deref(), plan.user_filter.as_deref()) {
+                // Capturing goes on with the former filter, and the reload is refused.
+                Err(error) if !is_same => self.control.note_refusal(error.into()),
+                attached => attached?,
+            }
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
         }
         if !is_same {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ipnet::IpNet;
 
+use super::Error;
 use super::cells::Cells;
 use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
@@ -182,7 +183,7 @@ impl KernelLoop {
             }
             Err(error) => {
                 tracing::error!(%error, "the former permitted networks stay in force");
-                self.control.note_refused_policy();
+                self.control.note_refusal(Error::RefusedPolicy);
             }
         }
     }

@@ -124,8 +124,12 @@ impl Supervisor {
         let Some(settings) = self.control.take_plan_settings() else { return };
         let PlanSettings { locality, policy, filter, grids, tick, taken } = settings;
         let planner = &mut self.planner;
-        (planner.locality, planner.policy, planner.user_filter) = (locality, policy, filter);
-        (planner.grids, planner.tick) = (grids, tick);
+        (planner.locality, planner.policy, planner.grids, planner.tick) = (locality, policy, grids, tick);
+        // Capture threads find the filter compiled: they have no time to wait for it.
+        match filter.as_ref().map_or(Ok(()), |filter| self.control.check_filter(filter)) {
+            Ok(()) => planner.user_filter = filter,
+            Err(error) => self.control.note_refusal(error.into()),
+        }
         self.renew_plan();
         drop(taken);
     }

@@ -27,6 +27,7 @@ use crate::http::{ReloadOutcome, ReloadRequester, ReloadRequests, Site};
 use crate::kernel::{Daq, lockout};
 use crate::notify::ReadyReceivers;
 use crate::os::threads::{self, Needs};
+use crate::pipeline;
 use crate::pipeline::settings::{NewSettings, SettingsInput};
 
 /// A moment of a reload.
@@ -64,6 +65,8 @@ pub(super) struct LiveParts {
 pub(super) struct Reloader {
     /// The configuration that is in force.
     pub(super) running: Config,
+    /// The digest of the certificate authorities of the running receivers.
+    pub(super) authorities: u64,
     /// The limit of memory, from which budgets are derived as at the start.
     pub(super) memory_limit: Option<LimitInForce>,
     pub(super) parts: LiveParts,
@@ -77,14 +80,18 @@ struct Accepted {
     filter: Option<Arc<UserFilter>>,
     /// The receivers, if they are others than before.
     receivers: Option<ReadyReceivers>,
+    authorities: u64,
     detection: DetectionFacts,
+    /// The place of the filter in the configuration.
+    place_of_filter: String,
 }
 
 impl Reloader {
     /// Starts the thread `reload`, which works at each HUP and each of the other `requests`.
     pub(super) fn start(mut self, requester: ReloadRequester, mut requests: ReloadRequests) -> io::Result<()> {
         // To find the SSH sessions of this host that dropping packets would cut off.
-        let needs = if self.running.kernel.drops_packets { Needs::OtherProcesses } else { Needs::Nothing };
+        let kernel = &self.running.kernel;
+        let needs = if kernel.drops_packets && !kernel.force { Needs::OtherProcesses } else { Needs::Nothing };
         // Never joined: the thread waits for requests until the process ends.
         threads::spawn("reload", needs, move || {
             while let Some(clients) = requests.wait() {
@@ -127,13 +134,15 @@ impl Reloader {
         check(&self.running, &config, &settings)?;
         let place = settings.place(("memory", "limit"));
         settled.with_context(|| format!("{place}: beside the budgets that only a start changes"))?;
-        let is_same = config.notify == self.running.notify;
+        let authorities = config.notify.authorities_digest();
+        let is_same = config.notify == self.running.notify && authorities == self.authorities;
         let receivers = (!is_same).then(|| ReadyReceivers::new(config.notify.clone())).transpose();
         let receivers = receivers.with_context(|| settings.place_of_receivers())?;
         start::inspect_files(&config)?;
-        let filter = self.filter(&config).with_context(|| settings.place(("capture", "filter")))?;
+        let place_of_filter = settings.place(("capture", "filter"));
+        let filter = self.filter(&config).with_context(|| place_of_filter.clone())?;
         let detection = detection_facts(&config)?;
-        Ok(Accepted { config, filter, receivers, detection })
+        Ok(Accepted { config, filter, receivers, authorities, detection, place_of_filter })
     }
 
     /// The filter of a configuration, compiled for all interfaces that are captured now.
@@ -147,11 +156,13 @@ impl Reloader {
     }
 
     fn put_into_force(&mut self, accepted: Accepted) -> anyhow::Result<()> {
-        let Accepted { config, filter, receivers, detection } = accepted;
-        let new_notices = config.notices.iter().filter(|notice| !self.running.notices.contains(notice));
-        new_notices.for_each(|notice| tracing::warn!("{notice}"));
-        let changed: Vec<String> = self.running.changes(&config).map(|setting| setting.key()).collect();
+        let Accepted { config, filter, receivers, authorities, detection, place_of_filter } = accepted;
+        let mut changed: Vec<String> = self.running.changes(&config).map(|setting| setting.key()).collect();
+        if receivers.is_some() && config.notify == self.running.notify {
+            changed.push("contents of ca_file".to_owned());
+        }
         if changed.is_empty() && config.is_as(&self.running) {
+            self.log_new_notices(&config);
             tracing::info!("the configuration was reread; it is unchanged");
             self.running = config;
             return Ok(());
@@ -161,11 +172,15 @@ impl Reloader {
         self.parts.site.configure(page_settings(&config), api_settings(&config));
         if let Err(error) = self.parts.pipeline.replace(new_settings(&config, filter.clone())) {
             self.take_back();
-            return Err(error.into());
+            let is_about_filter = matches!(error, pipeline::Error::Capture(_));
+            let error = anyhow::Error::from(error);
+            return Err(if is_about_filter { error.context(place_of_filter) } else { error });
         }
+        self.log_new_notices(&config);
         self.parts.detection.replace(detection);
         self.parts.filter = filter;
         receivers.into_iter().for_each(|receivers| self.parts.receivers.replace(receivers));
+        self.authorities = authorities;
         // Last, because removed files do not come back.
         self.parts.quota.iter().for_each(|quota| quota.replace(config.evidence.quota_bytes));
         // The line is logged if the former level or the new one has it.
@@ -175,6 +190,11 @@ impl Reloader {
         log::set_level(config.log.level);
         self.running = config;
         Ok(())
+    }
+
+    fn log_new_notices(&self, config: &Config) {
+        let new = config.notices.iter().filter(|notice| !self.running.notices.contains(notice));
+        new.for_each(|notice| tracing::warn!("{notice}"));
     }
 
     /// Puts the running configuration into force again: some threads may follow the refused one already.
