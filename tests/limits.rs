@@ -489,8 +489,8 @@ const WORDS: [&str; 11] =
     ["MOST", "MAXIMUM", "MAX", "WAITING", "LIMIT", "LARGEST", "PIECES", "CAPACITY", "BUCKET", "BUCKETS", "RINGS"];
 /// The types of capacities.
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
-/// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
-/// or one answer.
+/// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals
+/// that go round, or one answer.
 const CHANNELS: [&str; 18] = [
     "app/live/file.rs",
     "http/lifecycle.rs",

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 /// Seconds by thread name.
 pub type Times = BTreeMap<String, f64>;
 
-/// So far, from the scheduler's own accounts, to the nanosecond (`/proc/PID/task/*/schedstat`). Threads that have one name add up.
+/// So far, from the scheduler's own accounts, to the nanosecond (`/proc/PID/task/*/schedstat`). Threads that have one
+/// name add up.
 pub fn times(process: u32) -> Times {
     let mut times = Times::new();
     let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");

@@ -77,8 +77,8 @@ pub struct SeverityRule {
 pub struct Severities([[Severity; 2]; Kind::ALL.len()]);
 
 impl Default for Severities {
-    /// Warning for bandwidth, for sources that are not permitted and for scans from inside. Info for anomalies and for scans from outside, which are
-    /// common.
+    /// Warning for bandwidth, for sources that are not permitted and for scans from inside. Info for anomalies and for
+    /// scans from outside, which are common.
     fn default() -> Self {
         let by_side = |kind| match kind {
             Kind::Bandwidth | Kind::Policy => [Severity::Warning; 2],

@@ -1,7 +1,7 @@
 //! Writes reports: as metric families in Prometheus' text format or OpenMetrics, as JSON lines, comma-separated values
 //! or a table. Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of
-//! its kind: [`seed`], [`traffic`], [`policy`], [`detection`], [`evidence`], [`naming`], [`notifications`], [`process`], [`sandbox`],
-//! [`vitals`]. Must not know HTTP.
+//! its kind: [`seed`], [`traffic`], [`policy`], [`detection`], [`evidence`], [`naming`], [`notifications`],
+//! [`process`], [`sandbox`], [`vitals`]. Must not know HTTP.
 
 pub mod access;
 pub mod api;

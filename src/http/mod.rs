@@ -1,5 +1,5 @@
-//! The HTTP server: `/metrics`, the dashboard and its API, the list of sources, a landing page, health. Takes snapshots and requests; gives
-//! answers. Must not know capture or accounting: no client can delay them.
+//! The HTTP server: `/metrics`, the dashboard and its API, the list of sources, a landing page, health. Takes snapshots
+//! and requests; gives answers. Must not know capture or accounting: no client can delay them.
 
 pub mod access;
 mod address;
@@ -114,7 +114,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Hands the sockets to the runtime of the calling context. `access` says which clients get in. At most `capacity` connections are open.
+    /// Hands the sockets to the runtime of the calling context. `access` says which clients get in. At most `capacity`
+    /// connections are open.
     ///
     /// # Errors
     /// When the runtime refuses them.

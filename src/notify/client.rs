@@ -42,7 +42,8 @@ impl HttpClient {
         Self(builder.build(connector))
     }
 
-    /// Sends a request; gives its outcome, and the cause of a failure in words. The deadline is that of everything from the look-up of the name to the status line.
+    /// Sends a request; gives its outcome, and the cause of a failure in words. The deadline is that of everything from
+    /// the look-up of the name to the status line.
     pub(super) async fn post(
         &self,
         request: Request<Full<Bytes>>,

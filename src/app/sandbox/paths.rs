@@ -11,9 +11,9 @@ use crate::config::{Config, web_file};
 use crate::http::access::WebFile;
 use crate::notify::{ReceiverConfig, SecretSource};
 
-/// Paths that the program and its libraries read on every system: tables of the kernel, settings of name resolution, libraries
-/// that resolve names, certificate authorities and lists of vendors. Files in `/etc` are often replaced, so that all of
-/// it is in reach, as far as this user may read it.
+/// Paths that the program and its libraries read on every system: tables of the kernel, settings of name resolution,
+/// libraries that resolve names, certificate authorities and lists of vendors. Files in `/etc` are often replaced, so
+/// that all of it is in reach, as far as this user may read it.
 const SYSTEM: [&str; 12] = [
     "/proc",
     "/sys",

@@ -1,5 +1,5 @@
-//! Declarations: the exported metrics, the HTTP server, the program's own log and its rights. Gives the declarations. Must not know
-//! where a value comes from.
+//! Declarations: the exported metrics, the HTTP server, the program's own log and its rights. Gives the declarations.
+//! Must not know where a value comes from.
 
 use super::access;
 use crate::config::declaration::{Access, Arity, Declaration, setting};

@@ -1,7 +1,8 @@
 //! The configuration file ↔ one layer of [`Settings`].
 //!
-//! Takes the text of a file: YAML, TrafficAlerted's, or that of the XDP traffic monitor. Gives the settings, each with its line and column, and writes a
-//! configuration as YAML; reads other YAML files that contain settings too. Must not know what a setting does.
+//! Takes the text of a file: YAML, TrafficAlerted's, or that of the XDP traffic monitor. Gives the settings, each with
+//! its line and column, and writes a configuration as YAML; reads other YAML files that contain settings too. Must not
+//! know what a setting does.
 
 mod notation;
 mod permitted;

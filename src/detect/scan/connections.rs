@@ -63,8 +63,8 @@ fn is_bare_beginning<A: Address>(merged: &MergedRow<'_, A>) -> bool {
 }
 
 /// True if a TCP row that opens or resets shows one side alone, and that side continues as if the other had answered: a
-/// client with an ACK after its SYN, either side with data or its end. (Servers repeat a bare answer towards invented clients,
-/// and a client that was scanned resets.)
+/// client with an ACK after its SYN, either side with data or its end. (Servers repeat a bare answer towards invented
+/// clients, and a client that was scanned resets.)
 #[inline]
 pub(super) fn continues_alone<A: Address>(merged: &MergedRow<'_, A>) -> bool {
     let (there, back) = both(merged.row, merged.row.opener());

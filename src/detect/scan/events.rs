@@ -108,8 +108,8 @@ pub(super) struct ContactEvent {
 }
 
 impl ContactEvent {
-    /// The reply to an earlier contact and the new contact behind it, if the event has both. An interval decides what is in one
-    /// row, and must not decide the outcome.
+    /// The reply to an earlier contact and the new contact behind it, if the event has both. An interval decides what
+    /// is in one row, and must not decide the outcome.
     pub(super) fn split(&self) -> Option<[Self; 2]> {
         let one = Self { replies_first: false, ..*self };
         let reply = Self { begins: false, packets: 0, bytes: 0, ..one };
@@ -207,9 +207,9 @@ pub(super) fn of_question<A: Address>(merged: &MergedRow<'_, A>, interface: u16)
     Some(ContactEvent { kind: EventKind::Question, ..plain(merged, way, interface) })
 }
 
-/// The event of a UDP row. A late answer does not begin a contact, nor does an answer to a question that went to many hosts,
-/// nor a datagram to the broadcast address of the source's own network. Datagrams that follow when both ends have sent some are
-/// an exchange, unless their contact is still pending.
+/// The event of a UDP row. A late answer does not begin a contact, nor does an answer to a question that went to many
+/// hosts, nor a datagram to the broadcast address of the source's own network. Datagrams that follow when both ends
+/// have sent some are an exchange, unless their contact is still pending.
 pub(super) fn of_datagrams<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> Option<ContactEvent> {
     let way = merged.request_way;
     let (there, back) = both(merged.row, way);

@@ -1,8 +1,8 @@
 //! Masqueraded contacts: a router shows the contacts of a host behind it a second time, as its own.
 //!
-//! Takes the failed targets of a source; removes those that answered the router. A capture of both sides leaves out the answers
-//! on the inner side, because it takes them for copies of packets that came in by the outer side, where they had the router's
-//! address. Must not know translated ports.
+//! Takes the failed targets of a source; removes those that answered the router. A capture of both sides leaves out the
+//! answers on the inner side, because it takes them for copies of packets that came in by the outer side, where they
+//! had the router's address. Must not know translated ports.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! Scans: sources that contact many hosts or many ports.
 //!
-//! Takes merged rows; gives [`Detection`]s at the ends of cells of packet time. By evidence, failed contacts count: a row becomes
-//! [`events`], events change contacts until their [`outcomes`] are known, and the [`verdict`] compares a source's failed contacts
-//! with its limit and its answered ones. By contacts, all contacts count ([`all_contacts`]). Must not know alerts.
+//! Takes merged rows; gives [`Detection`]s at the ends of cells of packet time. By evidence, failed contacts count: a
+//! row becomes [`events`], events change contacts until their [`outcomes`] are known, and the [`verdict`] compares a
+//! source's failed contacts with its limit and its answered ones. By contacts, all contacts count ([`all_contacts`]).
+//! Must not know alerts.
 
 mod all_contacts;
 mod broadcasts;

@@ -78,8 +78,8 @@ impl ScanState {
         } else if !is_found && event.begins {
             self.begin_contact(event);
         } else if !is_found && (!event.is_known && (is_answer || is_refusal) || is_answer && is_icmp(&event.target)) {
-            // The row of its contact may come later in this cell, by another thread. Each request of a known ICMP conversation
-            // may begin a contact.
+            // The row of its contact may come later in this cell, by another thread. Each request of a known ICMP
+            // conversation may begin a contact.
             self.unmatched.push(event);
         }
     }
@@ -182,8 +182,8 @@ impl ScanState {
         }
     }
 
-    /// True if a contact is the answer to a question that went to many hosts, and so no contact at all. This is asked when the
-    /// contact fails, at the end of a cell: the question may come by another thread.
+    /// True if a contact is the answer to a question that went to many hosts, and so no contact at all. This is asked
+    /// when the contact fails, at the end of a cell: the question may come by another thread.
     fn is_answer_to_question(&self, contact: &PendingContact) -> bool {
         let target = &contact.target;
         target.protocol == Protocol::UDP && self.askers.may_be_answered(target.address, target.port, contact.first)

@@ -1,8 +1,8 @@
 //! Merged rows → the events that matter now.
 //!
-//! Takes rows with the last report of their conversations; passes events on to their outcomes. Drops a row as early as it can:
-//! most rows are of conversations that were reported in this part of the window, or of a flood for which there is no room.
-//! Must not know how an event changes a contact.
+//! Takes rows with the last report of their conversations; passes events on to their outcomes. Drops a row as early as
+//! it can: most rows are of conversations that were reported in this part of the window, or of a flood for which there
+//! is no room. Must not know how an event changes a contact.
 
 use super::connections::{self, RowKind};
 use super::discovery;

@@ -102,9 +102,9 @@ pub(super) const fn kind(aspect: Aspect) -> Kind {
     }
 }
 
-/// The time at which the rule became true: that of the deciding contact. Where an earlier contact decides since another joined
-/// its group, it is the time of the latest one in the cell. It is the end of the cell if that has none, or by the rule that
-/// counts all contacts.
+/// The time at which the rule became true: that of the deciding contact. Where an earlier contact decides since another
+/// joined its group, it is the time of the latest one in the cell. It is the end of the cell if that has none, or by
+/// the rule that counts all contacts.
 pub(super) fn crossing(state: &ScanState, cell: Cell, tally: &Tally) -> Timestamp {
     let (mut sum, threshold) = (0, tally.comparison.threshold);
     let deciding = tally.counting.iter().find(|(_, _, weight)| {

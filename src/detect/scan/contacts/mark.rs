@@ -135,7 +135,8 @@ impl Mark {
         }
     }
 
-    /// Notes a first contact, which counts as evidence; `was_evidence` if the target was that before. The order of the contacts of a cell does not matter.
+    /// Notes a first contact, which counts as evidence; `was_evidence` if the target was that before. The order of the
+    /// contacts of a cell does not matter.
     #[inline]
     pub fn accuse(&mut self, contact: &SettledContact, was_evidence: bool) {
         if !was_evidence {

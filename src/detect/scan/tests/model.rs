@@ -181,7 +181,8 @@ pub(super) fn run(config: &Config, script: &Script, cut: TickPlan) -> Bench {
 pub(super) fn cut() -> impl Strategy<Value = TickPlan> {
     (prop_oneof![Just(20_u64), Just(50), Just(100)], 0_usize..12, any::<u64>()).prop_map(
         |(tick, held_back, shuffle)| {
-            // One thread hands over in order; the harness puts ticks that are held back together out of order, which several do.
+            // One thread hands over in order; the harness puts ticks that are held back together out of order, which
+            // several do.
             TickPlan { held_back, shuffle: if held_back == 0 { shuffle } else { 0 }, ..TickPlan::tick_ms(tick) }
         },
     )

@@ -146,8 +146,8 @@ fn agree(drafts: &[Draft], config: &Config, plans: impl IntoIterator<Item = Tick
     }
 }
 
-/// The third request of a ping makes its host used. Its reply comes in one row with the fourth request, which nothing answers:
-/// the host is known, and is not used once more.
+/// The third request of a ping makes its host used. Its reply comes in one row with the fourth request, which nothing
+/// answers: the host is known, and is not used once more.
 #[test]
 fn reply_to_one_request_does_not_answer_the_next_one_in_the_same_row() {
     let draft = |host, port, tenths, story| Draft { source: 0, host, port, tenths, is_split: false, story };
@@ -167,8 +167,8 @@ fn reply_to_one_request_does_not_answer_the_next_one_in_the_same_row() {
     agree(&drafts, &config, [20, 50, 100].map(TickPlan::tick_ms));
 }
 
-/// The reply to the third request comes by another interface, in the same row as the fourth request, which nothing answers. The
-/// thread of that interface may be the later one.
+/// The reply to the third request comes by another interface, in the same row as the fourth request, which nothing
+/// answers. The thread of that interface may be the later one.
 #[test]
 fn reply_by_another_interface_does_not_answer_the_request_behind_it() {
     let draft = |host, tenths, is_split, requests: &[(u16, Option<u16>)]| {
