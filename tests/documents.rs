@@ -12,8 +12,23 @@ use trafficmonitor::cli::options::{all, by_long, by_short};
 use trafficmonitor::config::declarations::settings;
 use trafficmonitor::export::family;
 
-/// Options of other programs that stand by themselves: those of nmap where its scans are listed, and one of libFuzzer.
-const OF_OTHERS: [&str; 9] = ["-sS", "-sT", "-sU", "-sF", "-sn", "-T2", "-sA", "-sM", "-max_len=600"];
+/// Options of other programs that stand by themselves: those of nmap where its scans are listed, one of libFuzzer, one of
+/// apt, and those of other exporters that do not exist here.
+const OF_OTHERS: [&str; 13] = [
+    "-sS",
+    "-sT",
+    "-sU",
+    "-sF",
+    "-sn",
+    "-T2",
+    "-sA",
+    "-sM",
+    "-max_len=600",
+    "--allow-downgrades",
+    "--web.telemetry-path",
+    "--web.max-requests",
+    "--web.systemd-socket",
+];
 /// Variables of the tests.
 const OF_TESTS: [&str; 1] = ["TRAFFICMONITOR_CAPTURES"];
 /// The ends of file names, which look like keys.

@@ -2,7 +2,7 @@
 //! configuration; gives it with budgets that fit, and the limit. Must not know what a budget is for.
 
 use crate::config::Config;
-use crate::config::memory::{self, Limit, Measure, Oversized, size};
+use crate::config::memory::{self, BudgetLimit, Measure, Oversized, size};
 use crate::os::cgroup::{self, MemoryLimit};
 
 /// The share of a control group's limit that the program takes, in percent. The kernel counts pages of files and buffers
@@ -34,7 +34,7 @@ const fn group_for(share: u64) -> u64 {
 /// Lets the budgets fit into the limit of the control group: beside those of the `running` configuration that only a start
 /// can change, if there is one.
 pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit, running: Option<&Config>) -> GroupBudgets {
-    let limit = Limit { bytes: share(limit), measure: Measure::Charged, running };
+    let limit = BudgetLimit { bytes: share(limit), measure: Measure::Charged, running };
     limit.keep_started(config);
     let needed = memory::needed(config, limit.measure);
     if needed <= limit.bytes {
@@ -79,7 +79,7 @@ impl LimitInForce {
             Self::Group(_) if config.memory.limit_bytes != 0 => {}
             Self::Group(limit) => drop(fit_group(config, limit, Some(running))),
             Self::Configured(bytes) => {
-                Limit { bytes: *bytes, measure: Measure::Resident, running: Some(running) }.fit(config)?;
+                BudgetLimit { bytes: *bytes, measure: Measure::Resident, running: Some(running) }.fit(config)?;
             }
         }
         Ok(())

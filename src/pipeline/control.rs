@@ -114,7 +114,7 @@ pub(super) struct ControlBlock {
     /// New settings that the supervisor has not taken yet, and those that the accountant has not.
     next_plan: Mutex<Option<PlanSettings>>,
     next_accounts: Mutex<Option<Box<AccountSettings>>>,
-    /// What was refused of the new settings, since that was asked for last.
+    /// The first refusal of a part of new settings, since the last call that took it.
     refusal: Mutex<Option<Error>>,
     /// The link type of each open handle, by interface and worker: one entry a thread at most.
     open_links: Mutex<BTreeMap<(String, usize), LinkType>>,
@@ -167,7 +167,7 @@ impl ControlBlock {
         locked(&self.refusal).get_or_insert(error);
     }
 
-    /// What was refused first since the last call.
+    /// The first refusal since the last call.
     pub(super) fn take_refusal(&self) -> Option<Error> {
         locked(&self.refusal).take()
     }

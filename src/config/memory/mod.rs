@@ -72,7 +72,7 @@ pub(crate) enum Measure {
 
 /// A limit on memory, for a configuration that is to keep it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit<'a> {
+pub(crate) struct BudgetLimit<'a> {
     /// Bytes.
     pub bytes: u64,
     pub measure: Measure,
@@ -80,7 +80,7 @@ pub(crate) struct Limit<'a> {
     pub running: Option<&'a WholeConfig>,
 }
 
-impl Limit<'_> {
+impl BudgetLimit<'_> {
     /// The configuration with budgets at a scale.
     fn scaled(&self, config: &WholeConfig, scale: u64) -> WholeConfig {
         let mut scaled = scaled(config, scale, self.measure);
@@ -171,7 +171,7 @@ pub(super) fn complete(settings: &Settings, config: &mut WholeConfig) -> Result<
     config.memory.given = GivenBudgets(GIVEN_BUDGETS.into_iter().filter(|key| settings.gives(*key)).collect());
     match config.memory.limit_bytes {
         0 => Ok(()),
-        bytes => Limit { bytes, measure: Measure::Resident, running: None }
+        bytes => BudgetLimit { bytes, measure: Measure::Resident, running: None }
             .fit(config)
             .map_err(|error| Error::invalid(settings.place(LIMIT), error.to_string())),
     }

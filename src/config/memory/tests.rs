@@ -9,8 +9,8 @@ use crate::config::given::{Given, SettingOrigin};
 
 const LEAST: u64 = if cfg!(debug_assertions) { 65 << 20 } else { 43 << 20 };
 
-fn resident(bytes: u64) -> Limit<'static> {
-    Limit { bytes, measure: Measure::Resident, running: None }
+fn resident(bytes: u64) -> BudgetLimit<'static> {
+    BudgetLimit { bytes, measure: Measure::Resident, running: None }
 }
 
 fn with_limit(limit: u64) -> Result<Config, Oversized> {
@@ -136,7 +136,7 @@ fn budgets_of_a_reload_fit_beside_those_of_the_start() {
     for (rows, is_larger) in [("20000", false), ("1000", true)] {
         let mut read = with(&[(("account", "max_series"), rows)]);
         assert_ne!(read.http.most_connections, running.http.most_connections);
-        let limit = Limit { running: Some(&running), ..resident(256 << 20) };
+        let limit = BudgetLimit { running: Some(&running), ..resident(256 << 20) };
         limit.fit(&mut read).unwrap();
         assert!(needed(&read, Measure::Resident) <= limit.bytes, "{rows}");
         assert_eq!(read.http, running.http);
@@ -145,7 +145,7 @@ fn budgets_of_a_reload_fit_beside_those_of_the_start() {
         assert_eq!(read.account.max_hosts > running.account.max_hosts, is_larger, "{rows}");
     }
     let mut same = with(&[]);
-    Limit { running: Some(&running), ..resident(256 << 20) }.fit(&mut same).unwrap();
+    BudgetLimit { running: Some(&running), ..resident(256 << 20) }.fit(&mut same).unwrap();
     assert_eq!(same, running);
 }
 
@@ -156,7 +156,7 @@ fn limit_of_flows_is_that_of_the_start_if_the_kernel_has_maps_for_it() {
         given(&[&[limit, (("capture", "interfaces"), "eth0"), (("kernel", "daq"), "xdp")], more].concat()).unwrap()
     };
     let running = with(&[]);
-    let limit = Limit { running: Some(&running), ..resident(256 << 20) };
+    let limit = BudgetLimit { running: Some(&running), ..resident(256 << 20) };
     let with_alerts = |most| with(&[(("alert", "max_alerts"), most)]);
     let (mut derived, mut given) = (with_alerts("7000"), with(&[(("account", "max_flows"), "2000")]));
     assert!(derived.account.max_flows < running.account.max_flows, "alerts need memory");
