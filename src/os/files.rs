@@ -67,8 +67,8 @@ pub fn check_access(path: &Path, wanted: PathUse) -> io::Result<()> {
     let result = unsafe { libc::syscall(libc::SYS_faccessat2, libc::AT_FDCWD, path.as_ptr(), mode, libc::AT_EACCESS) };
     match io::Error::last_os_error() {
         _ if result == 0 => Ok(()),
-        // Linux before 5.8.
-        error if error.raw_os_error() == Some(libc::ENOSYS) => access(&path, mode),
+        // Linux before 5.8, and filters of system calls that do not know this one.
+        error if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => access(&path, mode),
         error => Err(error),
     }
 }
