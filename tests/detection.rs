@@ -1,5 +1,5 @@
 //! Detection over labelled traffic: scanners are found, other sources are not, by either rule, and the packets alone
-//! decide. The traffic is made again each time, from a seed that is printed; `DETECTION_SEED` repeats a run.
+//! decide. New traffic is made each time, from a seed that is printed; `DETECTION_SEED` repeats a run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "seeds and tables are for people that run the tests")]

@@ -1,4 +1,4 @@
-//! Any bytes as a journal of alerts: reading never panics, and what is written anew says the same.
+//! Any bytes as a journal of alerts: reading never panics, and what is rewritten says the same.
 //!
 //! How the input is laid out stands in `tests/common/journal_input.rs`, which replays past findings.
 

@@ -25,14 +25,14 @@ pub(super) const fn share(limit: &MemoryLimit) -> u64 {
     limit.bytes / 100 * GROUP_PERCENT
 }
 
-/// The limit of a control group in bytes, in whole MiB, whose share is so many bytes.
+/// The smallest limit of a control group, in bytes and whole MiB, of which the program takes `share` bytes.
 const fn group_for(share: u64) -> u64 {
     const MEBIBYTE: u64 = 1 << 20;
     (share.div_ceil(GROUP_PERCENT) * 100).next_multiple_of(MEBIBYTE)
 }
 
-/// Lets the budgets fit into the limit of the control group: beside those of the `running` configuration that only a start
-/// can change, if there is one.
+/// Lets the budgets fit into the limit of the control group. Those that only a start can change are taken from the `running`
+/// configuration, if there is one.
 pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit, running: Option<&Config>) -> GroupBudgets {
     let limit = BudgetLimit { bytes: share(limit), measure: Measure::Charged, running };
     limit.keep_started(config);
@@ -44,7 +44,7 @@ pub(super) fn fit_group(config: &mut Config, limit: &MemoryLimit, running: Optio
         Ok(()) => GroupBudgets::Derived(needed),
         Err(mut oversized) => {
             limit.take_smallest(config);
-            // Of the group, of which the program takes a share.
+            // The message names limits of the group, of which the program takes a share.
             oversized.least_bytes = group_for(oversized.least_bytes);
             GroupBudgets::TooSmall(oversized)
         }
@@ -77,7 +77,13 @@ impl LimitInForce {
     pub(super) fn settle_again(&self, config: &mut Config, running: &Config) -> Result<(), Oversized> {
         match self {
             Self::Group(_) if config.memory.limit_bytes != 0 => {}
-            Self::Group(limit) => drop(fit_group(config, limit, Some(running))),
+            Self::Group(limit) => {
+                // First as the start did, so that an unchanged configuration gets the same budgets.
+                fit_group(config, limit, None);
+                if let GroupBudgets::TooSmall(oversized) = fit_group(config, limit, Some(running)) {
+                    say_group(&GroupBudgets::TooSmall(oversized), config, limit);
+                }
+            }
             Self::Configured(bytes) => {
                 BudgetLimit { bytes: *bytes, measure: Measure::Resident, running: Some(running) }.fit(config)?;
             }
@@ -134,6 +140,7 @@ pub(super) fn derived(config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::Selection;
 
     fn group(bytes: u64) -> MemoryLimit {
         MemoryLimit { bytes, file: "/sys/fs/cgroup/memory.max".into() }
@@ -150,6 +157,22 @@ mod tests {
         assert!(memory::needed(&config, Measure::Charged) <= share(&group(256 << 20)));
         // A group does not count rings.
         assert_eq!(config.capture, Config::default().capture);
+    }
+
+    #[test]
+    fn reread_configuration_gets_the_budgets_of_the_start() {
+        for (limit, workers) in (64..512).step_by(7).flat_map(|limit| [(limit, 1), (limit, 2), (limit, 16)]) {
+            let read = || {
+                let mut config = Config::default();
+                config.capture.selection = Selection::Named(vec!["eth0".to_owned()]);
+                config.capture.workers = workers;
+                config
+            };
+            let (limit, mut running, mut again) = (group(limit << 20), read(), read());
+            fit_group(&mut running, &limit, None);
+            LimitInForce::Group(limit.clone()).settle_again(&mut again, &running).unwrap();
+            assert_eq!(again, running, "{limit:?}, {workers} workers");
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn hangup() -> MutexGuard<'static, Hangup> {
 }
 
 /// Calls `action` at each HUP, and now if one has come already: it may have come while the program started. The action
-/// has to return at once.
+/// has to return within half a second, because other signals wait.
 pub(super) fn on_hangup(action: impl Fn() + Send + 'static) {
     let mut hangup = hangup();
     if hangup.has_come {

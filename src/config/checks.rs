@@ -48,12 +48,17 @@ fn serve_port_of_trafficalerted(listen: &mut Vec<ListenAddress>) {
     if listen.iter().any(|address| address.port == trafficalerted::PORT) {
         return;
     }
-    for host in listen.iter().map(|address| address.host.clone()).collect::<Vec<_>>() {
-        let address = ListenAddress { host, port: trafficalerted::PORT };
-        if !listen.contains(&address) {
-            listen.push(address);
-        }
-    }
+    // A host that stands for others has the port for them.
+    let every = listen.iter().find(|address| address.is_every_address());
+    let is_local = listen.iter().any(|address| address.host.as_deref() == Some("localhost"));
+    let is_covered = |host: &Option<String>| is_local && matches!(host.as_deref(), Some("127.0.0.1" | "::1"));
+    let mut hosts: Vec<Option<String>> = match every {
+        Some(every) => vec![every.host.clone()],
+        None => listen.iter().map(|address| address.host.clone()).filter(|host| !is_covered(host)).collect(),
+    };
+    hosts.sort();
+    hosts.dedup();
+    listen.extend(hosts.into_iter().map(|host| ListenAddress { host, port: trafficalerted::PORT }));
 }
 
 fn refused(settings: &Settings, key: FileKey, problem: impl ToString) -> Error {

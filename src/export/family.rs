@@ -259,7 +259,7 @@ families! {
     NOTIFICATIONS_UNTRACKED = Counter "trafficmonitor_notifications_untracked_total" ["receiver"]
         "Delivered alerts that are not remembered because too many fire: a restart does not resolve them at the receiver.";
     NOTIFICATIONS_FAILED = Counter "trafficmonitor_notifications_failed_total" ["receiver", "reason"]
-        "Alerts and ends of alerts that were given up: http_4xx, the receiver refused them; redirect, it answered with a redirect; queue_full, too many were waiting; stopped, the program ended and has no --state.dir, or a reload removed the receiver.";
+        "Alerts and ends of alerts that were given up: http_4xx, the receiver refused them; redirect, it answered with a redirect; queue_full, too many were waiting; stopped, the program ended and has no --state.dir.";
     NOTIFICATION_ATTEMPTS_FAILED = Counter "trafficmonitor_notification_attempts_failed_total" ["receiver", "reason"]
         "Requests to a receiver that failed, by reason; most are tried again.";
     NOTIFICATION_LATENCY = Histogram "trafficmonitor_notification_latency_seconds" ["receiver", "le"]

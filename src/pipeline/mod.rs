@@ -58,7 +58,7 @@ pub enum Error {
     Thread(std::io::Error),
     /// All memory for capture rings is taken.
     #[error(
-        "no memory is left for its capture ring; name fewer interfaces (-iface) or leave some out (ExcludedInterfaces)"
+        "no memory is left for its capture ring; name fewer interfaces (-iface) or leave some out (-ExcludedInterfaces)"
     )]
     Rings,
     /// New settings that are not in force in time.

@@ -62,8 +62,8 @@ impl SettingsInput {
     /// Puts the settings into force; returns when all threads follow them.
     ///
     /// # Errors
-    /// When a thread does not follow in time, or libpcap or the kernel does not take the filter or the permitted networks.
-    /// Then all but these are in force.
+    /// When libpcap or the kernel does not take the filter or the permitted networks: then the former ones stay, and all other
+    /// settings are in force. When a thread does not follow in time: then some threads may follow.
     pub fn replace(&self, settings: NewSettings) -> Result<(), Error> {
         let deadline = Instant::now() + PATIENCE;
         let (taken, all_taken) = channel();

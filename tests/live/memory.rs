@@ -121,7 +121,7 @@ fn budgets_are_derived_from_the_limit_of_a_control_group() {
     let monitor = Monitor::spawn(&pair.host, group.command(), &["-iface", "eth0"]).wait_until_ready();
     let messages = monitor.messages();
     assert!(messages.contains("the control group allows 128.0 MiB of memory ("), "{messages}");
-    assert!(messages.contains("budgets are derived from 90 % of it (115.2 MiB), such as --max-flows "), "{messages}");
+    assert!(messages.contains("they are derived from 90 % of it (115.2 MiB), such as --max-flows "), "{messages}");
     let metrics = monitor.metrics();
     assert_eq!(metrics.sum("trafficmonitor_memory_limit_bytes"), (128 << 20) / 100 * 90);
     assert!(metrics.sum("trafficmonitor_flows_limit") < 65_536);

@@ -167,10 +167,10 @@ impl Live {
             None => detach_program(self.fd),
         };
         attached.map_err(|source| match source.raw_os_error() {
-            // While it is replaced, the present filter takes memory too (socket(7), sk_attach_filter in net/core/filter.c).
+            // A filter that is replaced takes memory too (sk_attach_filter in the kernel's net/core/filter.c).
             Some(libc::ENOMEM) => {
-                let reason = "the kernel has no memory for this filter beside the present one; raise net.core.optmem_max, \
-                              give a shorter filter, or restart the program";
+                let reason = "the kernel has no memory for this filter (while a reload replaces a filter, it needs memory for \
+                              both); raise net.core.optmem_max or give a shorter filter";
                 Error::Interface { name: self.name.clone(), reason: reason.to_owned() }
             }
             _ => self.refused(source),

@@ -188,9 +188,16 @@ fn trafficalerted_file_and_words_also_serve_its_port() {
     assert_eq!(listen(&run(&format!("{path} -promHTTP :9"))), [":9", ":8698"]);
     assert_eq!(listen(&run(&format!("{path} -promHTTP localhost:8698"))), ["localhost:8698"]);
     // No page is open to more clients than the given addresses are.
-    let local = "-promHTTP 127.0.0.1:1 -promHTTP 127.0.0.1:2 -promHTTP [::1]:1";
-    let expected = ["127.0.0.1:1", "127.0.0.1:2", "[::1]:1", "127.0.0.1:8698", "[::1]:8698"];
-    assert_eq!(listen(&run(&format!("{path} {local}"))), expected);
+    for (hosts, added) in [
+        (&["127.0.0.1:1", "127.0.0.1:2", "[::1]:1"][..], &["127.0.0.1:8698", "[::1]:8698"][..]),
+        // One socket has the port for all of them.
+        (&["10.0.0.1:1", ":2", "127.0.0.1:3"], &[":8698"]),
+        (&["10.0.0.1:1", "0.0.0.0:2"], &["0.0.0.0:8698"]),
+        (&["127.0.0.1:1", "localhost:2"], &["localhost:8698"]),
+    ] {
+        let given: String = hosts.iter().map(|host| format!(" -promHTTP {host}")).collect();
+        assert_eq!(listen(&run(&format!("{path}{given}"))), [hosts, added].concat());
+    }
     assert_eq!(
         refusal(&format!("-c {plain} {path}")),
         format!("{path}: -c {plain} also names a configuration file; give only one")

@@ -189,7 +189,9 @@ pub(super) fn keep_started(config: &mut Config, running: &Config) {
     // The kernel's maps have the size of the flow table at the start.
     if running.kernel.daq != Daq::Libpcap && is_derived("account", "max_flows") {
         config.account.max_flows = running.account.max_flows;
-        config.account.max_series = config.account.max_series.min(config.account.max_flows);
+        if read.derives(("account", "max_series")) {
+            config.account.max_series = config.account.max_series.min(config.account.max_flows);
+        }
         config.kernel.max_conversations = running.kernel.max_conversations;
     }
 }

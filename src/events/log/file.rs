@@ -235,7 +235,7 @@ fn open_or_create(path: &Path, format: EventFormat) -> io::Result<File> {
     }
 }
 
-/// How a regular file is opened: to append, or to rewrite its end if it is a JSON array.
+/// The way in which a regular file is opened: to append, or to rewrite its end if it is a JSON array.
 fn options(format: EventFormat) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true);

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::open::AttachedFilter;
 use super::{CaptureLoop, Session};
 use crate::pipeline::Error;
 use crate::pipeline::control::Plan;
@@ -36,29 +37,38 @@ impl CaptureLoop {
         self.exchange.follow_grids(&plan.grids);
     }
 
+    /// Attaches a filter, unless it is the present one. If the user's part is new and refused, capturing goes on with the
+    /// present filter, and the reload is refused.
+    fn follow_filter(&self, session: &mut Session, filter: AttachedFilter) -> Result<(), Error> {
+        if filter == session.attached {
+            return Ok(());
+        }
+        // Frames that were captured before count, although the new filter may exclude them.
+        match filter.attach(&mut session.live) {
+            Ok(()) => {
+                let own = filter.own.as_deref().unwrap_or_default();
+                tracing::debug!(interface = self.interface, filter = own, "filter updated");
+                session.attached = filter;
+            }
+            Err(error) if filter.user != session.attached.user => self.control.note_refusal(error.into()),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
     /// Follows a new plan: the name, the filter, the local networks and the policy.
     pub(super) fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
         let plan = self.control.plan();
         if Arc::ptr_eq(&plan, &session.plan) {
             return Ok(());
         }
-        let before = session.plan.filters.get(&self.interface).cloned();
         self.control.forget_open(&self.interface, self.worker);
         self.follow_name(session, &plan)?;
         self.control.record_open(&self.interface, self.worker, session.live.link_type());
-        let is_same = session.plan.user_filter == plan.user_filter;
-        if let Some(filter) = plan.filters.get(&self.interface)
-            && (before.as_ref() != Some(filter) || !is_same)
-        {
-            // Frames that were captured before count, although the new filter may exclude them.
-            match session.live.attach(filter.as_deref(), plan.user_filter.as_deref()) {
-                // Capturing goes on with the former filter, and the reload is refused.
-                Err(error) if !is_same => self.control.note_refusal(error.into()),
-                attached => attached?,
-            }
-            tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
+        if plan.filters.contains_key(&self.interface) {
+            self.follow_filter(session, self.filter(&plan))?;
         }
-        if !is_same {
+        if session.plan.user_filter != plan.user_filter {
             self.record(session)?;
             session.comparison = Comparison::start(&self.interface, self.coverage_obstacle(&plan));
         }

@@ -33,6 +33,7 @@ use crate::capture::{self, Selection};
 use crate::decode::{Decoder, NotIp, TakeDecoded};
 use crate::evidence::{PacketSource, RecorderSettings};
 use crate::packet::{Frame, Packet, Protocol, Timestamp};
+use open::AttachedFilter;
 
 /// First pause before an interface is opened again; doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -132,6 +133,8 @@ pub(super) struct Session {
     membership: Membership,
     pub decoder: Decoder,
     pub plan: Arc<Plan>,
+    /// The filter that the handle has now.
+    attached: AttachedFilter,
     /// The kernel's number of the interface that is open.
     pub index: Option<u32>,
     /// The kernel's counters when they were last read.

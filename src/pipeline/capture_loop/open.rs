@@ -1,6 +1,7 @@
 //! Opens the handle of an interface: reserves memory for its ring, checks that the interface is the planned one, and
 //! attaches the filter. Takes the plan; gives a session. Must not know how frames are counted.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use super::super::rings::{self, Ring};
 use super::resize::Resizing;
 use super::{CHECK_INTERVAL, CaptureLoop, Session};
 use crate::account::snapshot::CoverageObstacle;
+use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::savefile::link_type_name;
 use crate::capture::{self, Selection};
@@ -18,6 +20,20 @@ use crate::decode::Decoder;
 
 /// Longest time that a new handle waits until the others have replaced their rings by smaller ones.
 const RING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A filter of a handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AttachedFilter {
+    /// The program's own part, which leaves copies out; none if there are none.
+    pub own: Option<String>,
+    pub user: Option<Arc<UserFilter>>,
+}
+
+impl AttachedFilter {
+    pub(super) fn attach(&self, live: &mut Live) -> Result<(), capture::Error> {
+        live.attach(self.own.as_deref(), self.user.as_deref())
+    }
+}
 
 impl CaptureLoop {
     /// An open handle that receives packets, with its filter attached.
@@ -33,12 +49,13 @@ impl CaptureLoop {
         let plan = self.control.plan();
         let index = live.index();
         self.check_identity(&plan, index)?;
-        live.attach(self.filter(&plan), plan.user_filter.as_deref())?;
+        let attached = self.filter(&plan);
+        attached.attach(&mut live)?;
         let comparison = Comparison::start(&self.interface, self.coverage_obstacle(&plan));
         membership.begin_capturing();
         let recorded = Statistics::default();
         let resizing = Resizing::default();
-        Ok(Session { live, ring, membership, decoder, plan, index, recorded, comparison, resizing })
+        Ok(Session { live, ring, membership, decoder, plan, attached, index, recorded, comparison, resizing })
     }
 
     /// A sealed handle whose ring has the size of `ring`.
@@ -85,7 +102,8 @@ impl CaptureLoop {
         obstacles.into_iter().find(|(is_there, _)| *is_there).map(|(_, obstacle)| obstacle)
     }
 
-    pub(super) fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
-        plan.filters.get(&self.interface)?.as_deref()
+    /// The filter that the handle has to have by a plan.
+    pub(super) fn filter(&self, plan: &Plan) -> AttachedFilter {
+        AttachedFilter { own: plan.filters.get(&self.interface).cloned().flatten(), user: plan.user_filter.clone() }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::super::Error;
 use super::super::rings::Ring;
+use super::open::AttachedFilter;
 use super::recording::take_frame;
 use super::{CaptureLoop, Session};
 use crate::capture;
@@ -58,7 +59,8 @@ impl CaptureLoop {
             let reason = "another interface has this name now".to_owned();
             return Err(capture::Error::Interface { name: self.interface.clone(), reason }.into());
         }
-        let program = live.compile(self.filter(&session.plan), session.plan.user_filter.as_deref())?;
+        let AttachedFilter { own, user } = &session.attached;
+        let program = live.compile(own.as_deref(), user.as_deref())?;
         Ok((live, program))
     }
 

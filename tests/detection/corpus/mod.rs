@@ -1,7 +1,7 @@
 //! The labelled corpus: benign hosts and scanners by class and size, each case alone in its part of a capture.
 //!
-//! `cargo test --test detection -- corpus --show-output` prints what is found by class. The seed is drawn again for each
-//! run and printed. Environment variables change a run: `DETECTION_SEED` repeats it, `CORPUS_ROUNDS` makes it longer,
+//! `cargo test --test detection -- corpus --show-output` prints what is found by class. A new seed is drawn for each run
+//! and printed. Environment variables change a run: `DETECTION_SEED` repeats it, `CORPUS_ROUNDS` makes it longer,
 //! `CORPUS_CLASS` takes only classes whose names contain its text, and `CORPUS_FOLDER` keeps the captures
 //! and their labels, and one capture per case with files of cases for `trafficmonitor test`.
 

@@ -3,7 +3,8 @@
 //! does with its settings.
 //!
 //! A thread of its own reads, because a file may be slow. Requests that come meanwhile share the next reload. A fault, or
-//! a setting that only a start can take, refuses the reload: then nothing has changed.
+//! a setting that only a start can take, refuses the reload: then nothing has changed. Only what libpcap or the kernel
+//! refuses last, such as a filter, is known after the other settings are in force; these are taken back.
 
 use std::io;
 use std::sync::Arc;
@@ -133,7 +134,8 @@ impl Reloader {
         let settled = limit.map_or(Ok(()), |limit| limit.settle_again(&mut config, &self.running));
         check(&self.running, &config, &settings)?;
         let place = settings.place(("memory", "limit"));
-        settled.with_context(|| format!("{place}: beside the budgets that only a start changes"))?;
+        settled
+            .with_context(|| format!("{place}: the other budgets do not fit beside those that only a start changes"))?;
         let authorities = config.notify.authorities_digest();
         let is_same = config.notify == self.running.notify && authorities == self.authorities;
         let receivers = (!is_same).then(|| ReadyReceivers::new(config.notify.clone())).transpose();
@@ -160,8 +162,10 @@ impl Reloader {
         let mut changed: Vec<String> = self.running.changes(&config).map(|setting| setting.key()).collect();
         if receivers.is_some() && config.notify == self.running.notify {
             changed.push("contents of ca_file".to_owned());
+        } else if changed.is_empty() && !config.is_as(&self.running) {
+            changed.push("derived budgets".to_owned());
         }
-        if changed.is_empty() && config.is_as(&self.running) {
+        if changed.is_empty() {
             self.log_new_notices(&config);
             tracing::info!("the configuration was reread; it is unchanged");
             self.running = config;
@@ -241,6 +245,10 @@ fn check(running: &Config, read: &Config, settings: &Settings) -> anyhow::Result
             "{place}: with -daq {} a new value of account.max_flows needs a restart",
             running.kernel.daq.word()
         );
+    }
+    if read.account.max_series > read.account.max_flows {
+        let (place, flows) = (settings.place(("account", "max_series")), read.account.max_flows);
+        anyhow::bail!("{place}: the kernel's maps have space for {flows} flows since the start; give at most that");
     }
     Ok(lockout::check(&running.kernel, read.policy.networks().as_ref())?)
 }
