@@ -20,7 +20,7 @@ impl ScanState {
         let (sources, source_limit, evicted) = self.contacts.source_figures();
         let (targets, target_limit, targets_lost) = self.contacts.target_figures();
         let (askers, asker_limit, forgotten) = self.askers.figures(self.current_end());
-        let (known, known_limit, not_asked) = self.memory.figures();
+        let (known, known_limit, not_taken) = self.memory.figures();
         let (prefixes, prefix_limit, uncounted) = self.prefixes.figures();
         let table = |table, entries, limit, evicted| TableUse { table, entries, limit, evicted };
         View {
@@ -33,7 +33,7 @@ impl ScanState {
                 table(DetectionTable::ScanTargets, targets, target_limit, targets_lost),
                 table(DetectionTable::ScanPending, pending, pending_limit, lost),
                 table(DetectionTable::ScanAskers, askers, asker_limit, forgotten),
-                table(DetectionTable::ScanKnown, known, known_limit, not_asked),
+                table(DetectionTable::ScanKnown, known, known_limit, not_taken),
                 table(DetectionTable::ScanPrefixes, prefixes, prefix_limit, uncounted),
             ],
             unknown_contacts: self.unknown,
