@@ -97,7 +97,7 @@ impl Prefixes {
     /// Counts evidence of a source; one target stands for `weight`.
     pub(super) fn count(&mut self, source: IpAddr, weight: u64, cell: Cell) {
         let (network, window) = (SourceNetwork::of(source), self.window(cell));
-        if self.counts.len() >= MOST && self.swept < window {
+        if self.swept < window {
             self.swept = window;
             self.counts.retain(|_, counts| counts.window + 1 >= window);
         }
@@ -150,5 +150,36 @@ impl Prefixes {
         self.counts.clear();
         self.suspects.clear();
         self.swept = i64::MIN;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_without_evidence_in_two_windows_leave() {
+        let mut prefixes = Prefixes::new(40, 100, 7);
+        for number in 0..20_000_u32 {
+            // 100 networks in each window.
+            let cell = Cell(i64::from(number) * 40 / 100);
+            prefixes.count(Ipv4Addr::from_bits(number << 8).into(), 1, cell);
+            assert!(prefixes.figures().0 <= 200, "{:?}", prefixes.figures());
+        }
+        assert_eq!(prefixes.figures().2, 0, "each one found room");
+    }
+
+    #[test]
+    fn evidence_of_two_windows_adds_up() {
+        let mut prefixes = Prefixes::new(40, 100, 7);
+        let source = Ipv4Addr::new(11, 0, 0, 1).into();
+        let is_suspect = |prefixes: &mut Prefixes, weight, cell| {
+            prefixes.count(source, weight, Cell(cell));
+            !prefixes.take_suspects(std::iter::empty()).is_empty()
+        };
+        assert!(!is_suspect(&mut prefixes, 60, 0));
+        assert!(is_suspect(&mut prefixes, 41, 40), "the next window");
+        assert!(!is_suspect(&mut prefixes, 59, 80), "41 and 59 are not over the limit");
+        assert!(!is_suspect(&mut prefixes, 100, 160), "a window without evidence lies between");
     }
 }
