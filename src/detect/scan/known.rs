@@ -215,6 +215,7 @@ mod tests {
     #[test]
     fn few_others_seem_known_and_a_full_filter_keeps_what_it_has() {
         let mut known = KnownTargets::new(HOUR, 7.into());
+        known.end_cell(at(0.0));
         (0..50_000).for_each(|number| known.insert(SOURCE, &target(number, 80)));
         known.end_cell(at(0.0));
         let false_hits = (1_000_000..1_200_000).filter(|number| knows(&known, *number, 80)[0]).count();
