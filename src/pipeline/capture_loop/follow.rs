@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::open::AttachedFilter;
+use super::filter::AttachedFilter;
 use super::{CaptureLoop, Session};
 use crate::pipeline::Error;
 use crate::pipeline::control::Plan;

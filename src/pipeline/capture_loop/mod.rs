@@ -3,6 +3,7 @@
 //!
 //! The hot path begins here: [`count_frame`] runs for every frame.
 
+mod filter;
 mod follow;
 mod open;
 mod recording;
@@ -33,7 +34,7 @@ use crate::capture::{self, Selection};
 use crate::decode::{Decoder, NotIp, TakeDecoded};
 use crate::evidence::{PacketSource, RecorderSettings};
 use crate::packet::{Frame, Packet, Protocol, Timestamp};
-use open::AttachedFilter;
+use filter::AttachedFilter;
 
 /// First pause before an interface is opened again; doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

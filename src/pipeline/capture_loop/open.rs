@@ -1,7 +1,6 @@
 //! Opens the handle of an interface: reserves memory for its ring, checks that the interface is the planned one, and
 //! attaches the filter. Takes the plan; gives a session. Must not know how frames are counted.
 
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,6 @@ use super::super::rings::{self, Ring};
 use super::resize::Resizing;
 use super::{CHECK_INTERVAL, CaptureLoop, Session};
 use crate::account::snapshot::CoverageObstacle;
-use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::savefile::link_type_name;
 use crate::capture::{self, Selection};
@@ -20,20 +18,6 @@ use crate::decode::Decoder;
 
 /// Longest time that a new handle waits until the others have replaced their rings by smaller ones.
 const RING_PATIENCE: Duration = Duration::from_secs(5);
-
-/// A filter of a handle.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AttachedFilter {
-    /// The program's own part, which leaves copies out; none if there are none.
-    pub own: Option<String>,
-    pub user: Option<Arc<UserFilter>>,
-}
-
-impl AttachedFilter {
-    pub(super) fn attach(&self, live: &mut Live) -> Result<(), capture::Error> {
-        live.attach(self.own.as_deref(), self.user.as_deref())
-    }
-}
 
 impl CaptureLoop {
     /// An open handle that receives packets, with its filter attached.
@@ -100,10 +84,5 @@ impl CaptureLoop {
             (!plan.up.contains(&self.interface), CoverageObstacle::Down),
         ];
         obstacles.into_iter().find(|(is_there, _)| *is_there).map(|(_, obstacle)| obstacle)
-    }
-
-    /// The filter that the handle has to have by a plan.
-    pub(super) fn filter(&self, plan: &Plan) -> AttachedFilter {
-        AttachedFilter { own: plan.filters.get(&self.interface).cloned().flatten(), user: plan.user_filter.clone() }
     }
 }

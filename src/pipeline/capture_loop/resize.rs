@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use super::super::Error;
 use super::super::rings::Ring;
-use super::open::AttachedFilter;
 use super::recording::take_frame;
 use super::{CaptureLoop, Session};
 use crate::capture;
@@ -59,8 +58,7 @@ impl CaptureLoop {
             let reason = "another interface has this name now".to_owned();
             return Err(capture::Error::Interface { name: self.interface.clone(), reason }.into());
         }
-        let AttachedFilter { own, user } = &session.attached;
-        let program = live.compile(own.as_deref(), user.as_deref())?;
+        let program = session.attached.compile(&live)?;
         Ok((live, program))
     }
 
