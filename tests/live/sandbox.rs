@@ -228,14 +228,16 @@ fn unprivileged_user_has_every_feature_and_keeps_one_capability() {
 #[test]
 fn event_log_in_a_replaced_directory_is_out_of_reach_and_the_log_says_so() {
     let (pair, folder) = (Pair::new(), Folder::new());
-    let (log, events) = (folder.directory("log"), folder.path().join("log/events.jsonl"));
+    // They belong to the user of the program.
+    let (log, events) = (folder.path().join("log"), folder.path().join("log/events.jsonl"));
+    fs::create_dir(&log).unwrap();
     let file = folder.replace("monitor.yml", "policy:\n  permitted: [10.1.0.1]\nevents:\n  format: jsonl\n");
     let options =
         ["-iface", "eth0", "-c", file.to_str().unwrap(), "--sandbox", "strict", "--log-file", events.to_str().unwrap()];
     let monitor = Monitor::spawn(&pair.host, Command::new(PROGRAM), &options).wait_until_ready();
     wait_for_line(&monitor, CLOSED);
     fs::rename(&log, folder.path().join("former")).unwrap();
-    folder.directory("log");
+    fs::create_dir(&log).unwrap();
     wait_for("the failure", || {
         send_query(&pair);
         monitor.messages().contains("the sandbox has only directories in reach").then_some(())
