@@ -1,6 +1,7 @@
 //! Long filters: lists of hosts work up to the kernel's limit, everything else is refused in time and in words.
 
 use std::fmt::Write as _;
+use std::net::UdpSocket;
 
 use super::common::ip::{Ipv4, udp};
 use super::common::link::Link;
@@ -36,23 +37,34 @@ fn list_of_a_thousand_hosts_counts_their_packets_alone() {
     monitor.finish(&counted);
 }
 
-/// With several interfaces the filter that leaves copies out is joined with the list.
-#[test]
-fn list_of_hosts_and_the_filter_that_counts_once_work_together() {
+/// A router, and a host on each of its two networks.
+pub(super) fn routed() -> [Namespace; 3] {
     let (router, one, two) = (Namespace::router(), Namespace::new(), Namespace::new());
     connect(&End::new(&router, "eth0", "10.1.0.1/24"), &End::new(&one, "eth0", "10.1.0.2/24"));
     connect(&End::new(&router, "eth1", "10.2.0.1/24"), &End::new(&two, "eth0", "10.2.0.2/24"));
     one.ip("route add default via 10.1.0.1");
     two.ip("route add default via 10.2.0.1");
-    let monitor = Monitor::start(&router, &["-iface", "eth0,eth1", "-filter", &hosts(700, "10.1.0.2")]);
-    let (client, server) = (one.udp("10.1.0.2:40053"), two.udp("10.2.0.2:53"));
-    send(&client, &server, Packets::udp(11, 30));
-    send(&server, &client, Packets::udp(13, 40));
-    let counted = Counted::default().and("10.1.0.2->10.2.0.2 udp/53(domain)", "eth0", Packets::udp(11, 30)).and(
+    [router, one, two]
+}
+
+/// Sends packets both ways between the hosts of [`routed`]; gives what counts.
+pub(super) fn exchange(client: &UdpSocket, server: &UdpSocket) -> Counted {
+    send(client, server, Packets::udp(11, 30));
+    send(server, client, Packets::udp(13, 40));
+    Counted::default().and("10.1.0.2->10.2.0.2 udp/53(domain)", "eth0", Packets::udp(11, 30)).and(
         "10.2.0.2->10.1.0.2 reply_udp/53(domain)",
         "eth1",
         Packets::udp(13, 40),
-    );
+    )
+}
+
+/// With several interfaces the filter that leaves copies out is joined with the list.
+#[test]
+fn list_of_hosts_and_the_filter_that_counts_once_work_together() {
+    let [router, one, two] = routed();
+    let monitor = Monitor::start(&router, &["-iface", "eth0,eth1", "-filter", &hosts(700, "10.1.0.2")]);
+    let (client, server) = (one.udp("10.1.0.2:40053"), two.udp("10.2.0.2:53"));
+    let counted = exchange(&client, &server);
     monitor.expect(&counted);
     // A change of the network renews the program's part, and the list stays.
     router.ip("address add 10.3.0.1/24 dev eth1");

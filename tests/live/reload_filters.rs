@@ -6,11 +6,10 @@ use std::path::Path;
 
 use super::common::ip::{Ipv4, udp};
 use super::common::link::Link;
-use super::common::metrics::{Counted, Packets};
 use super::common::monitor::Monitor;
-use super::common::namespace::{End, Namespace, connect};
+use super::filters::{exchange, routed};
 use super::reload::{Configuration, SUCCESSFUL, post};
-use super::traffic::{Pair, send, send_frame};
+use super::traffic::{Pair, send_frame};
 
 /// The memory that the kernel gives a socket for its filters, in bytes.
 const OPTION_MEMORY: &str = "net/core/optmem_max";
@@ -24,15 +23,11 @@ fn list(hosts: u64) -> String {
 
 #[test]
 fn list_that_does_not_fit_beside_the_own_filter_is_refused_and_capturing_goes_on() {
-    let (router, one, two) = (Namespace::router(), Namespace::new(), Namespace::new());
+    let [router, one, two] = routed();
     if !router.enter(|| Path::new("/proc/sys").join(OPTION_MEMORY).exists()) {
         return eprintln!("skipped: this kernel has one {OPTION_MEMORY} for all namespaces");
     }
     router.set(OPTION_MEMORY, "1048576");
-    connect(&End::new(&router, "eth0", "10.1.0.1/24"), &End::new(&one, "eth0", "10.1.0.2/24"));
-    connect(&End::new(&router, "eth1", "10.2.0.1/24"), &End::new(&two, "eth0", "10.2.0.2/24"));
-    one.ip("route add default via 10.1.0.1");
-    two.ip("route add default via 10.2.0.1");
     let file = Configuration::of(&list(10));
     let path = file.path();
     let options = ["-iface", "eth0,eth1", "-c", path.to_str().unwrap(), "--web.enable-lifecycle"];
@@ -74,14 +69,7 @@ fn list_that_does_not_fit_beside_the_own_filter_is_refused_and_capturing_goes_on
     let messages = monitor.messages();
     assert!(!messages.contains("settings of the refused configuration may be in force"), "{messages}");
 
-    let (client, server) = (one.udp("10.1.0.2:40053"), two.udp("10.2.0.2:53"));
-    send(&client, &server, Packets::udp(11, 30));
-    send(&server, &client, Packets::udp(13, 40));
-    let counted = Counted::default().and("10.1.0.2->10.2.0.2 udp/53(domain)", "eth0", Packets::udp(11, 30)).and(
-        "10.2.0.2->10.1.0.2 reply_udp/53(domain)",
-        "eth1",
-        Packets::udp(13, 40),
-    );
+    let counted = exchange(&one.udp("10.1.0.2:40053"), &two.udp("10.2.0.2:53"));
     monitor.expect(&counted);
     file.accept(&monitor, &list(100));
     monitor.finish(&counted);
