@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use common::client::{self, connect, read_answer};
 use common::exporter::{DEADLINE, Exporter, program, wait_for};
 use common::exposition::{parse, sum};
+use common::memory::kibibytes;
 use common::mix;
 use socket2::{Domain, Socket, Type};
 
 const HEAD_LIMIT: usize = 16 << 10;
-const MEBIBYTE: u64 = 1 << 20;
 /// Connections in all, and the addresses that they come from.
 const CONNECTIONS: u32 = 10_000;
 const ADDRESSES: u32 = 200;
@@ -65,13 +65,6 @@ fn connect_from(client: Ipv4Addr, server: SocketAddr) -> TcpStream {
     socket.into()
 }
 
-/// Resident memory of a process, in bytes.
-fn resident_bytes(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
-}
-
 #[test]
 fn head_over_16_kib_is_refused() {
     let exporter = serving();
@@ -96,7 +89,8 @@ fn head_over_16_kib_is_refused() {
 fn heads_without_end_take_at_most_16_mib() {
     let exporter = serving();
     assert_eq!(client::request(exporter.address(), "GET", "/metrics").status, 200);
-    let before = resident_bytes(exporter.id());
+    let resident = || kibibytes(exporter.id(), "VmRSS").unwrap();
+    let before = resident();
     let head = format!("GET / HTTP/1.1\r\nhost: x\r\na: {}", "b".repeat(HEAD_LIMIT - 200));
     let mut kept = Vec::new();
     for number in 0..3 * KEPT as u32 {
@@ -108,9 +102,9 @@ fn heads_without_end_take_at_most_16_mib() {
         }
     }
     assert_eq!(client::request(exporter.address(), "GET", "/-/healthy").status, 200);
-    let taken = resident_bytes(exporter.id()).saturating_sub(before);
-    println!("{taken} bytes for heads without end");
-    assert!(taken <= 16 * MEBIBYTE, "{taken} bytes");
+    let taken = resident().saturating_sub(before);
+    println!("{taken} KiB for heads without end");
+    assert!(taken <= 16 << 10, "{taken} KiB");
 }
 
 /// One of the addresses from which attacks come.

@@ -71,6 +71,8 @@ mod pages;
 mod policy;
 #[path = "live/printed.rs"]
 mod printed;
+#[path = "live/quota.rs"]
+mod quota;
 #[path = "live/recording.rs"]
 mod recording;
 #[path = "live/refused.rs"]

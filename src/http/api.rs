@@ -23,6 +23,7 @@ use super::body::{Body, GZIP_LEVEL};
 use super::cache::{AnswerCache, AnswerKey, DataVersion};
 use super::conditional::{add_headers, is_known, not_modified};
 use super::negotiate::{self, Coding};
+use super::quota::{RenderingMeter, RenderingQuota};
 use super::scrape::Client;
 use super::slots::{ClientId, Slots};
 use super::stream::{self, EventStreams};
@@ -67,6 +68,7 @@ pub(super) struct Api {
     /// Differs from process to process, so that no tag of an earlier one fits.
     identity: u64,
     cache: AnswerCache,
+    quota: Option<Arc<RenderingQuota>>,
     renderings: Arc<Slots>,
     transfers: Arc<Slots>,
     streams: EventStreams,
@@ -98,6 +100,7 @@ impl Api {
             started: Instant::now(),
             identity: RandomState::new().hash_one(SystemTime::now()),
             cache: AnswerCache::default(),
+            quota: RenderingQuota::of_this_process(),
             renderings: Slots::new(MAXIMUM_RENDERINGS),
             transfers: Slots::new(MAXIMUM_TRANSFERS),
             streams: EventStreams::new(streams),
@@ -107,6 +110,11 @@ impl Api {
     /// Answers by other settings from the next snapshot on.
     pub(super) fn configure(&self, settings: ApiSettings) {
         self.settings.store(Arc::new(settings));
+    }
+
+    /// The share of processor time that rendering gets, answers of the API and expositions together.
+    pub(super) fn quota(&self) -> Option<Arc<RenderingQuota>> {
+        self.quota.clone()
     }
 
     pub(super) fn evidence(&self) -> &EvidenceIndex {
@@ -231,8 +239,15 @@ impl Api {
         self.cache.get(key, render).await
     }
 
-    /// Renders an answer of the latest data.
+    /// Renders an answer of the latest data, on a thread that may wait.
     fn render(&self, parsed: &ApiRequest, coding: Coding) -> io::Result<Vec<u8>> {
+        let mut meter = RenderingMeter::begin(self.quota());
+        let rendered = self.render_at_once(parsed, coding);
+        meter.wait();
+        rendered
+    }
+
+    fn render_at_once(&self, parsed: &ApiRequest, coding: Coding) -> io::Result<Vec<u8>> {
         let (number, report) = (self.published.number(), self.published.latest());
         let (history, names) = (self.published.history(), self.names.current());
         let inputs = ApiInputs {

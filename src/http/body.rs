@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::idle::Answering;
 use super::negotiate::Coding;
+use super::quota::{RenderingMeter, RenderingQuota};
 use super::transfer::Transfer;
 
 /// The most chunks in the queue, of up to 68 KiB each. Rendering waits while the queue is full.
@@ -80,7 +81,7 @@ impl Body {
     pub(super) fn rendered(transfer: Option<Arc<Transfer>>) -> (Self, Chunks) {
         let (sender, receiver) = channel(MAXIMUM_CHUNKS);
         transfer.iter().for_each(|transfer| transfer.begin());
-        (Self::Rendered(receiver, transfer), Chunks(sender))
+        (Self::Rendered(receiver, transfer), Chunks { pieces: sender, meter: RenderingMeter::default() })
     }
 }
 
@@ -129,9 +130,18 @@ impl hyper::body::Body for Body {
 }
 
 /// The writing end of a body; waits while the client does not read.
-pub(super) struct Chunks(Sender<BodyPiece>);
+pub(super) struct Chunks {
+    pieces: Sender<BodyPiece>,
+    meter: RenderingMeter,
+}
 
 impl Chunks {
+    /// The same, rendered by this thread within a quota of processor time.
+    #[must_use]
+    pub(super) fn within(self, quota: Option<Arc<RenderingQuota>>) -> Self {
+        Self { meter: RenderingMeter::begin(quota), ..self }
+    }
+
     /// Renders the whole body and writes it in this coding. If rendering fails or the client has gone, the body is
     /// broken off.
     pub(super) fn write_all(
@@ -151,13 +161,14 @@ impl Chunks {
     }
 
     fn send(&self, piece: BodyPiece) -> io::Result<()> {
-        self.0.blocking_send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.pieces.blocking_send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
 impl Write for Chunks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.send(BodyPiece::Chunk(Bytes::copy_from_slice(bytes)))?;
+        self.meter.wait();
         Ok(bytes.len())
     }
 

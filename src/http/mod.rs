@@ -16,6 +16,7 @@ mod landing;
 mod lifecycle;
 mod negotiate;
 mod pages;
+mod quota;
 mod runbooks;
 mod scrape;
 mod slots;

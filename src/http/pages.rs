@@ -223,6 +223,7 @@ impl Site {
         let deadline = client.deadline(RENDERING_TIMEOUT);
         let (body, chunks) = Body::rendered(Some(transfer));
         drop(tokio::task::spawn_blocking(move || {
+            let chunks = chunks.within(self.api.quota());
             let rendered = chunks.write_all(coding, |out| self.render(format, &report, out));
             drop((report, slot, deadline));
             if let Err(error) = rendered {
@@ -253,8 +254,9 @@ impl Site {
         let report = self.published.latest();
         let deadline = client.deadline(RENDERING_TIMEOUT);
         let (body, chunks) = Body::rendered(None);
+        let quota = self.api.quota();
         drop(tokio::task::spawn_blocking(move || {
-            let written = chunks.write_all(coding, |out| chart::write(&report, listed, out));
+            let written = chunks.within(quota).write_all(coding, |out| chart::write(&report, listed, out));
             drop((report, slot, deadline));
             if let Err(error) = written {
                 tracing::debug!(%error, "the client disconnected before it read the list of sources");

@@ -6,6 +6,7 @@
 pub mod agreement;
 pub mod client;
 pub mod compress;
+pub mod control_group;
 pub mod corpus;
 pub mod crasher;
 pub mod event_log;
@@ -20,6 +21,7 @@ pub mod ip;
 pub mod journal_input;
 pub mod labels;
 pub mod link;
+pub mod memory;
 pub mod metrics;
 pub mod mix;
 pub mod monitor;

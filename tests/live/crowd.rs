@@ -45,7 +45,7 @@ fn throng(monitor: &Monitor<'_>, pair: &Pair) {
 }
 
 /// CPU time of the threads whose names begin with `name`.
-fn cpu_time(process: u32, name: &str) -> Duration {
+pub(super) fn cpu_time(process: u32, name: &str) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap().flatten();
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let of_name = threads.filter(|thread| read(thread.path().join("comm")).starts_with(name));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::common::ip::{Ipv4, tcp, udp};
 use super::common::link::Link;
+use super::common::memory::kibibytes;
 use super::common::monitor::Monitor;
 use super::common::namespace::{DEADLINE, wait_for};
 use super::common::webhook::Webhook;
@@ -45,12 +46,10 @@ struct Sample {
 }
 
 fn sample(pid: u32, hours: f64) -> Sample {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     let count = |what: &str| fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
     Sample {
         hours,
-        resident_kibibytes: line.split_whitespace().next().unwrap().parse().unwrap(),
+        resident_kibibytes: kibibytes(pid, "VmRSS").unwrap() as f64,
         descriptors: count("fd"),
         threads: count("task"),
     }

@@ -1,6 +1,7 @@
 //! A million invented sources on the wire: nothing is lost from the totals, and memory stays within its budgets.
 
 use super::common::exposition::parse;
+use super::common::memory::most_besides_files;
 use super::common::monitor::Monitor;
 use super::common::spoof;
 use super::trace::Trace;
@@ -13,20 +14,6 @@ const RESIDENT_KIBIBYTES: u64 = 54 << 10;
 /// slow the machine is.
 const AT_ONCE: usize = 100_000;
 
-/// The KiB that lines which begin with `name` give, all added up.
-fn kibibytes(text: &str, name: &str) -> u64 {
-    let values =
-        text.lines().filter_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<u64>().ok());
-    values.sum()
-}
-
-/// The most that was resident so far of memory that is no file's. The rings, which are shared with the kernel, and the
-/// program's code are mapped files.
-fn resident_besides_files(monitor: &Monitor<'_>) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", monitor.pid())).unwrap();
-    kibibytes(&status, "VmHWM:").checked_sub(kibibytes(&status, "RssFile:")).unwrap()
-}
-
 #[test]
 fn a_million_sources_are_counted_within_the_budgets() {
     let frames = frames_of(&Trace::SPOOF);
@@ -34,7 +21,7 @@ fn a_million_sources_are_counted_within_the_budgets() {
     let monitor = Monitor::start(&pair.host, &["-iface", "eth0", "--metrics.seed=false", "-promRefresh", "1"]);
     send_and_count(&frames, AT_ONCE, &pair.other, &monitor);
     spoof::expect_all_counted(&parse(&monitor.ask("GET", "/metrics").unwrap().body));
-    let kibibytes = resident_besides_files(&monitor);
+    let kibibytes = most_besides_files(monitor.pid()).unwrap();
     println!("{kibibytes} KiB resident at most, besides rings and code");
     assert!(kibibytes <= RESIDENT_KIBIBYTES, "{kibibytes} KiB besides rings and code");
     let closing = monitor.stop().closing();

@@ -2,10 +2,10 @@
 //! no more than its budget.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::common::control_group::ControlGroup;
+use super::common::memory::kibibytes;
 use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::wait_for;
 use super::trace::{Content, Trace};
@@ -20,9 +20,7 @@ const AT_ONCE: usize = 3_000;
 
 /// The most that was resident so far, in KiB: tables, code and rings.
 fn most_resident(monitor: &Monitor<'_>) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", monitor.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
+    kibibytes(monitor.pid(), "VmHWM").unwrap()
 }
 
 /// The MiB of each part, as `--config.check` derives them from the limit.
@@ -72,48 +70,14 @@ fn flood_stays_below_the_limit_and_each_part_below_its_budget() {
     monitor.stop();
 }
 
-/// A control group below that of this process with a limit on memory, where the machine lets tests make one.
-struct Group(PathBuf);
-
-impl Group {
-    fn new(limit: &str) -> Option<Self> {
-        let own = fs::read_to_string("/proc/self/cgroup").unwrap();
-        let first = own.lines().find(|line| line.contains(":memory:")).and_then(|line| line.rsplit(':').next());
-        let second = own.lines().find_map(|line| line.strip_prefix("0::"));
-        let (top, own, file) = match (first, second) {
-            (Some(own), _) => ("/sys/fs/cgroup/memory", own, "memory.limit_in_bytes"),
-            (None, own) => ("/sys/fs/cgroup", own?, "memory.max"),
-        };
-        let folder = Path::new(top).join(own.trim_start_matches('/')).join(format!("tm-test-{}", std::process::id()));
-        fs::create_dir(&folder).ok()?;
-        let group = Self(folder);
-        fs::write(group.0.join(file), limit).ok().map(|()| group)
-    }
-
-    /// The program, started inside.
-    fn command(&self) -> Command {
-        let mut command = Command::new("sh");
-        let enter = format!("echo $$ > {}/cgroup.procs && exec {PROGRAM} \"$@\"", self.0.display());
-        command.args(["-c", &enter, "sh"]);
-        command
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // The kernel removes a process from its group a moment after its end.
-        for _ in 0..100 {
-            if fs::remove_dir(&self.0).is_ok() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-    }
-}
+/// A limit of memory in bytes, and the files for it in the control groups of versions 1 and 2.
+const GROUP_LIMIT: &str = "134217728";
+const FIRST: (&str, &str) = ("memory.limit_in_bytes", GROUP_LIMIT);
+const SECOND: (&str, &str) = ("memory.max", GROUP_LIMIT);
 
 #[test]
 fn budgets_are_derived_from_the_limit_of_a_control_group() {
-    let Some(group) = Group::new("134217728") else {
+    let Some(group) = ControlGroup::new("memory", FIRST, SECOND) else {
         eprintln!("no control group can be made here; unit tests read the files of made-up ones");
         return;
     };

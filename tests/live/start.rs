@@ -12,6 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::common::client;
+use super::common::memory::kibibytes;
 use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{End, Namespace, connect, wait_for};
 use super::traffic::Pair;
@@ -79,7 +80,7 @@ fn start_takes_little_time_and_memory() {
         sleep(100 * PAUSE);
         is_over.store(true, Ordering::Release);
         let sent = sender.join().unwrap();
-        let anonymous = resident_kibibytes(monitor.pid(), "RssAnon:");
+        let anonymous = kibibytes(monitor.pid(), "RssAnon").unwrap();
         (started, sent, monitor.stop().closing().captured, anonymous)
     });
     // All packets count from the first one on.
@@ -88,12 +89,6 @@ fn start_takes_little_time_and_memory() {
     assert!(counted > 0 && first < Duration::from_secs(2), "{first:?}");
     // Of 48 MiB, 12 are for the code of a release.
     assert!(anonymous < 36 << 10, "{anonymous} KiB");
-}
-
-fn resident_kibibytes(pid: u32, key: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 // ---- A gateway -----------------------------------------------------------------------------------------------------------
