@@ -96,7 +96,7 @@ impl RunningReceivers {
             }
             (before, NextReceivers::Ready(_)) => {
                 self.sink.replace(None);
-                before.into_iter().for_each(|before| before.finish(Instant::now() + LAST_DELIVERIES));
+                before.into_iter().for_each(|before| before.remove(Instant::now() + LAST_DELIVERIES));
                 None
             }
         };

@@ -24,8 +24,18 @@ const IDLE_THREADS_STAY: Duration = Duration::from_secs(300);
 pub(super) struct End {
     /// Deliveries end by then.
     pub deadline: Instant,
-    /// True if others deliver what is left: nothing is lost.
-    pub is_handed_over: bool,
+    pub reason: EndReason,
+}
+
+/// The reason why the work ends, which decides about the notices that are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndReason {
+    /// The program ends. A journal keeps them.
+    Stop,
+    /// Others deliver them: nothing is lost.
+    HandedOver,
+    /// A reload has removed all receivers. A journal keeps them.
+    Removed,
 }
 
 /// The work of the thread.
@@ -84,7 +94,7 @@ impl Engine {
         self.intake.step().await;
         let end = loop {
             tokio::select! {
-                end = &mut stopped => break end.unwrap_or_else(|_| End { deadline: Instant::now(), is_handed_over: false }),
+                end = &mut stopped => break end.unwrap_or_else(|_| End { deadline: Instant::now(), reason: EndReason::Stop }),
                 () = self.work.notified() => {}
                 () = self.intake.wait() => {}
                 Some(Err(_)) = running.join_next() => report_stopped(),
@@ -94,9 +104,9 @@ impl Engine {
         self.drain(running, end).await;
     }
 
-    async fn drain(mut self, mut running: JoinSet<()>, End { deadline, is_handed_over }: End) {
+    async fn drain(mut self, mut running: JoinSet<()>, End { deadline, reason }: End) {
         self.intake.step().await;
-        self.phase.send_replace(Phase::Draining { is_kept: self.is_kept || is_handed_over });
+        self.phase.send_replace(Phase::Draining { is_kept: self.is_kept || reason == EndReason::HandedOver });
         let drained = async {
             loop {
                 tokio::select! {
@@ -112,9 +122,11 @@ impl Engine {
         drop(timeout_at(deadline.into(), drained).await);
         running.shutdown().await;
         self.intake.step().await;
-        if !is_handed_over {
-            self.lanes.iter().for_each(|lane| report_rest(lane, self.is_kept));
-        }
+        self.lanes.iter().for_each(|lane| match reason {
+            EndReason::HandedOver => {}
+            EndReason::Removed if !self.is_kept => report_removed(lane),
+            EndReason::Removed | EndReason::Stop => report_rest(lane, self.is_kept),
+        });
     }
 }
 
@@ -123,7 +135,7 @@ fn report_stopped() {
 }
 
 /// Logs and counts the notices that were not delivered at the end.
-pub(super) fn report_rest(lane: &Lane, is_kept: bool) {
+fn report_rest(lane: &Lane, is_kept: bool) {
     let (name, rest) = (&lane.name, lane.figures.waiting());
     match rest {
         0 => {}

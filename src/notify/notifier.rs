@@ -16,7 +16,7 @@ use super::client::{self, HttpClient};
 use super::config::{Config, ReceiverConfig};
 use super::delivery::{Lane, Phase, ReceiverDelivery, Settlements, Surroundings};
 use super::endpoint::{EndpointError, ReceiverEndpoint};
-use super::engine::{End, Engine, IdleThread, report_removed};
+use super::engine::{End, EndReason, Engine, IdleThread, report_removed};
 use super::figures::ReceiverFigures;
 use super::inbox::Inbox;
 use super::intake::Intake;
@@ -164,7 +164,7 @@ impl Notifier {
         let selections: Vec<_> = to.config.receivers.iter().map(|receiver| receiver.selection.clone()).collect();
         let parts = Parts::new(to, (evidence, host), lanes);
         install(parts.sink.clone());
-        self.end(End { deadline: Instant::now() + LONGEST_HANDOVER, is_handed_over: true });
+        self.end(End { deadline: Instant::now() + LONGEST_HANDOVER, reason: EndReason::HandedOver });
         for lane in &before {
             match parts.lanes.iter().find(|next| next.name == lane.name) {
                 Some(next) => {
@@ -214,7 +214,12 @@ impl Notifier {
     /// Delivers what can be delivered until the deadline, and ends. The journal keeps the rest; without one it is lost,
     /// counted and logged.
     pub fn finish(self, deadline: Instant) {
-        self.end(End { deadline, is_handed_over: false });
+        self.end(End { deadline, reason: EndReason::Stop });
+    }
+
+    /// The same where a reload has removed all receivers.
+    pub fn remove(self, deadline: Instant) {
+        self.end(End { deadline, reason: EndReason::Removed });
     }
 
     fn end(self, end: End) {

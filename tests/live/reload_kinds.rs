@@ -120,6 +120,24 @@ fn receivers_are_added_changed_and_removed_and_keep_what_they_know() {
 }
 
 #[test]
+fn removal_of_the_last_receiver_while_it_is_down_is_logged() {
+    let pair = Pair::new();
+    let of = |receivers: &str| {
+        format!("bandwidth: {{limit: 50K, interval: 10}}\nalert: {{hold: 0s}}\nnotify:\n  receivers: [{receivers}]\n")
+    };
+    let file = Configuration::of(&of("{name: down, type: webhook, url: \"http://127.0.0.1:9/\"}"));
+    let monitor = file.start(&pair, &[]);
+    send_packets(&pair, 200);
+    let waiting = ("trafficmonitor_notifications_queue", [("receiver", "down")]);
+    monitor.wait_for("the alert", |metrics| metrics.value(waiting.0, &waiting.1).is_some_and(|alerts| alerts > 0));
+    file.accept(&monitor, &of(""));
+    let messages = monitor.messages();
+    assert!(messages.contains("alerts were not delivered: a reload has removed their receiver"), "{messages}");
+    assert!(!messages.contains("give --state.dir"), "{messages}");
+    monitor.stop();
+}
+
+#[test]
 fn filter_changes_between_two_packets() {
     let pair = Pair::new();
     let file = Configuration::of("capture: {filter: udp port 53}\n");
