@@ -26,14 +26,14 @@ const ARENAS: libc::c_int = 2;
 #[global_allocator]
 static ALLOCATOR: SeparateMappings = SeparateMappings;
 
-/// Lets the C library keep little memory that was freed, before further threads start. Only glibc has this setting; other C
-/// libraries keep little anyway.
+/// Lets the C library keep little memory that was freed, before further threads start. Only glibc has these settings; other
+/// C libraries keep little anyway.
 pub fn keep_little() {
     #[cfg(target_env = "gnu")]
     // SAFETY: `mallopt` takes two numbers. A refusal changes nothing and is harmless.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, ARENAS);
-        // Of libraries that are no Rust. It also keeps glibc from raising its limits by itself.
+        // For libraries in C. It also keeps glibc from raising its limits by itself.
         libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING_BYTES as libc::c_int);
     }
 }

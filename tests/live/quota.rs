@@ -1,4 +1,4 @@
-//! The quota of processor time of a control group: clients leave half of it to capture.
+//! The quota of processor time of a control group: clients that scrape leave a part of it to capture.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ const PACKETS: u32 = 12_000;
 const SCRAPING: Duration = Duration::from_secs(6);
 
 #[test]
-fn scrapes_without_pause_leave_half_of_the_quota_to_capture() {
+fn scrapes_without_pause_leave_a_part_of_the_quota_to_capture() {
     let Some(group) = ControlGroup::new("cpu", FIRST, SECOND) else {
         eprintln!("no control group with a quota can be made here; unit tests compute the waits");
         return;
@@ -37,7 +37,7 @@ fn scrapes_without_pause_leave_half_of_the_quota_to_capture() {
     let used = (cpu_time(monitor.pid(), "") - before).as_secs_f64() / start.elapsed().as_secs_f64();
     println!("{scrapes} scrapes, {bytes} bytes: {used:.3} processors of {QUOTA}");
     assert!(scrapes > 0 && bytes > 1 << 20, "{scrapes} scrapes, {bytes} bytes");
-    // What is not rendered is sent and counted, and takes little.
+    // Rendering takes half of the quota; sending and counting come on top.
     assert!(used < 0.8 * QUOTA, "{used} processors of {QUOTA}");
     monitor.stop();
 }

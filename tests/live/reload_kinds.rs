@@ -88,33 +88,35 @@ fn local_networks_change_directions_and_rows_of_another_direction_retire() {
     monitor.stop();
 }
 
+/// A configuration with alerts about bandwidth, and these receivers.
+fn notifying(receivers: &str) -> String {
+    format!("bandwidth: {{limit: 50K, interval: 10}}\nalert: {{hold: 0s}}\nnotify:\n  receivers: [{receivers}]\n")
+}
+
 #[test]
 fn receivers_are_added_changed_and_removed_and_keep_what_they_know() {
     let pair = Pair::new();
     let (one, two) = (Webhook::listen(&pair.host, "127.0.0.1:9001"), Webhook::listen(&pair.host, "127.0.0.1:9002"));
-    let of = |receivers: &str| {
-        format!("bandwidth: {{limit: 50K, interval: 10}}\nalert: {{hold: 0s}}\nnotify:\n  receivers: [{receivers}]\n")
-    };
     let receiver =
         |name: &str, port: u16| format!("{{name: {name}, type: webhook, url: \"http://127.0.0.1:{port}/\"}}");
-    let file = Configuration::of(&of(""));
+    let file = Configuration::of(&notifying(""));
     let monitor = file.start(&pair, &[]);
     let delivered =
         |metrics: &Metrics, name: &str| metrics.value("trafficmonitor_notifications_total", &[("receiver", name)]);
     assert_eq!(delivered(&monitor.metrics(), "one"), None);
-    file.accept(&monitor, &of(&receiver("one", 9_001)));
+    file.accept(&monitor, &notifying(&receiver("one", 9_001)));
     assert_eq!(delivered(&monitor.metrics(), "one"), Some(0), "it is there at once");
     send_packets(&pair, 200);
     monitor.wait_for("the alert", |metrics| delivered(metrics, "one") == Some(1));
-    file.accept(&monitor, &of(&format!("{}, {}", receiver("one", 9_001), receiver("two", 9_002))));
+    file.accept(&monitor, &notifying(&format!("{}, {}", receiver("one", 9_001), receiver("two", 9_002))));
     assert_eq!(delivered(&monitor.metrics(), "one"), Some(1), "its figures go on");
     monitor.wait_for("its end", |metrics| delivered(metrics, "one") == Some(2) && delivered(metrics, "two") == Some(1));
     assert_eq!((one.taken().len(), two.taken().len()), (2, 1));
-    file.refuse(&monitor, of("{name: two, type: webhook}"), "t.yml:4:");
-    file.accept(&monitor, &of(&receiver("two", 9_002)));
+    file.refuse(&monitor, notifying("{name: two, type: webhook}"), "t.yml:4:");
+    file.accept(&monitor, &notifying(&receiver("two", 9_002)));
     let metrics = monitor.metrics();
     assert_eq!((delivered(&metrics, "one"), delivered(&metrics, "two")), (None, Some(1)));
-    file.accept(&monitor, &of(""));
+    file.accept(&monitor, &notifying(""));
     assert_eq!(delivered(&monitor.metrics(), "two"), None);
     monitor.stop();
 }
@@ -122,15 +124,12 @@ fn receivers_are_added_changed_and_removed_and_keep_what_they_know() {
 #[test]
 fn removal_of_the_last_receiver_while_it_is_down_is_logged() {
     let pair = Pair::new();
-    let of = |receivers: &str| {
-        format!("bandwidth: {{limit: 50K, interval: 10}}\nalert: {{hold: 0s}}\nnotify:\n  receivers: [{receivers}]\n")
-    };
-    let file = Configuration::of(&of("{name: down, type: webhook, url: \"http://127.0.0.1:9/\"}"));
+    let file = Configuration::of(&notifying("{name: down, type: webhook, url: \"http://127.0.0.1:9/\"}"));
     let monitor = file.start(&pair, &[]);
     send_packets(&pair, 200);
     let waiting = ("trafficmonitor_notifications_queue", [("receiver", "down")]);
     monitor.wait_for("the alert", |metrics| metrics.value(waiting.0, &waiting.1).is_some_and(|alerts| alerts > 0));
-    file.accept(&monitor, &of(""));
+    file.accept(&monitor, &notifying(""));
     let messages = monitor.messages();
     assert!(messages.contains("alerts were not delivered: a reload has removed their receiver"), "{messages}");
     assert!(!messages.contains("give --state.dir"), "{messages}");
