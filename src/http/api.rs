@@ -304,13 +304,16 @@ impl Api {
         Ok(self.streams.open(stream::event(SNAPSHOT, id, &bytes), slot))
     }
 
-    /// Sends each new snapshot to all streams, for ever. A snapshot is rendered only while there are streams.
-    pub(super) async fn feed_streams(self: Arc<Self>) {
+    /// Follows the data, for ever: forgets answers of earlier data, and sends each new snapshot to all streams. A
+    /// snapshot is rendered only while there are streams.
+    pub(super) async fn follow_data(self: Arc<Self>) {
         let Ok(parsed) = ApiRequest::parse(Resource::Snapshot, "") else { return };
         let (mut ticks, mut last) = (interval(TICK), Vec::new());
         loop {
             ticks.tick().await;
+            self.cache.keep_only(self.version());
             if !self.streams.has_readers() {
+                last = Vec::new();
                 continue;
             }
             let (api, parsed) = (Arc::clone(&self), parsed.clone());

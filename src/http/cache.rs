@@ -2,7 +2,7 @@
 //! renders it; gives its bytes. Must not know the contents.
 //!
 //! Requests for an answer that is being rendered wait for it. The cache is bounded: it forgets all answers when the
-//! data changes, and when it is full.
+//! data changes, and when it is full. A large answer that no request can get any more would take memory for nothing.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -52,8 +52,16 @@ struct CachedAnswers {
 
 impl CachedAnswers {
     fn clear(&mut self) {
-        self.answers.clear();
+        self.answers = HashMap::new();
         self.bytes = 0;
+    }
+
+    /// Forgets the answers of other data.
+    fn keep_only(&mut self, version: DataVersion) {
+        if self.version != version {
+            self.clear();
+            self.version = version;
+        }
     }
 }
 
@@ -73,12 +81,16 @@ impl AnswerCache {
         rendered.await.cloned()
     }
 
+    /// Forgets the answers of other data than these.
+    pub(super) fn keep_only(&self, version: DataVersion) {
+        self.lock().keep_only(version);
+    }
+
     fn cell(&self, key: &AnswerKey) -> Arc<OnceCell<Bytes>> {
         let mut cached = self.lock();
-        if cached.version != key.version || cached.answers.len() >= MAXIMUM_ANSWERS && !cached.answers.contains_key(key)
-        {
+        cached.keep_only(key.version);
+        if cached.answers.len() >= MAXIMUM_ANSWERS && !cached.answers.contains_key(key) {
             cached.clear();
-            cached.version = key.version;
         }
         Arc::clone(cached.answers.entry(key.clone()).or_default())
     }
@@ -113,6 +125,13 @@ mod tests {
         AnswerKey { version, second: None, target: target.to_owned(), coding: Coding::Identity }
     }
 
+    impl AnswerCache {
+        fn assert_empty(&self) {
+            let cached = self.lock();
+            assert_eq!((cached.answers.len(), cached.bytes), (0, 0));
+        }
+    }
+
     /// A cache, and the number of answers that it had rendered.
     #[derive(Default)]
     struct Counted {
@@ -145,6 +164,28 @@ mod tests {
         assert_eq!(counted.get(key(2, "/a"), 7).await, 7);
         assert_eq!(counted.rendered(), 3);
         assert_eq!(counted.cache.lock().answers.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn answers_of_other_data_are_forgotten() {
+        let counted = Counted::default();
+        counted.get(key(1, "/a"), 5).await;
+        counted.cache.keep_only(key(1, "/a").version);
+        assert_eq!(counted.cache.lock().bytes, 5);
+        counted.cache.keep_only(key(2, "/a").version);
+        counted.cache.assert_empty();
+        assert_eq!(counted.get(key(2, "/a"), 7).await, 7);
+    }
+
+    #[tokio::test]
+    async fn answer_of_data_that_changed_meanwhile_is_given_and_not_kept() {
+        let cache = AnswerCache::default();
+        let render = async {
+            cache.keep_only(key(2, "/a").version);
+            Ok::<_, ()>(Bytes::from_static(b"old"))
+        };
+        assert_eq!(cache.get(key(1, "/a"), render).await.unwrap(), "old");
+        cache.assert_empty();
     }
 
     /// The results of futures that run at the same time.

@@ -119,7 +119,7 @@ pub(super) async fn accept_all(
     let acceptor = Arc::new(acceptor);
     let mut accepting = JoinSet::new();
     let api = Arc::clone(acceptor.site.api());
-    accepting.spawn(Arc::clone(&api).feed_streams());
+    accepting.spawn(Arc::clone(&api).follow_data());
     accepting.spawn(access.watch());
     for listener in listeners {
         accepting.spawn(accept(listener, Arc::clone(&acceptor)));
