@@ -7,6 +7,8 @@
 //!
 //! glibc keeps up to seven freed blocks of each size up to 1,032 bytes for each thread, in steps of 16 bytes: up to 230 KiB
 //! a thread, which texts of all lengths fill within hours. With few sizes it keeps less, and a gap fits the next block.
+//!
+//! It also keeps whole pages that are free between blocks. [`give_back`] gives them to the kernel.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
@@ -16,6 +18,8 @@ const OWN_MAPPING_BYTES: usize = 128 << 10;
 /// Small blocks up to this size have it exactly. Above, there are so many sizes for each doubling.
 const EXACT_BYTES: usize = 128;
 const SIZES_A_DOUBLING: usize = 4;
+/// The alignment that every block of the C library has.
+const PLAIN_ALIGN: usize = 2 * size_of::<usize>();
 /// The smallest page of the kernel: every mapping begins at a multiple of it.
 const SMALLEST_PAGE: usize = 4 << 10;
 /// The most arenas of glibc; the default is eight for each processor. Each keeps memory that its threads have freed, and
@@ -38,15 +42,47 @@ pub fn keep_little() {
     }
 }
 
+/// Gives the free pages of the C library to the kernel. It takes a millisecond or so, in which threads may wait for memory.
+pub fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: only memory that is free is given back.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// An allocator with a mapping for each large block.
 struct SeparateMappings;
 
-/// True for a block with a mapping of its own. The same for the same layout, so that a block is freed as it was made.
-const fn is_large(layout: Layout) -> bool {
-    layout.size() >= OWN_MAPPING_BYTES && layout.align() <= SMALLEST_PAGE
+/// The place of a block. It depends on the layout alone, so that a block is freed as it was made.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// A mapping of its own.
+    Mapping,
+    /// A block of the C library.
+    Small(Layout),
+    /// In a larger block of the C library, behind the address of that one. Its own way to align a block would leave a rest of
+    /// any size before and behind it.
+    Shifted(Layout),
+    /// No memory has space for it.
+    Nowhere,
 }
 
-/// The layout of the block for a request: the next size that the allocator has. Large blocks have whole pages anyway.
+impl Place {
+    fn of(layout: Layout) -> Self {
+        let (size, align) = (layout.size(), layout.align());
+        if size >= OWN_MAPPING_BYTES && align <= SMALLEST_PAGE {
+            Self::Mapping
+        } else if align <= PLAIN_ALIGN {
+            Self::Small(fitted(layout))
+        } else {
+            let larger = Layout::from_size_align(size.saturating_add(align), PLAIN_ALIGN);
+            larger.map_or(Self::Nowhere, |larger| Self::Shifted(fitted(larger)))
+        }
+    }
+}
+
+/// The layout of the block for a request: the next size that the allocator has.
 const fn fitted(layout: Layout) -> Layout {
     let size = layout.size();
     if size <= EXACT_BYTES || size >= OWN_MAPPING_BYTES {
@@ -57,47 +93,60 @@ const fn fitted(layout: Layout) -> Layout {
     unsafe { Layout::from_size_align_unchecked(size, layout.align()) }
 }
 
-// SAFETY: a block comes from a mapping or from `System` by its layout alone, and goes back to where it came from. Both give
-// memory of the size and the alignment that are asked for, or null; neither panics.
+// SAFETY: the place of a block depends on its layout alone, so it goes back to where it came from. Mappings, `System` and
+// `shifted` give memory of the size and the alignment that are asked for, or null; none of them panics.
 unsafe impl GlobalAlloc for SeparateMappings {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if is_large(layout) {
-            return map(layout.size());
+        // SAFETY: as the caller promises; a larger block does as well. It is larger than the alignment where it is shifted.
+        unsafe {
+            match Place::of(layout) {
+                Place::Mapping => map(layout.size()),
+                Place::Small(fitted) => System.alloc(fitted),
+                Place::Shifted(larger) => shifted(System.alloc(larger), layout.align()),
+                Place::Nowhere => ptr::null_mut(),
+            }
         }
-        // SAFETY: as the caller promises; a larger block does as well.
-        unsafe { System.alloc(fitted(layout)) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if is_large(layout) {
-            // The kernel gives zeroed pages.
-            return map(layout.size());
+        // SAFETY: as for `alloc`. The kernel gives zeroed pages.
+        unsafe {
+            match Place::of(layout) {
+                Place::Mapping => map(layout.size()),
+                Place::Small(fitted) => System.alloc_zeroed(fitted),
+                Place::Shifted(larger) => shifted(System.alloc_zeroed(larger), layout.align()),
+                Place::Nowhere => ptr::null_mut(),
+            }
         }
-        // SAFETY: as the caller promises; a larger block does as well.
-        unsafe { System.alloc_zeroed(fitted(layout)) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if is_large(layout) {
-            // SAFETY: the block is a mapping of this size.
-            unsafe { libc::munmap(block.cast(), layout.size()) };
-            return;
+        // SAFETY: the block has the place that its layout says.
+        unsafe {
+            match Place::of(layout) {
+                Place::Mapping => drop(libc::munmap(block.cast(), layout.size())),
+                Place::Small(fitted) => System.dealloc(block, fitted),
+                Place::Shifted(larger) => System.dealloc(unshifted(block), larger),
+                Place::Nowhere => {}
+            }
         }
-        // SAFETY: as the caller promises; `System` gave the block for this layout.
-        unsafe { System.dealloc(block, fitted(layout)) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller promises that the size is not zero and fits the alignment.
-        let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
-        match (is_large(layout), is_large(new)) {
-            // SAFETY: the block is a mapping of this size.
-            (true, true) => unsafe { remap(block, layout.size(), new_size) },
-            (false, false) if fitted(layout).size() == fitted(new).size() => block,
-            // SAFETY: as the caller promises; `System` gave the block for this layout.
-            (false, false) => unsafe { System.realloc(block, fitted(layout), fitted(new).size()) },
-            // SAFETY: as the caller promises.
-            _ => unsafe { self.move_to(block, layout, new) },
+        // SAFETY: the caller promises that the size is not zero and fits the alignment. The block has the place that its
+        // layout says.
+        unsafe {
+            let new = Layout::from_size_align_unchecked(new_size, layout.align());
+            match (Place::of(layout), Place::of(new)) {
+                (Place::Mapping, Place::Mapping) => remap(block, layout.size(), new_size),
+                (Place::Small(old), Place::Small(new)) | (Place::Shifted(old), Place::Shifted(new))
+                    if old.size() == new.size() =>
+                {
+                    block
+                }
+                (Place::Small(old), Place::Small(new)) => System.realloc(block, old, new.size()),
+                _ => self.move_to(block, layout, new),
+            }
         }
     }
 }
@@ -118,6 +167,32 @@ impl SeparateMappings {
             moved
         }
     }
+}
+
+/// The first aligned address in `larger` that has space for an address before it; null if `larger` is null.
+///
+/// # Safety
+/// `larger` is null, or aligned to [`PLAIN_ALIGN`] and more than `align` bytes long.
+unsafe fn shifted(larger: *mut u8, align: usize) -> *mut u8 {
+    if larger.is_null() {
+        return larger;
+    }
+    let shift = align - larger.addr() % align;
+    // SAFETY: both are multiples of PLAIN_ALIGN, so the shift has space for an address; it is at most `align`.
+    unsafe {
+        let block = larger.add(shift);
+        block.cast::<*mut u8>().sub(1).write(larger);
+        block
+    }
+}
+
+/// The block of the C library around a block.
+///
+/// # Safety
+/// `block` comes from [`shifted`].
+const unsafe fn unshifted(block: *mut u8) -> *mut u8 {
+    // SAFETY: the address is before the block.
+    unsafe { block.cast::<*mut u8>().sub(1).read() }
 }
 
 /// A mapping of zeroed memory; null if there is none.
@@ -171,7 +246,7 @@ mod tests {
 
     #[test]
     fn blocks_keep_their_content_while_they_grow_and_shrink() {
-        for align in [1, 8, 64, 4_096, 8_192, 1 << 21] {
+        for align in [1, 8, 16, 32, 64, 128, 4_096, 8_192, 1 << 21] {
             resized(
                 &[1, 100, LARGE - 1, LARGE, LARGE + 1, 3 * LARGE, 20 * LARGE, 2 * LARGE, LARGE, LARGE - 1, 5],
                 align,
@@ -208,6 +283,48 @@ mod tests {
             assert_eq!(block.read(), 7);
             SeparateMappings.dealloc(block, layout);
         }
+    }
+
+    #[test]
+    fn aligned_block_lies_in_a_larger_one_of_few_sizes() {
+        let of = |size, align| match Place::of(Layout::from_size_align(size, align).unwrap()) {
+            Place::Shifted(larger) => Some((larger.size(), larger.align())),
+            _ => None,
+        };
+        for (size, align, larger) in [(8, 32, 40), (128, 128, 256), (130, 128, 320), (1_000, 64, 1_280)] {
+            assert_eq!(of(size, align), Some((larger, PLAIN_ALIGN)), "{size} aligned to {align}");
+        }
+        assert_eq!((of(100, PLAIN_ALIGN), of(LARGE, SMALLEST_PAGE)), (None, None));
+        assert_eq!(of(LARGE, 2 * SMALLEST_PAGE), Some((LARGE + 2 * SMALLEST_PAGE, PLAIN_ALIGN)));
+    }
+
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn free_pages_between_blocks_go_back_to_the_kernel() {
+        // The largest small size, so that there are whole pages in it also where a page has 64 KiB.
+        const SIZE: usize = 112 << 10;
+        let mut blocks: Vec<Box<[u8]>> = (0..1_000).map(|_| vec![1; SIZE].into()).collect();
+        // The last block keeps those before it from going back when they are freed.
+        let freed: Vec<usize> = blocks.drain(..999).map(|block| block.as_ptr().addr()).collect();
+        let resident = || -> usize { freed.iter().map(|block| resident_pages(*block, SIZE)).sum() };
+        let before = resident();
+        give_back();
+        let after = resident();
+        // Other tests take and free memory meanwhile.
+        assert!(before > 0 && after < before / 2, "{before} pages, then {after}");
+    }
+
+    /// The pages that lie in these bytes as a whole and take memory. The bytes need not be mapped any more.
+    #[cfg(target_env = "gnu")]
+    fn resident_pages(block: usize, size: usize) -> usize {
+        // SAFETY: it takes a number.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap();
+        let (start, end) = (block.next_multiple_of(page), (block + size) / page * page);
+        let mut pages = vec![0; end.saturating_sub(start) / page];
+        // SAFETY: there is a byte for each page. Memory that is not mapped is an error.
+        let answer =
+            unsafe { libc::mincore(ptr::without_provenance_mut(start), pages.len() * page, pages.as_mut_ptr()) };
+        if answer == 0 { pages.iter().filter(|page| **page & 1 == 1).count() } else { 0 }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
+use tokio::time::interval;
 
 use super::alerting::Alerting;
 use super::memory::LimitInForce;
@@ -47,6 +48,8 @@ const ANSWERING_THREADS: usize = 1;
 const RENDERING_THREADS_STAY: Duration = Duration::from_secs(300);
 /// The niceness of both: under load such a thread gets about a tenth of the time of one that captures.
 const ANSWERING_NICENESS: i32 = 10;
+/// The time between two moments at which free memory goes to the kernel.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(60);
 /// The fewest file descriptors that the program starts with: about 20 are open with one interface captured, and
 /// connections take half.
 pub(super) const FEWEST_DESCRIPTORS: u64 = 40;
@@ -189,8 +192,21 @@ struct Exporter {
 }
 
 impl Exporter {
+    /// Waits, and gives free memory to the kernel from time to time.
     fn wait_for_a_signal(&self) {
-        self.runtime.block_on(self.stop.clone().received());
+        let give_back = async {
+            let mut ticks = interval(GIVE_BACK_EVERY);
+            loop {
+                ticks.tick().await;
+                allocator::give_back();
+            }
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = self.stop.clone().received() => {}
+                () = give_back => {}
+            }
+        });
         self.manager.stopping();
     }
 }
