@@ -56,7 +56,7 @@ struct SeparateMappings;
 
 /// The place of a block. It depends on the layout alone, so that a block is freed as it was made.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum BlockPlace {
     /// A mapping of its own.
     Mapping,
     /// A block of the C library.
@@ -68,7 +68,7 @@ enum Place {
     Nowhere,
 }
 
-impl Place {
+impl BlockPlace {
     fn of(layout: Layout) -> Self {
         let (size, align) = (layout.size(), layout.align());
         if size >= OWN_MAPPING_BYTES && align <= SMALLEST_PAGE {
@@ -99,11 +99,11 @@ unsafe impl GlobalAlloc for SeparateMappings {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as the caller promises; a larger block does as well. It is larger than the alignment where it is shifted.
         unsafe {
-            match Place::of(layout) {
-                Place::Mapping => map(layout.size()),
-                Place::Small(fitted) => System.alloc(fitted),
-                Place::Shifted(larger) => shifted(System.alloc(larger), layout.align()),
-                Place::Nowhere => ptr::null_mut(),
+            match BlockPlace::of(layout) {
+                BlockPlace::Mapping => map(layout.size()),
+                BlockPlace::Small(fitted) => System.alloc(fitted),
+                BlockPlace::Shifted(larger) => shifted(System.alloc(larger), layout.align()),
+                BlockPlace::Nowhere => ptr::null_mut(),
             }
         }
     }
@@ -111,11 +111,11 @@ unsafe impl GlobalAlloc for SeparateMappings {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for `alloc`. The kernel gives zeroed pages.
         unsafe {
-            match Place::of(layout) {
-                Place::Mapping => map(layout.size()),
-                Place::Small(fitted) => System.alloc_zeroed(fitted),
-                Place::Shifted(larger) => shifted(System.alloc_zeroed(larger), layout.align()),
-                Place::Nowhere => ptr::null_mut(),
+            match BlockPlace::of(layout) {
+                BlockPlace::Mapping => map(layout.size()),
+                BlockPlace::Small(fitted) => System.alloc_zeroed(fitted),
+                BlockPlace::Shifted(larger) => shifted(System.alloc_zeroed(larger), layout.align()),
+                BlockPlace::Nowhere => ptr::null_mut(),
             }
         }
     }
@@ -123,11 +123,11 @@ unsafe impl GlobalAlloc for SeparateMappings {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: the block has the place that its layout says.
         unsafe {
-            match Place::of(layout) {
-                Place::Mapping => drop(libc::munmap(block.cast(), layout.size())),
-                Place::Small(fitted) => System.dealloc(block, fitted),
-                Place::Shifted(larger) => System.dealloc(unshifted(block), larger),
-                Place::Nowhere => {}
+            match BlockPlace::of(layout) {
+                BlockPlace::Mapping => drop(libc::munmap(block.cast(), layout.size())),
+                BlockPlace::Small(fitted) => System.dealloc(block, fitted),
+                BlockPlace::Shifted(larger) => System.dealloc(unshifted(block), larger),
+                BlockPlace::Nowhere => {}
             }
         }
     }
@@ -137,14 +137,15 @@ unsafe impl GlobalAlloc for SeparateMappings {
         // layout says.
         unsafe {
             let new = Layout::from_size_align_unchecked(new_size, layout.align());
-            match (Place::of(layout), Place::of(new)) {
-                (Place::Mapping, Place::Mapping) => remap(block, layout.size(), new_size),
-                (Place::Small(old), Place::Small(new)) | (Place::Shifted(old), Place::Shifted(new))
+            match (BlockPlace::of(layout), BlockPlace::of(new)) {
+                (BlockPlace::Mapping, BlockPlace::Mapping) => remap(block, layout.size(), new_size),
+                (BlockPlace::Small(old), BlockPlace::Small(new))
+                | (BlockPlace::Shifted(old), BlockPlace::Shifted(new))
                     if old.size() == new.size() =>
                 {
                     block
                 }
-                (Place::Small(old), Place::Small(new)) => System.realloc(block, old, new.size()),
+                (BlockPlace::Small(old), BlockPlace::Small(new)) => System.realloc(block, old, new.size()),
                 _ => self.move_to(block, layout, new),
             }
         }
@@ -287,8 +288,8 @@ mod tests {
 
     #[test]
     fn aligned_block_lies_in_a_larger_one_of_few_sizes() {
-        let of = |size, align| match Place::of(Layout::from_size_align(size, align).unwrap()) {
-            Place::Shifted(larger) => Some((larger.size(), larger.align())),
+        let of = |size, align| match BlockPlace::of(Layout::from_size_align(size, align).unwrap()) {
+            BlockPlace::Shifted(larger) => Some((larger.size(), larger.align())),
             _ => None,
         };
         for (size, align, larger) in [(8, 32, 40), (128, 128, 256), (130, 128, 320), (1_000, 64, 1_280)] {
