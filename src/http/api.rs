@@ -16,7 +16,7 @@ use flate2::write::GzEncoder;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::answer::{Answer, JSON, page, unavailable_json};
 use super::body::{Body, GZIP_LEVEL};
@@ -47,7 +47,7 @@ const SLOT_WAIT: Duration = Duration::from_secs(5);
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// Longest time for a client to read a large answer; then the connection is closed.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Interval at which streams get a new snapshot, if it changed.
+/// Interval at which old answers are forgotten, and streams get a new snapshot if it changed.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Browsers ask again each time.
@@ -309,11 +309,13 @@ impl Api {
     pub(super) async fn follow_data(self: Arc<Self>) {
         let Ok(parsed) = ApiRequest::parse(Resource::Snapshot, "") else { return };
         let (mut ticks, mut last) = (interval(TICK), Vec::new());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             self.cache.keep_only(self.version());
             if !self.streams.has_readers() {
                 last = Vec::new();
+                self.streams.forget();
                 continue;
             }
             let (api, parsed) = (Arc::clone(&self), parsed.clone());

@@ -2,7 +2,7 @@
 //! renders it; gives its bytes. Must not know the contents.
 //!
 //! Requests for an answer that is being rendered wait for it. The cache is bounded: it forgets all answers when the
-//! data changes, and when it is full. A large answer that no request can get any more would take memory for nothing.
+//! data changes, and when it is full. Answers of earlier data cannot be asked for again: keeping them would only take memory.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -52,11 +52,12 @@ struct CachedAnswers {
 
 impl CachedAnswers {
     fn clear(&mut self) {
+        // A new map, so that the memory of the table is freed too.
         self.answers = HashMap::new();
         self.bytes = 0;
     }
 
-    /// Forgets the answers of other data.
+    /// Forgets all answers that were not made from this version of the data.
     fn keep_only(&mut self, version: DataVersion) {
         if self.version != version {
             self.clear();
@@ -81,7 +82,7 @@ impl AnswerCache {
         rendered.await.cloned()
     }
 
-    /// Forgets the answers of other data than these.
+    /// Forgets all answers that were not made from this version of the data.
     pub(super) fn keep_only(&self, version: DataVersion) {
         self.lock().keep_only(version);
     }
@@ -95,7 +96,8 @@ impl AnswerCache {
         Arc::clone(cached.answers.entry(key.clone()).or_default())
     }
 
-    /// Counts a new answer, and forgets it if it is too large to be kept.
+    /// Counts a new answer, and forgets it if it is too large to be kept. An answer that was forgotten and asked for again
+    /// while it was being rendered counts twice until the cache is cleared.
     fn note(&self, key: &AnswerKey, bytes: usize) {
         let mut cached = self.lock();
         if bytes > MAXIMUM_ANSWER_BYTES {

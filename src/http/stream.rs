@@ -66,6 +66,16 @@ impl EventStreams {
         self.latest.send_replace(StreamEvent::Sent(event));
     }
 
+    /// Forgets the latest event. Streams that are open do not notice.
+    pub(super) fn forget(&self) {
+        self.latest.send_if_modified(|latest| {
+            if matches!(latest, StreamEvent::Sent(_)) {
+                *latest = StreamEvent::None;
+            }
+            false
+        });
+    }
+
     /// Ends all streams, and those that are opened later.
     pub(super) fn end(&self) {
         self.latest.send_replace(StreamEvent::End);
@@ -167,6 +177,20 @@ mod tests {
     async fn frame(answer: &mut Answer) -> Option<String> {
         let frame = answer.body_mut().frame().await?.unwrap();
         Some(String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn event_that_is_forgotten_hides_no_later_one_and_no_end() {
+        let streams = EventStreams::new(2);
+        streams.send(event("snapshot", 1, b"{}"));
+        let mut answer = begun(&streams).await;
+        streams.forget();
+        assert!(matches!(*streams.latest.borrow(), StreamEvent::None));
+        streams.send(event("snapshot", 2, b"{}"));
+        assert_eq!(frame(&mut answer).await.unwrap(), "event: snapshot\nid: 2\ndata: {}\n\n");
+        streams.end();
+        streams.forget();
+        assert_eq!(frame(&mut answer).await, None);
     }
 
     #[tokio::test]

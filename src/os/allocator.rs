@@ -1,12 +1,12 @@
-//! The allocator of the program: small blocks are the C library's, in few sizes, and each large block is a mapping of its
-//! own. Takes requests for memory; gives memory. Must not know what it holds.
+//! The allocator of the program: small blocks are the C library's, in size classes, and each large block is a mapping of
+//! its own. Takes requests for memory; gives memory. Must not know what it holds.
 //!
 //! The C library places large blocks between small ones where a gap is large enough. Once a large block is freed, small
 //! ones fill a part of the gap, and the next large block needs a new place: resident memory grows for hours. A mapping
 //! goes back to the kernel when it is freed, and leaves no gap.
 //!
 //! glibc keeps up to seven freed blocks of each size up to 1,032 bytes for each thread, in steps of 16 bytes: up to 230 KiB
-//! a thread, which texts of all lengths fill within hours. With few sizes it keeps less, and a gap fits the next block.
+//! a thread, which texts of all lengths fill within hours. With size classes it keeps less, and a gap fits the next block.
 //!
 //! It also keeps whole pages that are free between blocks. [`give_back`] gives them to the kernel.
 
@@ -15,9 +15,10 @@ use std::ptr;
 
 /// Blocks from this size on have mappings of their own. A smaller limit would cost time: a page fault for each page.
 const OWN_MAPPING_BYTES: usize = 128 << 10;
-/// Small blocks up to this size have it exactly. Above, there are so many sizes for each doubling.
+/// Blocks up to this size are not rounded. Larger ones are rounded up to one of [`SIZE_CLASSES_PER_DOUBLING`] sizes for
+/// each power of two.
 const EXACT_BYTES: usize = 128;
-const SIZES_A_DOUBLING: usize = 4;
+const SIZE_CLASSES_PER_DOUBLING: usize = 4;
 /// The alignment that every block of the C library has.
 const PLAIN_ALIGN: usize = 2 * size_of::<usize>();
 /// The smallest page of the kernel: every mapping begins at a multiple of it.
@@ -42,7 +43,8 @@ pub fn keep_little() {
     }
 }
 
-/// Gives the free pages of the C library to the kernel. It takes a millisecond or so, in which threads may wait for memory.
+/// Gives the free pages of the C library to the kernel; only glibc keeps such. It locks each arena in turn, so other threads
+/// may wait for memory.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: only memory that is free is given back.
@@ -54,56 +56,57 @@ pub fn give_back() {
 /// An allocator with a mapping for each large block.
 struct SeparateMappings;
 
-/// The place of a block. It depends on the layout alone, so that a block is freed as it was made.
+/// Where the memory of a block comes from. It depends on the layout alone, so that a block is freed as it was made.
 #[derive(Debug, Clone, Copy)]
-enum BlockPlace {
+enum BlockSource {
     /// A mapping of its own.
     Mapping,
     /// A block of the C library.
-    Small(Layout),
-    /// In a larger block of the C library, behind the address of that one. Its own way to align a block would leave a rest of
-    /// any size before and behind it.
-    Shifted(Layout),
-    /// No memory has space for it.
+    CLibrary(Layout),
+    /// A part of a larger block of the C library, whose address is stored just before it. glibc's `memalign` would leave
+    /// fragments of any size.
+    OverAligned(Layout),
+    /// None: the size and the alignment together are more than any block can have.
     Nowhere,
 }
 
-impl BlockPlace {
+impl BlockSource {
     fn of(layout: Layout) -> Self {
         let (size, align) = (layout.size(), layout.align());
-        if size >= OWN_MAPPING_BYTES && align <= SMALLEST_PAGE {
+        if align <= SMALLEST_PAGE && size_class(layout).size() >= OWN_MAPPING_BYTES {
             Self::Mapping
         } else if align <= PLAIN_ALIGN {
-            Self::Small(fitted(layout))
+            Self::CLibrary(size_class(layout))
         } else {
             let larger = Layout::from_size_align(size.saturating_add(align), PLAIN_ALIGN);
-            larger.map_or(Self::Nowhere, |larger| Self::Shifted(fitted(larger)))
+            larger.map_or(Self::Nowhere, |larger| Self::OverAligned(size_class(larger)))
         }
     }
 }
 
-/// The layout of the block for a request: the next size that the allocator has.
-const fn fitted(layout: Layout) -> Layout {
+/// The layout with the size of its class. Large blocks have none, and other C libraries than glibc have their own classes.
+const fn size_class(layout: Layout) -> Layout {
     let size = layout.size();
-    if size <= EXACT_BYTES || size >= OWN_MAPPING_BYTES {
+    if cfg!(not(target_env = "gnu")) || size <= EXACT_BYTES || size >= OWN_MAPPING_BYTES {
         return layout;
     }
-    let size = size.next_multiple_of((1 << size.ilog2()) / SIZES_A_DOUBLING);
+    let class = size.next_multiple_of((1 << size.ilog2()) / SIZE_CLASSES_PER_DOUBLING);
     // SAFETY: the size is at most OWN_MAPPING_BYTES, and the alignment stays as it was.
-    unsafe { Layout::from_size_align_unchecked(size, layout.align()) }
+    unsafe { Layout::from_size_align_unchecked(class, layout.align()) }
 }
 
-// SAFETY: the place of a block depends on its layout alone, so it goes back to where it came from. Mappings, `System` and
-// `shifted` give memory of the size and the alignment that are asked for, or null; none of them panics.
+// SAFETY: the source of a block depends on its layout alone, so it goes back to where it came from. Mappings, `System` and
+// `aligned_part` give memory of the size and the alignment that are asked for, or null; none of them panics.
 unsafe impl GlobalAlloc for SeparateMappings {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as the caller promises; a larger block does as well. It is larger than the alignment where it is shifted.
+        // SAFETY: the size is not zero, so `class` and `larger` are not empty. `larger` has the size and the alignment
+        // together.
         unsafe {
-            match BlockPlace::of(layout) {
-                BlockPlace::Mapping => map(layout.size()),
-                BlockPlace::Small(fitted) => System.alloc(fitted),
-                BlockPlace::Shifted(larger) => shifted(System.alloc(larger), layout.align()),
-                BlockPlace::Nowhere => ptr::null_mut(),
+            match BlockSource::of(layout) {
+                BlockSource::Mapping => map(layout.size()),
+                BlockSource::CLibrary(class) => System.alloc(class),
+                BlockSource::OverAligned(larger) => aligned_part(System.alloc(larger), layout.align()),
+                BlockSource::Nowhere => ptr::null_mut(),
             }
         }
     }
@@ -111,41 +114,41 @@ unsafe impl GlobalAlloc for SeparateMappings {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for `alloc`. The kernel gives zeroed pages.
         unsafe {
-            match BlockPlace::of(layout) {
-                BlockPlace::Mapping => map(layout.size()),
-                BlockPlace::Small(fitted) => System.alloc_zeroed(fitted),
-                BlockPlace::Shifted(larger) => shifted(System.alloc_zeroed(larger), layout.align()),
-                BlockPlace::Nowhere => ptr::null_mut(),
+            match BlockSource::of(layout) {
+                BlockSource::Mapping => map(layout.size()),
+                BlockSource::CLibrary(class) => System.alloc_zeroed(class),
+                BlockSource::OverAligned(larger) => aligned_part(System.alloc_zeroed(larger), layout.align()),
+                BlockSource::Nowhere => ptr::null_mut(),
             }
         }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block has the place that its layout says.
+        // SAFETY: the block is from the source that its layout says.
         unsafe {
-            match BlockPlace::of(layout) {
-                BlockPlace::Mapping => drop(libc::munmap(block.cast(), layout.size())),
-                BlockPlace::Small(fitted) => System.dealloc(block, fitted),
-                BlockPlace::Shifted(larger) => System.dealloc(unshifted(block), larger),
-                BlockPlace::Nowhere => {}
+            match BlockSource::of(layout) {
+                BlockSource::Mapping => drop(libc::munmap(block.cast(), layout.size())),
+                BlockSource::CLibrary(class) => System.dealloc(block, class),
+                BlockSource::OverAligned(larger) => System.dealloc(larger_block(block), larger),
+                BlockSource::Nowhere => {}
             }
         }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller promises that the size is not zero and fits the alignment. The block has the place that its
-        // layout says.
+        // SAFETY: the caller promises that the size is not zero and fits the alignment. The block is from the
+        // source that its layout says.
         unsafe {
             let new = Layout::from_size_align_unchecked(new_size, layout.align());
-            match (BlockPlace::of(layout), BlockPlace::of(new)) {
-                (BlockPlace::Mapping, BlockPlace::Mapping) => remap(block, layout.size(), new_size),
-                (BlockPlace::Small(old), BlockPlace::Small(new))
-                | (BlockPlace::Shifted(old), BlockPlace::Shifted(new))
+            match (BlockSource::of(layout), BlockSource::of(new)) {
+                (BlockSource::Mapping, BlockSource::Mapping) => remap(block, layout.size(), new_size),
+                (BlockSource::CLibrary(old), BlockSource::CLibrary(new))
+                | (BlockSource::OverAligned(old), BlockSource::OverAligned(new))
                     if old.size() == new.size() =>
                 {
                     block
                 }
-                (BlockPlace::Small(old), BlockPlace::Small(new)) => System.realloc(block, old, new.size()),
+                (BlockSource::CLibrary(old), BlockSource::CLibrary(new)) => System.realloc(block, old, new.size()),
                 _ => self.move_to(block, layout, new),
             }
         }
@@ -174,7 +177,7 @@ impl SeparateMappings {
 ///
 /// # Safety
 /// `larger` is null, or aligned to [`PLAIN_ALIGN`] and more than `align` bytes long.
-unsafe fn shifted(larger: *mut u8, align: usize) -> *mut u8 {
+unsafe fn aligned_part(larger: *mut u8, align: usize) -> *mut u8 {
     if larger.is_null() {
         return larger;
     }
@@ -190,8 +193,8 @@ unsafe fn shifted(larger: *mut u8, align: usize) -> *mut u8 {
 /// The block of the C library around a block.
 ///
 /// # Safety
-/// `block` comes from [`shifted`].
-const unsafe fn unshifted(block: *mut u8) -> *mut u8 {
+/// `block` comes from [`aligned_part`].
+const unsafe fn larger_block(block: *mut u8) -> *mut u8 {
     // SAFETY: the address is before the block.
     unsafe { block.cast::<*mut u8>().sub(1).read() }
 }
@@ -257,12 +260,31 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_is_used_again_is_zeroed() {
+        for align in [8, 64] {
+            let layout = Layout::from_size_align(1_000, align).unwrap();
+            // SAFETY: the size is not zero, and each block is freed with its layout.
+            unsafe {
+                for _ in 0..10 {
+                    let block = SeparateMappings.alloc(layout);
+                    block.write_bytes(0xff, layout.size());
+                    SeparateMappings.dealloc(block, layout);
+                    let zeroed = SeparateMappings.alloc_zeroed(layout);
+                    assert!(std::slice::from_raw_parts(zeroed, layout.size()).iter().all(|byte| *byte == 0));
+                    SeparateMappings.dealloc(zeroed, layout);
+                }
+            }
+        }
+    }
+
+    #[cfg(target_env = "gnu")]
+    #[test]
     fn small_blocks_have_few_sizes_and_waste_less_than_a_fifth() {
-        let of = |size| fitted(Layout::from_size_align(size, 8).unwrap()).size();
-        for (size, fitted) in
+        let of = |size| size_class(Layout::from_size_align(size, 8).unwrap()).size();
+        for (size, class) in
             [(1, 1), (128, 128), (129, 160), (160, 160), (1_000, 1_024), (1_025, 1_280), (LARGE, LARGE)]
         {
-            assert_eq!(of(size), fitted, "{size}");
+            assert_eq!(of(size), class, "{size}");
         }
         let sizes: std::collections::BTreeSet<usize> = (EXACT_BYTES + 1..1_033).map(of).collect();
         assert!(sizes.len() <= 13, "{sizes:?}");
@@ -273,10 +295,15 @@ mod tests {
 
     #[test]
     fn block_that_no_memory_has_space_for_is_refused() {
-        let all = Layout::from_size_align(isize::MAX as usize - SMALLEST_PAGE, 1).unwrap();
+        const MOST: usize = isize::MAX as usize;
+        let all = Layout::from_size_align(MOST - SMALLEST_PAGE, 1).unwrap();
         // SAFETY: the sizes are not zero. A refused block is not used; the other one stays what it was.
         unsafe {
             assert!(SeparateMappings.alloc(all).is_null());
+            for too_large in [MOST - 8_191, MOST - LARGE] {
+                let layout = Layout::from_size_align(too_large, 8_192).unwrap();
+                assert!(SeparateMappings.alloc(layout).is_null() && SeparateMappings.alloc_zeroed(layout).is_null());
+            }
             let layout = Layout::from_size_align(LARGE, 1).unwrap();
             let block = SeparateMappings.alloc(layout);
             block.write(7);
@@ -286,16 +313,19 @@ mod tests {
         }
     }
 
+    #[cfg(target_env = "gnu")]
     #[test]
     fn aligned_block_lies_in_a_larger_one_of_few_sizes() {
-        let of = |size, align| match BlockPlace::of(Layout::from_size_align(size, align).unwrap()) {
-            BlockPlace::Shifted(larger) => Some((larger.size(), larger.align())),
+        let of = |size, align| match BlockSource::of(Layout::from_size_align(size, align).unwrap()) {
+            BlockSource::OverAligned(larger) => Some((larger.size(), larger.align())),
             _ => None,
         };
         for (size, align, larger) in [(8, 32, 40), (128, 128, 256), (130, 128, 320), (1_000, 64, 1_280)] {
             assert_eq!(of(size, align), Some((larger, PLAIN_ALIGN)), "{size} aligned to {align}");
         }
         assert_eq!((of(100, PLAIN_ALIGN), of(LARGE, SMALLEST_PAGE)), (None, None));
+        // Rounded up, it is large.
+        assert_eq!(of(LARGE - 1, SMALLEST_PAGE), None);
         assert_eq!(of(LARGE, 2 * SMALLEST_PAGE), Some((LARGE + 2 * SMALLEST_PAGE, PLAIN_ALIGN)));
     }
 
@@ -331,14 +361,10 @@ mod tests {
     #[test]
     fn large_block_does_not_lie_in_a_gap_between_small_ones() {
         let mut small: Vec<Box<[u8]>> = (0..1_000).map(|_| vec![1; 1_000].into()).collect();
-        let addresses: Vec<usize> = small.iter().map(|block| block.as_ptr().addr()).collect();
         // The gap has space for three large blocks. The last block keeps it from going back to the kernel.
         drop(small.drain(1..999));
         let large: Vec<Vec<u8>> = (0..3).map(|_| vec![1; 2 * LARGE]).collect();
-        let between = addresses.iter().min().unwrap()..addresses.iter().max().unwrap();
-        for block in large {
-            assert!(block.as_ptr().addr().is_multiple_of(SMALLEST_PAGE));
-            assert!(!between.contains(&&block.as_ptr().addr()));
-        }
+        // A block of the C library begins with its size, so only a mapping begins with a page.
+        assert!(large.iter().all(|block| block.as_ptr().addr().is_multiple_of(SMALLEST_PAGE)));
     }
 }

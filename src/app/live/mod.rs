@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::alerting::Alerting;
 use super::memory::LimitInForce;
@@ -48,7 +48,7 @@ const ANSWERING_THREADS: usize = 1;
 const RENDERING_THREADS_STAY: Duration = Duration::from_secs(300);
 /// The niceness of both: under load such a thread gets about a tenth of the time of one that captures.
 const ANSWERING_NICENESS: i32 = 10;
-/// The time between two moments at which free memory goes to the kernel.
+/// Interval between two calls of [`allocator::give_back`].
 const GIVE_BACK_EVERY: Duration = Duration::from_secs(60);
 /// The fewest file descriptors that the program starts with: about 20 are open with one interface captured, and
 /// connections take half.
@@ -192,10 +192,11 @@ struct Exporter {
 }
 
 impl Exporter {
-    /// Waits, and gives free memory to the kernel from time to time.
+    /// Waits for a signal, and gives free memory to the kernel meanwhile. This thread answers no client, so it may block.
     fn wait_for_a_signal(&self) {
         let give_back = async {
             let mut ticks = interval(GIVE_BACK_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
                 allocator::give_back();
