@@ -105,22 +105,36 @@ impl Reloader {
         Ok(())
     }
 
-    /// One reload, from its beginning to its outcome.
+    /// One reload, from its beginning to its outcome. The log tells the outcome last, so that the metrics show it by then.
     fn reload(&mut self) -> ReloadOutcome {
         self.follow(ReloadPhase::Begins);
+        let former_level = self.running.log.level;
         let outcome = self.read().and_then(|accepted| self.put_into_force(accepted));
         match &outcome {
-            Ok(()) => {
+            Ok(changed) => {
                 self.parts.manager.accepted();
                 self.follow(ReloadPhase::Ended(Ok(&self.running)));
+                self.log_changes(changed, former_level);
             }
             Err(reason) => {
-                tracing::error!("the reload is refused, and the running configuration stays in force: {reason:#}");
                 self.parts.manager.refused(&format!("{reason:#}"));
                 self.follow(ReloadPhase::Ended(Err(reason)));
+                tracing::error!("the reload is refused, and the running configuration stays in force: {reason:#}");
             }
         }
-        outcome.map_err(|reason| format!("the reload is refused: {reason:#}"))
+        outcome.map(drop).map_err(|reason| format!("the reload is refused: {reason:#}"))
+    }
+
+    fn log_changes(&self, changed: &[String], former_level: tracing::Level) {
+        if changed.is_empty() {
+            tracing::info!("the configuration was reread; it is unchanged");
+            return;
+        }
+        // The line is logged if the former level or the new one has it.
+        let level = self.running.log.level;
+        log::set_level(former_level.max(level));
+        tracing::info!(changed = changed.join(", "), "the configuration was reread and is in force");
+        log::set_level(level);
     }
 
     fn follow(&self, phase: ReloadPhase<'_>) {
@@ -157,7 +171,8 @@ impl Reloader {
         Ok(filter)
     }
 
-    fn put_into_force(&mut self, accepted: Accepted) -> anyhow::Result<()> {
+    /// Gives the settings that changed.
+    fn put_into_force(&mut self, accepted: Accepted) -> anyhow::Result<Vec<String>> {
         let Accepted { config, filter, receivers, authorities, detection, place_of_filter } = accepted;
         let mut changed: Vec<String> = self.running.changes(&config).map(|setting| setting.key()).collect();
         if receivers.is_some() && config.notify == self.running.notify {
@@ -167,9 +182,8 @@ impl Reloader {
         }
         if changed.is_empty() {
             self.log_new_notices(&config);
-            tracing::info!("the configuration was reread; it is unchanged");
             self.running = config;
-            return Ok(());
+            return Ok(changed);
         }
         let receivers = receivers.map(|ready| self.parts.receivers.prepare(ready)).transpose()?;
         // First, because readers get the new answers with the snapshot that the pipeline then publishes.
@@ -187,13 +201,8 @@ impl Reloader {
         self.authorities = authorities;
         // Last, because removed files do not come back.
         self.parts.quota.iter().for_each(|quota| quota.replace(config.evidence.quota_bytes));
-        // The line is logged if the former level or the new one has it.
-        let former = self.running.log.level;
-        log::set_level(former.max(config.log.level));
-        tracing::info!(changed = changed.join(", "), "the configuration was reread and is in force");
-        log::set_level(config.log.level);
         self.running = config;
-        Ok(())
+        Ok(changed)
     }
 
     fn log_new_notices(&self, config: &Config) {
