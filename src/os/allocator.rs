@@ -56,7 +56,7 @@ pub fn give_back() {
 /// An allocator with a mapping for each large block.
 struct SeparateMappings;
 
-/// Where the memory of a block comes from. It depends on the layout alone, so that a block is freed as it was made.
+/// The source of a block's memory. Equal layouts have equal sources, so `dealloc` finds the source that `alloc` used.
 #[derive(Debug, Clone, Copy)]
 enum BlockSource {
     /// A mapping of its own.
