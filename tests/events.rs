@@ -270,20 +270,42 @@ fn logrotate_rotates_the_log() {
     }
 }
 
-#[test]
-fn log_that_nothing_reads_does_not_stop_the_program() {
-    let folder = tempfile::tempdir().unwrap();
-    let pipe = folder.path().join("pipe");
+/// The program with alerts for a log that is a pipe, which has space for a part of them.
+fn logging_to_a_pipe(folder: &Path, format: &str) -> (Exporter, PathBuf) {
+    let pipe = folder.join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let file = alerts_from(folder.path(), 1);
-    let arguments = ["-promHTTP", "127.0.0.1:0", "-r", file.to_str().unwrap(), "--log-format", "csv", "--log-file"];
+    let file = alerts_from(folder, 1);
+    let arguments = ["-promHTTP", "127.0.0.1:0", "-r", file.to_str().unwrap(), "--log-format", format, "--log-file"];
     let exporter = Exporter::spawn_onto(program(arguments).arg(&pipe).args(LIMIT), 1, Stdio::null());
     exporter.is_ready();
     let families = parse(&get(exporter.address(), "/metrics"));
     assert_eq!(sum(&families, "trafficmonitor_alerts_total", None), u64::from(SOURCES));
+    (exporter, pipe)
+}
+
+#[test]
+fn log_that_nothing_reads_does_not_stop_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let (exporter, _) = logging_to_a_pipe(folder.path(), "csv");
     exporter.signal("TERM");
     let (status, messages) = exporter.ended();
     assert_eq!(status.code(), Some(0), "{messages}");
+    assert!(messages.contains("events were lost at the end"), "{messages}");
+}
+
+#[test]
+fn ending_program_waits_for_a_slow_reader_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (exporter, pipe) = logging_to_a_pipe(folder.path(), "jsonl");
+    let mut reader = fs::File::open(pipe).unwrap();
+    exporter.signal("TERM");
+    std::thread::sleep(Duration::from_millis(400));
+    let log = folder.path().join("read");
+    std::io::copy(&mut reader, &mut fs::File::create(&log).unwrap()).unwrap();
+    assert_eq!(fired(&[&log]).len() as u32, SOURCES);
+    let (status, messages) = exporter.ended();
+    assert_eq!(status.code(), Some(0), "{messages}");
+    assert!(!messages.contains("events were lost"), "{messages}");
 }
 
 #[test]

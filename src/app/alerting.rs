@@ -28,8 +28,6 @@ use crate::{events, evidence, names, notify};
 const FOR_THE_NEXT: Duration = Duration::from_millis(150);
 /// Longest time at the end to write the queued alert lines.
 const LAST_ALERTS: Duration = Duration::from_millis(300);
-/// Longest time at the end to write the event log.
-const LAST_EVENTS: Duration = Duration::from_millis(200);
 /// Longest time at the end to finish evidence files.
 const LAST_FILES: Duration = Duration::from_millis(500);
 
@@ -165,7 +163,8 @@ impl Alerting {
         program.show_notifications(self.receivers.figures());
     }
 
-    /// Finishes the files, delivers and writes the queued lines, each within its time and all until `end`.
+    /// Finishes the files, delivers and writes the queued lines, each within its time and all until `end`. The event log may
+    /// have a hundred thousand events to write, so it has all the time that is left.
     pub(super) fn finish(self, end: Instant) {
         let within =
             |longest: Duration, outputs_after: u32| (Instant::now() + longest).min(end - FOR_THE_NEXT * outputs_after);
@@ -173,7 +172,7 @@ impl Alerting {
             evidence.finish(within(LAST_FILES, 3));
         }
         self.receivers.finish(within(LAST_DELIVERIES, 2));
-        finish_events(self.event_log, within(LAST_EVENTS, 1));
+        finish_events(self.event_log, end - FOR_THE_NEXT);
         self.outputs.lines.finish(within(LAST_ALERTS, 0));
     }
 }

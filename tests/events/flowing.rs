@@ -116,22 +116,51 @@ impl Flowing {
         wait_for("events", || (self.written() >= enough).then_some(()));
     }
 
-    /// Ends input and program; gives the folder, the number of packets, and the last figures.
-    fn end(mut self) -> (TempDir, u64, Vec<Family>) {
+    /// Ends the input; returns once all packets are counted.
+    fn end_input(self) -> Counted {
         let sent = self.feeder.stop();
-        self.exporter.line_with("the capture file is read");
+        let mut exporter = self.exporter;
+        exporter.line_with("the capture file is read");
         let all = |families: &[Family]| {
             sum(families, "trafficmonitor_policy_event_packets_total", None)
                 + sum(families, "trafficmonitor_policy_events_suppressed_total", None)
         };
-        let address = self.exporter.address();
-        let families =
-            wait_for("all packets", || Some(parse(&get(address, "/metrics"))).filter(|families| all(families) >= sent));
+        let families = || Some(parse(&get(exporter.address(), "/metrics")));
+        let families = wait_for("all packets", || families().filter(|families| all(families) >= sent));
         assert_eq!(all(&families), sent, "each packet has an event or is suppressed");
+        Counted { folder: self.folder, exporter, sent, families }
+    }
+}
+
+/// The program after its input has ended.
+struct Counted {
+    folder: TempDir,
+    exporter: Exporter,
+    /// Number of packets.
+    sent: u64,
+    families: Vec<Family>,
+}
+
+impl Counted {
+    fn figure(&self, name: &str) -> u64 {
+        sum(&self.families, &format!("trafficmonitor_{name}"), None)
+    }
+
+    /// Ends the program once the files have all violations; gives these.
+    fn end_with_all_events(self, files: &[PathBuf]) -> Vec<Value> {
+        let written = |file| fs::read_to_string(file).unwrap().matches(r#""event":"violation""#).count() as u64;
+        let total = self.figure("policy_events_total");
+        wait_for("all events", || (files.iter().map(written).sum::<u64>() >= total).then_some(()));
+        let _folder = self.end();
+        files.iter().flat_map(|file| violations(file)).collect()
+    }
+
+    /// Ends the program; gives its folder.
+    fn end(self) -> TempDir {
         self.exporter.signal("TERM");
         let (status, messages) = self.exporter.ended();
         assert_eq!(status.code(), Some(0), "{messages}");
-        (self.folder, sent, families)
+        self.folder
     }
 }
 
@@ -160,14 +189,16 @@ fn renames_with_hangups_lose_no_event_while_events_flow() {
     }
     flowing.wait_for_more(2_000);
     files.push(flowing.log.clone());
-    let (_folder, sent, families) = flowing.end();
-    let events: Vec<Value> = files.iter().flat_map(|file| violations(file)).collect();
+    let counted = flowing.end_input();
+    let suppressed = counted.figure("policy_events_suppressed_total");
+    assert!(suppressed > 0, "no packet was suppressed");
+    let (total, of_packets) = (counted.figure("policy_events_total"), counted.figure("policy_event_packets_total"));
+    let sent = counted.sent;
+    let events = counted.end_with_all_events(&files);
     let packets: u64 = events.iter().map(|event| event["packets"].as_u64().unwrap()).sum();
-    let figure = |name: &str| sum(&families, &format!("trafficmonitor_{name}"), None);
-    assert_eq!(events.len() as u64, figure("policy_events_total"));
-    assert_eq!(packets, figure("policy_event_packets_total"));
-    assert_eq!(packets + figure("policy_events_suppressed_total"), sent);
-    assert!(figure("policy_events_suppressed_total") > 0, "no packet was suppressed");
+    assert_eq!(events.len() as u64, total);
+    assert_eq!(packets, of_packets);
+    assert_eq!(packets + suppressed, sent);
     let distinct: BTreeSet<String> = events.iter().map(Value::to_string).collect();
     assert_eq!(distinct.len(), events.len(), "an event twice");
 }
@@ -183,7 +214,9 @@ fn copytruncate_leaves_no_hole_and_no_torn_line_while_events_flow() {
     }
     flowing.wait_for_more(2_000);
     let log = flowing.log.clone();
-    let (folder, _, families) = flowing.end();
+    let counted = flowing.end_input();
+    let total = counted.figure("policy_events_total");
+    let folder = counted.end();
     let mut events = violations(&log).len();
     assert!(events >= 2_000, "{events} events since the last rotation");
     for number in 1..=ROTATIONS {
@@ -194,7 +227,7 @@ fn copytruncate_leaves_no_hole_and_no_torn_line_while_events_flow() {
         fs::write(&copy, &bytes[..end]).unwrap();
         events += violations(&copy).len();
     }
-    assert!(events as u64 <= sum(&families, "trafficmonitor_policy_events_total", None), "an event twice");
+    assert!(events as u64 <= total, "an event twice");
 }
 
 // ---- Kills -----------------------------------------------------------------------------------------------------------
