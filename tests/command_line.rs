@@ -291,6 +291,20 @@ fn unknown_key_is_reported_with_file_line_and_the_nearest_key() {
     }
 }
 
+/// libpcap finds such a mistake after all settings are read.
+#[test]
+fn filter_that_does_not_compile_is_reported_with_its_place() {
+    let folder = folder();
+    fs::write(folder.path().join("bad.yml"), "capture:\n  filter: tcp prot 80\n").unwrap();
+    const REPORT: &str = "filter `tcp prot 80` does not compile";
+    for line in ["-c bad.yml --config.check", "-c bad.yml -iface lo", "replay mix.pcap -c bad.yml"] {
+        is_refused(&run_in(folder.path(), line.split(' ')), &[&format!("bad.yml:2:11: {REPORT}")]);
+    }
+    let of_variable = program(["--config.check"]).env("TRAFFICMONITOR_FILTER", "tcp prot 80").output().unwrap();
+    is_refused(&of_variable.into(), &[&format!("TRAFFICMONITOR_FILTER: {REPORT}")]);
+    is_refused(&run("--config.check -filter=prot"), &["trafficmonitor: filter `prot` does not compile"]);
+}
+
 /// Each file holds one mistake; its first line has the message that follows the file's name.
 #[test]
 fn each_invalid_file_is_refused_with_a_correct_form() {

@@ -55,8 +55,10 @@ pub enum Error {
         reason: String,
     },
     /// A filter that libpcap does not compile.
-    #[error("filter `{}` does not compile: {reason}", shortened(filter))]
+    #[error("{}filter `{}` does not compile: {reason}", prefix(place.as_deref()), shortened(filter))]
     Filter {
+        /// The place in a file where it was given, if there is one.
+        place: Option<String>,
         /// The filter as it was given.
         filter: String,
         /// libpcap's words.
@@ -65,6 +67,10 @@ pub enum Error {
 }
 
 const SHOWN_OF_A_FILTER: usize = 200;
+
+fn prefix(place: Option<&str>) -> String {
+    place.map(|place| format!("{place}: ")).unwrap_or_default()
+}
 
 /// A filter for messages: control characters are escaped, and a long filter is cut.
 pub fn shortened(filter: &str) -> String {

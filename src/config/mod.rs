@@ -93,6 +93,8 @@ pub struct Config {
     pub log: Log,
     /// The rights that the program gives up.
     pub sandbox: SandboxMode,
+    /// The place of the filter in a file or an environment variable. libpcap finds its mistakes after all settings are read.
+    pub filter_place: Option<String>,
     /// Notices for the log, each to be written once: settings that were changed, or that have no effect.
     pub notices: Vec<String>,
 }

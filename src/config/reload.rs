@@ -22,9 +22,10 @@ impl Config {
         changed.filter(move |declaration| !declaration.keys.iter().all(is_derived))
     }
 
-    /// True if all values are the same, those without a setting included. Notices are no values.
+    /// True if all values are the same, those without a setting included. Notices and places are no values.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
-        Self { notices: Vec::new(), ..self.clone() } == Self { notices: Vec::new(), ..other.clone() }
+        let values = |config: &Self| Self { notices: Vec::new(), filter_place: None, ..config.clone() };
+        values(self) == values(other)
     }
 
     /// The hash of all values in 48 bits. Secrets do not count.

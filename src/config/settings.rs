@@ -112,6 +112,12 @@ impl Settings {
         self.value(key).map_or(&SettingOrigin::Default, |given| &given.origin).to_string()
     }
 
+    /// The place of a key in a file or an environment variable.
+    fn place_outside_arguments(&self, key: FileKey) -> Option<String> {
+        let origin = &self.value(key)?.origin;
+        matches!(origin, SettingOrigin::File { .. } | SettingOrigin::Variable(_)).then(|| origin.to_string())
+    }
+
     /// The place of the receivers of alerts: their list, or the file with Slack's URL.
     pub(crate) fn place_of_receivers(&self) -> String {
         let keys = [("notify", "receivers"), ("notify", "slack_url_file"), ("notify", "slack_url")];
@@ -148,6 +154,7 @@ impl Settings {
         }
         config.notices.splice(..0, self.notices.iter().cloned());
         config.file.clone_from(&self.file);
+        config.filter_place = self.place_outside_arguments(("capture", "filter"));
         checks::complete(&self, &mut config)?;
         Ok(config)
     }

@@ -8,7 +8,9 @@
 //! glibc keeps up to seven freed blocks of each size up to 1,032 bytes for each thread, in steps of 16 bytes: up to 230 KiB
 //! a thread, which texts of all lengths fill within hours. With size classes it keeps less, and a gap fits the next block.
 //!
-//! It also keeps whole pages that are free between blocks. [`give_back`] gives them to the kernel.
+//! It also keeps whole pages that are free between blocks. [`give_back`] gives them to the kernel. Each thread has an arena
+//! of its own, as is glibc's default: where threads share one, blocks that live long lie between those that live short,
+//! and keep their pages.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
@@ -23,22 +25,17 @@ const SIZE_CLASSES_PER_DOUBLING: usize = 4;
 const PLAIN_ALIGN: usize = 2 * size_of::<usize>();
 /// The smallest page of the kernel: every mapping begins at a multiple of it.
 const SMALLEST_PAGE: usize = 4 << 10;
-/// The most arenas of glibc; the default is eight for each processor. Each keeps memory that its threads have freed, and
-/// takes some hours until it has its most.
-#[cfg(target_env = "gnu")]
-const ARENAS: libc::c_int = 2;
 
 #[global_allocator]
 static ALLOCATOR: SeparateMappings = SeparateMappings;
 
-/// Lets the C library keep little memory that was freed, before further threads start. Only glibc has these settings; other
+/// Lets the C library keep little memory that was freed, before further threads start. Only glibc has this setting; other
 /// C libraries keep little anyway.
 pub fn keep_little() {
     #[cfg(target_env = "gnu")]
+    // For libraries in C. It also keeps glibc from raising its limits by itself.
     // SAFETY: `mallopt` takes two numbers. A refusal changes nothing and is harmless.
     unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, ARENAS);
-        // For libraries in C. It also keeps glibc from raising its limits by itself.
         libc::mallopt(libc::M_MMAP_THRESHOLD, OWN_MAPPING_BYTES as libc::c_int);
     }
 }

@@ -107,6 +107,14 @@ impl Error {
         matches!(error, SelectionError::UnknownInterface { .. })
     }
 
+    /// Names the place, in a file or an environment variable, of a filter that does not compile.
+    pub fn with_filter_place(mut self, known: Option<&str>) -> Self {
+        if let Self::Capture(capture::Error::Filter { place, .. }) = &mut self {
+            *place = known.map(str::to_owned);
+        }
+        self
+    }
+
     /// True if the user asked for the impossible; false if an operation failed.
     pub fn is_usage(&self) -> bool {
         matches!(

@@ -105,10 +105,7 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
         }
         let positions = self.positions;
         if self.slots.len() == self.slots.capacity() {
-            self.slots.reserve(more_than(self.slots.len(), self.limit), |slot| hash_of(slot & positions));
-            if IS_FILTERED {
-                self.renew_filter(&hash_of);
-            }
+            self.make_space(&hash_of);
         } else if IS_FILTERED && self.additions > self.slots.capacity() {
             self.renew_filter(&hash_of);
         }
@@ -117,6 +114,25 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
             self.additions += 1;
         }
         self.slots.insert_unique(hash, check(hash) & !positions | at, |slot| hash_of(slot & positions));
+    }
+
+    /// Makes space for one more position. Some that were removed take space until the table is built again. hashbrown would
+    /// take a table of twice the size for them, which never becomes smaller.
+    #[cold]
+    fn make_space(&mut self, hash_of: &impl Fn(u32) -> u64) {
+        let positions = self.positions;
+        let hash = |slot: &Slot| hash_of(slot & positions);
+        if self.slots.len() < full_length(self.slots.num_buckets()) * 7 / 8 {
+            let slots: Vec<Slot> = self.slots.drain().collect();
+            for slot in slots {
+                self.slots.insert_unique(hash(&slot), slot, hash);
+            }
+        } else {
+            self.slots.reserve(more_than(self.slots.len(), self.limit), hash);
+        }
+        if IS_FILTERED {
+            self.renew_filter(hash_of);
+        }
     }
 
     /// Widens the part of slots that holds positions, so that `at` fits.
@@ -161,6 +177,11 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
     }
 }
 
+/// The most entries of hashbrown's table with so many buckets.
+const fn full_length(buckets: usize) -> usize {
+    if buckets < 8 { buckets.saturating_sub(1) } else { buckets / 8 * 7 }
+}
+
 /// A mask of as many low bits as `position` has.
 const fn bits_of(position: u32) -> u32 {
     u32::MAX.unbounded_shr(position.leading_zeros())
@@ -188,6 +209,23 @@ mod tests {
             is_found_like_others::<false>(limit);
             is_found_like_others::<true>(limit);
         }
+    }
+
+    #[test]
+    fn positions_that_are_replaced_again_and_again_take_no_more_memory() {
+        const COUNT: u32 = 12_000;
+        let mut index = Index::<true>::new(COUNT as usize);
+        (0..COUNT).for_each(|at| index.insert(hash_of(at), at, hash_of));
+        let before = index.memory_bytes();
+        let mut keys: Vec<u32> = (0..COUNT).collect();
+        for key in COUNT..100 * COUNT {
+            let at = key % COUNT;
+            assert!(index.remove(hash_of(keys[at as usize]), at));
+            keys[at as usize] = key;
+            index.insert(hash_of(key), at, |at| hash_of(keys[at as usize]));
+        }
+        assert_eq!(index.memory_bytes(), before);
+        assert!((0..COUNT).all(|at| index.find(hash_of(keys[at as usize]), |found| found == at) == Some(at)));
     }
 
     #[test]

@@ -49,7 +49,8 @@ pub(super) fn capture(
     reload::announce(&hooks, ReloadPhase::Started(&config));
     let setup = pipeline_setup(config.clone(), filter.clone(), kernel, scraped, vitals, exporter);
     let site = Arc::clone(&exporter.site);
-    let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
+    let running = supervisor::start(setup, move || site.set_ready(), end_dead)
+        .map_err(|error| explain(error.with_filter_place(config.filter_place.as_deref())))?;
     let parts = LiveParts {
         pipeline: running.settings_input(),
         site: Arc::clone(&exporter.site),

@@ -49,7 +49,7 @@ const RENDERING_THREADS_STAY: Duration = Duration::from_secs(300);
 /// The niceness of both: under load such a thread gets about a tenth of the time of one that captures.
 const ANSWERING_NICENESS: i32 = 10;
 /// Interval between two calls of [`allocator::give_back`].
-const GIVE_BACK_EVERY: Duration = Duration::from_secs(60);
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(15);
 /// The fewest file descriptors that the program starts with: about 20 are open with one interface captured, and
 /// connections take half.
 pub(super) const FEWEST_DESCRIPTORS: u64 = 40;
@@ -258,7 +258,7 @@ pub(super) fn user_filter(config: &Config) -> Result<Option<Arc<UserFilter>>, pi
     match (&config.source, config.capture.filter.as_deref().map(str::trim)) {
         (None, Some(text)) if !text.is_empty() => match UserFilter::new(text) {
             Ok(filter) => Ok(Some(Arc::new(filter))),
-            Err(error) => Err(explain(error.into())),
+            Err(error) => Err(explain(pipeline::Error::from(error).with_filter_place(config.filter_place.as_deref()))),
         },
         _ => Ok(None),
     }
@@ -266,7 +266,7 @@ pub(super) fn user_filter(config: &Config) -> Result<Option<Arc<UserFilter>>, pi
 
 /// A filter that does not compile may be a file, or a subcommand that was mistyped.
 fn explain(mut error: pipeline::Error) -> pipeline::Error {
-    if let pipeline::Error::Capture(capture::Error::Filter { filter, reason }) = &mut error {
+    if let pipeline::Error::Capture(capture::Error::Filter { filter, reason, .. }) = &mut error {
         cli::hints::explain(filter, reason);
     }
     error

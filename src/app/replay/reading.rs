@@ -132,10 +132,11 @@ pub(in crate::app) fn read<T: AlertSink + Send + 'static>(
     let bar = progress_bar(files);
     let outcome = files.iter().try_for_each(|file| {
         let filter = config.capture.filter.as_deref();
-        replay.read(file.as_ref(), filter, |progress| {
+        let read = replay.read(file.as_ref(), filter, |progress| {
             bar.inc(progress.bytes);
             on_progress(progress)
-        })
+        });
+        read.map_err(|error| error.with_filter_place(config.filter_place.as_deref()))
     });
     bar.finish_and_clear();
     let span = replay.span();

@@ -126,7 +126,7 @@ impl UserFilter {
     }
 
     pub(super) fn refused(&self, reason: String) -> Error {
-        Error::Filter { filter: self.text.clone(), reason }
+        Error::Filter { place: None, filter: self.text.clone(), reason }
     }
 }
 

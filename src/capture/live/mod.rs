@@ -178,7 +178,7 @@ impl Live {
     }
 
     fn compiled(&self, filter: &str) -> Result<Vec<libc::sock_filter>, Error> {
-        let not_compiled = |reason| Error::Filter { filter: filter.to_owned(), reason };
+        let not_compiled = |reason| Error::Filter { place: None, filter: filter.to_owned(), reason };
         let compiled = self.capture.compile(filter, true).map_err(|error| not_compiled(words(&error)))?;
         let mut program = instructions(&compiled);
         if self.link_type == COOKED_2 && !program::without_cooked_header(&mut program) {

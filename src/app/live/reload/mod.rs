@@ -156,18 +156,19 @@ impl Reloader {
         let receivers = receivers.with_context(|| settings.place_of_receivers())?;
         start::inspect_files(&config)?;
         let place_of_filter = settings.place(("capture", "filter"));
-        let filter = self.filter(&config).with_context(|| place_of_filter.clone())?;
+        let filter = self.filter(&config, &place_of_filter)?;
         let detection = detection_facts(&config)?;
         Ok(Accepted { config, filter, receivers, authorities, detection, place_of_filter })
     }
 
     /// The filter of a configuration, compiled for all interfaces that are captured now.
-    fn filter(&self, config: &Config) -> anyhow::Result<Option<Arc<UserFilter>>> {
+    fn filter(&self, config: &Config, place: &str) -> anyhow::Result<Option<Arc<UserFilter>>> {
         if config.capture.filter == self.running.capture.filter {
             return Ok(self.parts.filter.clone());
         }
         let filter = user_filter(config)?;
-        filter.iter().try_for_each(|filter| self.parts.pipeline.check_filter(filter))?;
+        let checked = filter.iter().try_for_each(|filter| self.parts.pipeline.check_filter(filter));
+        checked.with_context(|| place.to_owned())?;
         Ok(filter)
     }
 

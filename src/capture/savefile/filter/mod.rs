@@ -56,7 +56,7 @@ impl SavefileFilter {
             true => reason.to_owned(),
             false => format!("{reason} (for an interface of link type {})", libpcap::shown(link_type)),
         };
-        Error::Filter { filter: self.text.clone(), reason }
+        Error::Filter { place: None, filter: self.text.clone(), reason }
     }
 }
 
