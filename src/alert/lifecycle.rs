@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::active::Active;
 use super::exclusion::exclude;
+use super::resolved::ResolvedStore;
 use super::space::AlertSpace;
-use super::{AlertState, AlertView, Change, Config, DroppedDetections, ResolvedAlerts, Side};
+use super::{AlertState, AlertView, Change, Config, DroppedDetections, Side};
 use crate::detect::{Detection, Kind, Level, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
@@ -23,7 +24,7 @@ pub struct Alerts {
     space: AlertSpace,
     /// Firing alerts, by the time at which they resolve.
     due: BTreeSet<(Timestamp, AlertKey)>,
-    resolved: ResolvedAlerts,
+    resolved: ResolvedStore,
     fired_total: BTreeMap<(Kind, Arc<str>), u64>,
     dropped_total: DroppedDetections,
     excluded_total: u64,
@@ -40,7 +41,7 @@ impl Alerts {
             active: BTreeMap::new(),
             space: AlertSpace::new(config.max_alerts),
             due: BTreeSet::new(),
-            resolved: ResolvedAlerts::default(),
+            resolved: ResolvedStore::default(),
             fired_total: BTreeMap::new(),
             dropped_total: DroppedDetections::default(),
             excluded_total: 0,
@@ -233,7 +234,7 @@ impl Alerts {
         AlertView {
             firing,
             pending,
-            resolved: self.resolved.clone(),
+            resolved: self.resolved.kept(),
             memory_bytes: self.memory_bytes() as u64,
             limit: self.config.max_alerts,
             fired_total: self.fired_total.clone(),

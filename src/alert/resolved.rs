@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Alert;
+use crate::detect::{Figures, MAXIMUM_TARGETS};
 
 /// The most resolved alerts that are kept. At the limit the oldest is forgotten and counted.
 pub const MAXIMUM_RESOLVED: usize = 1_000;
@@ -19,15 +20,6 @@ pub struct ResolvedAlerts {
 }
 
 impl ResolvedAlerts {
-    /// Adds an alert that has just resolved.
-    pub(super) fn push(&mut self, alert: Alert) {
-        if self.latest.len() == MAXIMUM_RESOLVED {
-            self.latest.pop_front();
-            self.forgotten += 1;
-        }
-        self.latest.push_back(Arc::new(alert));
-    }
-
     /// The kept alerts, the one that resolved first comes first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Alert>> + ExactSizeIterator {
         self.latest.iter()
@@ -36,11 +28,6 @@ impl ResolvedAlerts {
     /// Number of alerts that resolved since the start and are not kept any more.
     pub const fn forgotten(&self) -> u64 {
         self.forgotten
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        let alerts: usize = self.latest.iter().map(|alert| alert.memory_bytes()).sum();
-        alerts + self.latest.capacity() * size_of::<Arc<Alert>>()
     }
 }
 
@@ -52,4 +39,66 @@ impl PartialEq for ResolvedAlerts {
             && self.latest.len() == other.latest.len()
             && self.latest.iter().zip(&other.latest).all(is_equal)
     }
+}
+
+/// The last resolved alerts, and the memory for further ones.
+///
+/// These alerts are kept for hours. Each on its own, between blocks that are freed after seconds, would keep whole pages of
+/// memory in use. So the memory for all of them is taken with the first one, and used again for later ones.
+#[derive(Debug, Default)]
+pub(super) struct ResolvedStore {
+    kept: ResolvedAlerts,
+    /// Alerts whose memory is used again as soon as no reader shares it.
+    spare: VecDeque<Arc<Alert>>,
+}
+
+impl ResolvedStore {
+    /// Adds an alert that has just resolved.
+    pub(super) fn push(&mut self, alert: Alert) {
+        if self.kept.latest.is_empty() {
+            self.spare = (0..MAXIMUM_RESOLVED).map(|_| Arc::new(with_space_for_targets(&alert))).collect();
+            self.kept.latest.reserve_exact(MAXIMUM_RESOLVED);
+        } else if self.kept.latest.len() == MAXIMUM_RESOLVED {
+            self.spare.extend(self.kept.latest.pop_front());
+            self.spare.truncate(MAXIMUM_RESOLVED);
+            self.kept.forgotten += 1;
+        }
+        let resolved = match self.spare.front_mut().and_then(Arc::get_mut) {
+            Some(memory) => {
+                replace(memory, alert);
+                self.spare.pop_front()
+            }
+            None => Some(Arc::new(alert)),
+        };
+        self.kept.latest.extend(resolved);
+    }
+
+    /// The kept alerts, for readers.
+    pub(super) fn kept(&self) -> ResolvedAlerts {
+        self.kept.clone()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let alerts = self.kept.latest.iter().chain(&self.spare).map(|alert| alert.memory_bytes());
+        let places = self.kept.latest.capacity() + self.spare.capacity();
+        alerts.sum::<usize>() + places * size_of::<Arc<Alert>>()
+    }
+}
+
+/// A copy with space for all targets that an alert may have.
+fn with_space_for_targets(alert: &Alert) -> Alert {
+    let mut copy = alert.clone();
+    for targets in [&mut copy.figures.first_targets, &mut copy.figures.last_targets] {
+        targets.reserve_exact(MAXIMUM_TARGETS.saturating_sub(targets.len()));
+    }
+    copy
+}
+
+/// Replaces an alert by another one in the same memory.
+fn replace(memory: &mut Alert, alert: Alert) {
+    let [mut first_targets, mut last_targets] =
+        [&mut memory.figures.first_targets, &mut memory.figures.last_targets].map(std::mem::take);
+    first_targets.clone_from(&alert.figures.first_targets);
+    last_targets.clone_from(&alert.figures.last_targets);
+    *memory = Alert { figures: Figures { first_targets, last_targets, ..alert.figures }, ..alert };
 }
