@@ -22,10 +22,14 @@ impl Config {
         changed.filter(move |declaration| !declaration.keys.iter().all(is_derived))
     }
 
-    /// True if all values are the same, those without a setting included. Notices and places are no values.
+    /// True if all values are the same, those without a setting included.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
-        let values = |config: &Self| Self { notices: Vec::new(), filter_place: None, ..config.clone() };
-        values(self) == values(other)
+        self.values() == other.values()
+    }
+
+    /// The values alone: no notices, and no places.
+    pub(super) fn values(&self) -> Self {
+        Self { notices: Vec::new(), filter_place: None, ..self.clone() }
     }
 
     /// The hash of all values in 48 bits. Secrets do not count.

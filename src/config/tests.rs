@@ -337,9 +337,9 @@ fn printed_configuration_gives_the_same_configuration() {
         for (name, value) in given {
             give(&mut layer, name, value);
         }
-        let config = Config { notices: Vec::new(), ..layer.validate().unwrap() };
+        let config = layer.validate().unwrap();
         let yaml = config.to_yaml().unwrap();
-        assert_eq!(read(&yaml), config, "{yaml}");
+        assert_eq!(read(&yaml).values(), config.values(), "{yaml}");
     }
 }
 
@@ -362,7 +362,7 @@ fn hidden_characters_are_printed_as_escapes_that_read_the_same() {
     let yaml = config.to_yaml().unwrap();
     assert!(!yaml.contains(|letter| crate::capture::printable::is_unsafe(letter) && letter != '\n'), "{yaml}");
     assert!(yaml.contains(r"a\u202eb") && yaml.contains(r"\U000e0001") && yaml.contains(r"x\u2066y"), "{yaml}");
-    assert_eq!(read(&yaml), config, "{yaml}");
+    assert_eq!(read(&yaml).values(), config, "{yaml}");
 }
 
 #[test]
