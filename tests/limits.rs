@@ -204,7 +204,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "resolved alerts, for readers",
         Kept("the list has the number of those that were forgotten"),
-        &["alert/resolved.rs MAXIMUM_RESOLVED"],
+        &["alert/resolved.rs MAXIMUM_RESOLVED", "alert/resolved.rs MOST_FORGOTTEN"],
     ),
     Limit(
         "alerts pending or firing",

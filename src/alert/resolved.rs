@@ -11,6 +11,8 @@ use crate::detect::{Figures, MAXIMUM_TARGETS};
 
 /// The most resolved alerts that are kept. At the limit the oldest is forgotten and counted.
 pub const MAXIMUM_RESOLVED: usize = 1_000;
+/// The most forgotten alerts that wait until no reader shares them, so that their memory can be used again.
+const MOST_FORGOTTEN: usize = 100;
 
 /// The last resolved alerts, in the order in which they resolved. Copies share the alerts.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +62,7 @@ impl ResolvedStore {
             self.kept.latest.reserve_exact(MAXIMUM_RESOLVED);
         } else if self.kept.latest.len() == MAXIMUM_RESOLVED {
             self.spare.extend(self.kept.latest.pop_front());
-            self.spare.truncate(MAXIMUM_RESOLVED);
+            self.spare.truncate(MOST_FORGOTTEN);
             self.kept.forgotten += 1;
         }
         let resolved = match self.spare.front_mut().and_then(Arc::get_mut) {

@@ -47,10 +47,13 @@ fn memory_of_forgotten_alerts_is_used_again_once_no_reader_has_them() {
     let addresses = |alerts: &ResolvedAlerts| alerts.iter().map(Arc::as_ptr).collect::<BTreeSet<_>>();
     let starts = |alerts: &ResolvedAlerts| alerts.iter().map(|alert| alert.starts_at.seconds()).collect::<Vec<_>>();
     let first = addresses(&resolve(&mut alerts, 0..most));
+    let memory = alerts.view().memory_bytes;
     let read = resolve(&mut alerts, most..2 * most);
     assert_eq!(addresses(&read), first);
     let later = resolve(&mut alerts, 2 * most..3 * most);
     assert!(addresses(&later).is_disjoint(&addresses(&read)));
+    // Memory for a few more alerts is kept for later.
+    assert!(alerts.view().memory_bytes < 12 * memory / 10, "{memory} bytes before");
     assert_eq!(starts(&read), (most..2 * most).map(|episode| 10 * episode).collect::<Vec<_>>());
     assert_eq!(starts(&later), (2 * most..3 * most).map(|episode| 10 * episode).collect::<Vec<_>>());
 }
